@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package body
+
+import (
+	"encoding/json"
+	"math/big"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestDecode(t *testing.T) {
+	got, err := Decode([]byte(`{"id":9007199254740993,"big":123456789012345678901234567890,"f":1.5,"s":"é\u00e9","a":[true,false,null],"o":{}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	big123, _ := new(big.Int).SetString("123456789012345678901234567890", 10)
+	want := map[string]any{
+		"id": 9007199254740993, "big": big123, "f": 1.5, "s": "éé",
+		"a": []any{true, false, nil}, "o": map[string]any{},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %#v, want %#v", got, want)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	cases := map[string]struct{ body, want string }{
+		"empty":          {"", "ends in the middle"},
+		"truncated":      {`{"a":[1,2`, "ends in the middle"},
+		"syntax":         {`{"a":nope}`, "not valid JSON at byte"},
+		"duplicate name": {`{"a":1,"a":2}`, "repeats an object's name"},
+		"invalid utf-8":  {"{\"a\":\"\xff\"}", "not valid JSON"},
+		"two values":     {`{} {}`, "more than one JSON value"},
+		"garbage after":  {`{} x`, "not valid JSON"},
+		"deep arrays":    {strings.Repeat("[", 100_000), "nests deeper than 128"},
+		"deep objects":   {strings.Repeat(`{"a":`, 100_000), "nests deeper than 128"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if _, err := Decode([]byte(c.body)); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("Decode: got %v, want an error with %q", err, c.want)
+			}
+			if _, err := NewPaths([]string{"a"}).Extract([]byte(c.body)); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("Extract: got %v, want an error with %q", err, c.want)
+			}
+		})
+	}
+	if _, err := Decode([]byte(strings.Repeat("9", 1000))); err == nil {
+		t.Error("a number of 1000 digits was accepted")
+	}
+}
+
+func TestExtract(t *testing.T) {
+	p := NewPaths([]string{"id", "data.object.id", "data.object", "items.1.id", "flag", "none", "null"})
+	got, err := p.Extract([]byte(`{"id":9007199254740993,"data":{"object":{"id":"pi_1","x":{"id":2}}},"items":[{"id":"a"},{"id":"b"}],"flag":false,"null":null}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Value{{"9007199254740993", true}, {"pi_1", true}, {}, {"b", true}, {"false", true}, {}, {}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// FuzzBody holds Decode and Extract to the same verdict, and both to
+// encoding/json where that one is as strict.
+func FuzzBody(f *testing.F) {
+	for _, s := range []string{`{"a":{"b":1}}`, `[1,2,{"a":"x"}]`, `"\ud800"`, `1e999`, `{"a":1,"a":1}`, "\xff", `[[[[`, `0`, ` null `} {
+		f.Add([]byte(s))
+	}
+	paths := NewPaths([]string{"a", "a.b", "0", "1.a"})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		_, decodeErr := Decode(data)
+		_, extractErr := paths.Extract(data)
+		if decodeErr == nil && extractErr != nil {
+			t.Fatalf("Decode accepts what Extract refuses: %v", extractErr)
+		}
+		if decodeErr == nil && !json.Valid(data) {
+			t.Fatalf("Decode accepts %q, which is not JSON", data)
+		}
+	})
+}

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package event
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/twmb/avro"
+)
+
+// This file is the only one that knows the Avro library.
+
+// Attributes of a field in the schema files.
+const (
+	groupProp = "hookstream.group"
+	typeProp  = "hookstream.type"
+)
+
+const metaType = `"hookstream.events.v1.Meta"`
+
+type codec struct {
+	text   string
+	parsed *avro.Schema
+}
+
+func (c *codec) schema() string { return c.text }
+
+// newEntity parses an entity's schema file. The file names the Meta record;
+// its definition is spliced in, because a registered schema stands alone.
+func newEntity(name, meta, text string) (*Entity, error) {
+	spliced, err := spliceMeta(meta, text)
+	if err != nil {
+		return nil, err
+	}
+	parsed, err := avro.Parse(spliced)
+	if err != nil {
+		return nil, err
+	}
+	root := parsed.Root()
+	e := &Entity{Name: name, Doc: root.Doc, Groups: []string{name}, codec: &codec{text: spliced, parsed: parsed}}
+	if len(root.Fields) < 2 || root.Fields[0].Name != "meta" || root.Fields[1].Name != "id" {
+		return nil, errors.New("the first two fields must be meta and id")
+	}
+	for _, f := range root.Fields[2:] {
+		field, err := newField(name, f)
+		if err != nil {
+			return nil, fmt.Errorf("field %s: %w", f.Name, err)
+		}
+		if !slices.Contains(e.Groups, field.Group) {
+			e.Groups = append(e.Groups, field.Group)
+		}
+		e.Fields = append(e.Fields, field)
+	}
+	return e, nil
+}
+
+// spliceMeta replaces the reference to Meta by its definition and compacts the
+// result, so that equal schemas are equal text in the registry.
+func spliceMeta(meta, text string) (string, error) {
+	var doc struct {
+		Type      string            `json:"type"`
+		Name      string            `json:"name"`
+		Namespace string            `json:"namespace"`
+		Doc       string            `json:"doc"`
+		Fields    []json.RawMessage `json:"fields"`
+	}
+	if err := json.Unmarshal([]byte(text), &doc); err != nil {
+		return "", err
+	}
+	if len(doc.Fields) == 0 {
+		return "", errors.New("no fields")
+	}
+	var first map[string]json.RawMessage
+	if err := json.Unmarshal(doc.Fields[0], &first); err != nil {
+		return "", err
+	}
+	if string(first["type"]) != metaType {
+		return "", fmt.Errorf("the first field's type is %s, want %s", first["type"], metaType)
+	}
+	first["type"] = json.RawMessage(meta)
+	spliced, err := json.Marshal(first)
+	if err != nil {
+		return "", err
+	}
+	doc.Fields[0] = spliced
+	out, err := json.Marshal(doc)
+	return string(out), err
+}
+
+func newField(entity string, f avro.SchemaField) (Field, error) {
+	kind, err := kindOf(&f)
+	if err != nil {
+		return Field{}, err
+	}
+	group, _ := f.Props[groupProp].(string)
+	if group == "" {
+		group = entity
+	}
+	return Field{Name: f.Name, Doc: f.Doc, Kind: kind, Group: group}, nil
+}
+
+func kindOf(f *avro.SchemaField) (Kind, error) {
+	t := f.Type
+	if t.Type == "union" && len(t.Branches) == 2 && t.Branches[0].Type == "null" {
+		t = t.Branches[1]
+	}
+	switch {
+	case t.Type == "string" && f.Props[typeProp] == "json":
+		return JSON, nil
+	case t.Type == "string":
+		return String, nil
+	case t.Type == "long" && t.LogicalType == "timestamp-micros":
+		return Timestamp, nil
+	case t.Type == "long" && t.LogicalType == "":
+		return Long, nil
+	case t.Type == "boolean":
+		return Boolean, nil
+	case t.Type == "double":
+		return Double, nil
+	case t.Type == "array" && t.Items.Type == "string":
+		return StringArray, nil
+	case t.Type == "map" && t.Values.Type == "string":
+		return StringMap, nil
+	}
+	return "", fmt.Errorf("type %s (logical %q) is not one of the supported kinds", t.Type, t.LogicalType)
+}
+
+// AppendEncode appends the Avro binary encoding of ev under e's schema.
+func (e *Entity) AppendEncode(dst []byte, ev *Event) ([]byte, error) {
+	m := make(map[string]any, len(ev.Fields)+2)
+	for name, v := range ev.Fields {
+		if v != nil {
+			m[name] = v
+		}
+	}
+	m["meta"] = metaToAvro(&ev.Meta)
+	m["id"] = ev.ID
+	out, err := e.codec.parsed.AppendEncode(dst, m)
+	if err != nil {
+		return dst, fmt.Errorf("encode %s %s: %w", e.Name, ev.ID, err)
+	}
+	return out, nil
+}
+
+func metaToAvro(m *Meta) map[string]any {
+	a := map[string]any{
+		"event_id":     m.EventID,
+		"event_type":   m.EventType,
+		"provider":     m.Provider,
+		"tenant":       m.Tenant,
+		"business_key": m.BusinessKey,
+		"received_at":  m.ReceivedAt,
+		"version": map[string]any{
+			"order": m.Version.Order, "generation": m.Version.Generation,
+			"offset": m.Version.Offset, "revision": m.Version.Revision,
+		},
+		"correlation_id": m.CorrelationID,
+		"raw_topic":      m.RawTopic,
+		"raw_partition":  m.RawPartition,
+		"raw_offset":     m.RawOffset,
+		"deleted":        m.Deleted,
+	}
+	if !m.OccurredAt.IsZero() {
+		a["occurred_at"] = m.OccurredAt
+	}
+	if m.Groups != nil {
+		a["groups"] = m.Groups
+	}
+	return a
+}
+
+// Decoder reads events of one writer schema as its entity's current schema.
+type Decoder struct {
+	entity *Entity
+	schema *avro.Schema
+}
+
+// Decoder resolves a writer schema, as the registry returns it, against e's
+// own: fields that the writer did not know become null, fields that only the
+// writer knows are skipped.
+func (e *Entity) Decoder(writer string) (*Decoder, error) {
+	w, err := avro.Parse(writer)
+	if err != nil {
+		return nil, fmt.Errorf("writer schema of %s: %w", e.Name, err)
+	}
+	resolved, err := avro.Resolve(w, e.codec.parsed)
+	if err != nil {
+		return nil, fmt.Errorf("writer schema of %s: %w", e.Name, err)
+	}
+	return &Decoder{entity: e, schema: resolved}, nil
+}
+
+// Decode reads one event's Avro binary. Trailing bytes are an error.
+func (d *Decoder) Decode(src []byte) (*Event, error) {
+	var m map[string]any
+	rest, err := d.schema.Decode(src, &m)
+	if err != nil {
+		return nil, fmt.Errorf("decode %s: %w", d.entity.Name, err)
+	}
+	if len(rest) > 0 {
+		return nil, fmt.Errorf("decode %s: %d bytes after the record", d.entity.Name, len(rest))
+	}
+	ev := &Event{Entity: d.entity.Name, Fields: m}
+	ev.ID, _ = m["id"].(string)
+	meta, _ := m["meta"].(map[string]any)
+	ev.Meta = metaFromAvro(meta)
+	delete(m, "id")
+	delete(m, "meta")
+	for i := range d.entity.Fields {
+		normalize(m, &d.entity.Fields[i])
+	}
+	return ev, nil
+}
+
+// normalize gives the generic containers that Avro decodes to the types that
+// Event documents, and drops nulls.
+func normalize(m map[string]any, f *Field) {
+	switch v := m[f.Name].(type) {
+	case nil:
+		delete(m, f.Name)
+	case []any:
+		m[f.Name] = stringSlice(v)
+	case map[string]any:
+		out := make(map[string]string, len(v))
+		for k, s := range v {
+			out[k], _ = s.(string)
+		}
+		m[f.Name] = out
+	}
+}
+
+func stringSlice(v []any) []string {
+	out := make([]string, len(v))
+	for i, s := range v {
+		out[i], _ = s.(string)
+	}
+	return out
+}
+
+// metaFromAvro trusts the schema: Decode has checked every type.
+func metaFromAvro(a map[string]any) Meta {
+	m := Meta{}
+	m.EventID, _ = a["event_id"].(string)
+	m.EventType, _ = a["event_type"].(string)
+	m.Provider, _ = a["provider"].(string)
+	m.Tenant, _ = a["tenant"].(string)
+	m.BusinessKey, _ = a["business_key"].(string)
+	m.OccurredAt, _ = a["occurred_at"].(time.Time)
+	m.ReceivedAt, _ = a["received_at"].(time.Time)
+	m.CorrelationID, _ = a["correlation_id"].(string)
+	m.RawTopic, _ = a["raw_topic"].(string)
+	m.RawPartition, _ = a["raw_partition"].(int32)
+	m.RawOffset, _ = a["raw_offset"].(int64)
+	m.Deleted, _ = a["deleted"].(bool)
+	if g, ok := a["groups"].([]any); ok {
+		m.Groups = stringSlice(g)
+	}
+	if v, ok := a["version"].(map[string]any); ok {
+		m.Version.Order, _ = v["order"].(int64)
+		m.Version.Generation, _ = v["generation"].(int32)
+		m.Version.Offset, _ = v["offset"].(int64)
+		m.Version.Revision, _ = v["revision"].(int32)
+	}
+	return m
+}
+
+// CheckCompatible reports whether data of either schema can be read with the
+// other, as FULL compatibility asks.
+func CheckCompatible(a, b string) error {
+	sa, err := avro.Parse(a)
+	if err != nil {
+		return err
+	}
+	sb, err := avro.Parse(b)
+	if err != nil {
+		return err
+	}
+	return errors.Join(avro.CheckCompatibility(sa, sb), avro.CheckCompatibility(sb, sa))
+}

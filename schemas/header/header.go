@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package header names the Kafka record headers that Hookstream reads and
+// writes, and gets and sets them.
+package header
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// CloudEvents 1.0 attributes in the Kafka protocol binding's binary mode
+// (cloudevents/spec, kafka-protocol-binding.md, section 3.2), and the
+// partitioning and correlation extensions.
+const (
+	SpecVersion   = "ce_specversion"
+	ID            = "ce_id"
+	Source        = "ce_source"
+	Type          = "ce_type"
+	Time          = "ce_time"
+	PartitionKey  = "ce_partitionkey"
+	CorrelationID = "ce_correlationid"
+	ContentType   = "content-type"
+)
+
+// W3C Trace Context (https://www.w3.org/TR/trace-context/).
+const (
+	TraceParent = "traceparent"
+	TraceState  = "tracestate"
+)
+
+// Hookstream's own headers.
+const (
+	RecordVersion  = "hookstream-record-version"
+	Tenant         = "hookstream-tenant"
+	Provider       = "hookstream-provider"
+	Entity         = "hookstream-entity"
+	ReceivedAt     = "hookstream-received-at"
+	IdentitySource = "hookstream-identity-source"
+	Sequence       = "hookstream-sequence"
+	// Defect is the reason code of what was wrong with a verified webhook
+	// that ingest stored all the same; transform dead-letters it.
+	Defect = "hookstream-defect"
+	// RequestPrefix precedes the lower-case name of a request header that
+	// was preserved.
+	RequestPrefix = "hookstream-request-"
+
+	// Origin headers say where a replayed record was first written. That
+	// position stays its place in the order.
+	OriginTopic     = "hookstream-origin-topic"
+	OriginPartition = "hookstream-origin-partition"
+	OriginOffset    = "hookstream-origin-offset"
+	ReplayCount     = "hookstream-replay-count"
+	ReplayID        = "hookstream-replay-id"
+)
+
+// Failure headers of a dead letter. The first family is Kafka Connect's
+// (KIP-298), which existing tools read; the second is ours.
+const (
+	ErrorTopic     = "__connect.errors.topic"
+	ErrorPartition = "__connect.errors.partition"
+	ErrorOffset    = "__connect.errors.offset"
+	ErrorStage     = "__connect.errors.stage"
+	ErrorException = "__connect.errors.exception.class.name"
+	ErrorMessage   = "__connect.errors.exception.message"
+
+	FailureClass    = "hookstream-failure-class"
+	FailureReason   = "hookstream-failure-reason"
+	FailureAttempts = "hookstream-failure-attempts"
+	FailureFirst    = "hookstream-failure-first-at"
+	FailureLast     = "hookstream-failure-last-at"
+	ServiceVersion  = "hookstream-service-version"
+)
+
+// IsFailure reports whether a header was added when a record was
+// dead-lettered, and so is taken off again when it is replayed.
+func IsFailure(name string) bool {
+	return strings.HasPrefix(name, "__connect.errors.") ||
+		strings.HasPrefix(name, "hookstream-failure-") ||
+		name == ServiceVersion
+}
+
+// List is a record's headers.
+type List []kgo.RecordHeader
+
+// Get returns a header's value and whether it is there. When a producer wrote
+// it several times, the last one counts, as in Kafka's Headers.lastHeader.
+func (l List) Get(name string) (string, bool) {
+	for i := len(l) - 1; i >= 0; i-- {
+		if l[i].Key == name {
+			return string(l[i].Value), true
+		}
+	}
+	return "", false
+}
+
+// Set replaces every header of that name by one.
+func (l *List) Set(name, value string) {
+	l.Delete(name)
+	l.Add(name, value)
+}
+
+// Add appends a header that is known not to be there yet.
+func (l *List) Add(name, value string) {
+	*l = append(*l, kgo.RecordHeader{Key: name, Value: []byte(value)})
+}
+
+// AddSet appends a header unless its value is empty.
+func (l *List) AddSet(name, value string) {
+	if value != "" {
+		l.Add(name, value)
+	}
+}
+
+// Delete removes every header of that name.
+func (l *List) Delete(name string) {
+	l.DeleteFunc(func(n string) bool { return n == name })
+}
+
+// DeleteFunc removes the headers whose name satisfies del.
+func (l *List) DeleteFunc(del func(name string) bool) {
+	kept := (*l)[:0:0]
+	for _, h := range *l {
+		if !del(h.Key) {
+			kept = append(kept, h)
+		}
+	}
+	*l = kept
+}
+
+// FormatTime writes a time as headers carry it: RFC 3339, UTC, microseconds.
+func FormatTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.000000Z")
+}
+
+// FormatInt writes an integer header.
+func FormatInt[T int | int32 | int64](n T) string { return strconv.FormatInt(int64(n), 10) }

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/hookstream/hookstream/schemas/identity"
+)
+
+// Identified is what a definition finds in a request.
+type Identified struct {
+	// EventID is empty, and Source is None, where no alternative resolved.
+	EventID string
+	Source  identity.Source
+	// EventType is empty where no alternative resolved.
+	EventType string
+	// BusinessKey is empty where no alternative resolved.
+	BusinessKey string
+	OccurredAt  time.Time
+	Sequence    *int64
+}
+
+// Identify resolves the identity of one request. An error means that a time or
+// a sequence was found and is not one; the other parts are set all the same.
+func (id *Identity) Identify(lookup Lookup) (Identified, error) {
+	var out Identified
+	out.EventType, _ = first(id.Type, "", lookup)
+	text, alt := first(id.ID, out.EventType, lookup)
+	out.EventID, out.Source = text, source(alt)
+	out.BusinessKey, _ = first(id.Key, out.EventType, lookup)
+
+	var errs []error
+	if text, alt := first(id.Time, out.EventType, lookup); alt != nil {
+		t, err := alt.Unit.Parse(text)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("time %s: %w", alt.From, err))
+		}
+		out.OccurredAt = t
+	}
+	if text, alt := first(id.Sequence, out.EventType, lookup); alt != nil {
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("sequence %s: %.40q is not an integer", alt.From, text))
+		} else {
+			out.Sequence = &n
+		}
+	}
+	return out, errors.Join(errs...)
+}
+
+func source(alt *Alternative) identity.Source {
+	switch {
+	case alt == nil:
+		return identity.None
+	case alt.Natural:
+		return identity.NaturalKey
+	}
+	return identity.ProviderID
+}
+
+// first returns the text of the first alternative that applies.
+func first(list []Alternative, eventType string, lookup Lookup) (string, *Alternative) {
+	for i := range list {
+		if !list[i].When.Match(eventType) {
+			continue
+		}
+		if text, ok := list[i].From.Expand(lookup); ok && text != "" {
+			return text, &list[i]
+		}
+	}
+	return "", nil
+}
+
+// refs lists the references of every template of the definition.
+func (d *Definition) refs() []Ref {
+	refs := d.Verify.Signed.Refs()
+	id := &d.Identity
+	for _, list := range [][]Alternative{id.ID, id.Type, id.Key, id.Time, id.Sequence} {
+		for _, a := range list {
+			refs = append(refs, a.From.Refs()...)
+		}
+	}
+	return refs
+}
+
+// BodyPaths lists the body paths that the definition refers to, each once.
+func (d *Definition) BodyPaths() []string { return d.names(RefBodyPath, nil) }
+
+// RequestHeaders lists the request headers to keep on the record: those that
+// the definition refers to, so that a record can be verified and identified
+// again, and those it preserves.
+func (d *Definition) RequestHeaders() []string {
+	more := append([]string{d.Verify.Signature.Header}, d.Preserve...)
+	if t := d.Verify.Timestamp; t != nil {
+		more = append(more, t.Header)
+	}
+	return d.names(RefHeader, more)
+}
+
+func (d *Definition) names(kind RefKind, more []string) []string {
+	seen := map[string]bool{}
+	var out []string
+	add := func(name string) {
+		if !seen[name] {
+			seen[name] = true
+			out = append(out, name)
+		}
+	}
+	for _, ref := range d.refs() {
+		if ref.Kind == kind {
+			add(ref.Name)
+		}
+	}
+	for _, name := range more {
+		add(name)
+	}
+	return out
+}

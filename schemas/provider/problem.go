@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// Problem is one thing wrong with a definition, and where.
+type Problem struct {
+	File string
+	// Line is 0 where the problem has none.
+	Line int
+	// Field is the path of the field, for example events[2].fields.amount.
+	Field   string
+	Message string
+}
+
+// Error is file:line: field: message, as compilers write it.
+func (p *Problem) Error() string {
+	at := p.File
+	if p.Line > 0 {
+		at += ":" + strconv.Itoa(p.Line)
+	}
+	if p.Field != "" {
+		at += ": " + p.Field
+	}
+	return at + ": " + p.Message
+}
+
+// positions finds the line of a field in a definition's file.
+type positions struct{ root *yaml.Node }
+
+// at walks a path of mapping keys (string) and list indices (int), and returns
+// the line of the deepest part that exists.
+func (p positions) at(path ...any) int {
+	n := p.root
+	if n == nil {
+		return 0
+	}
+	if n.Kind == yaml.DocumentNode && len(n.Content) > 0 {
+		n = n.Content[0]
+	}
+	line := n.Line
+	for _, step := range path {
+		next := child(n, step)
+		if next == nil {
+			break
+		}
+		n, line = next, next.Line
+	}
+	return line
+}
+
+func child(n *yaml.Node, step any) *yaml.Node {
+	switch step := step.(type) {
+	case string:
+		if n.Kind != yaml.MappingNode {
+			return nil
+		}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Value == step {
+				return n.Content[i+1]
+			}
+		}
+	case int:
+		if n.Kind == yaml.SequenceNode && step < len(n.Content) {
+			return n.Content[step]
+		}
+	}
+	return nil
+}
+
+func fieldName(path []any) string {
+	var b strings.Builder
+	for _, step := range path {
+		switch step := step.(type) {
+		case string:
+			if b.Len() > 0 {
+				b.WriteByte('.')
+			}
+			b.WriteString(step)
+		case int:
+			fmt.Fprintf(&b, "[%d]", step)
+		}
+	}
+	return b.String()
+}
+
+// Problem makes an error that names the file, line and field of d. Path holds
+// mapping keys and list indices.
+func (d *Definition) Problem(message string, path ...any) error {
+	return &Problem{File: d.File, Line: d.position.at(path...), Field: fieldName(path), Message: message}
+}
+
+// problems collects what a validation finds.
+type problems struct {
+	def  *Definition
+	errs []error
+}
+
+func (p *problems) add(message string, path ...any) {
+	p.errs = append(p.errs, p.def.Problem(message, path...))
+}
+
+func (p *problems) err() error { return errors.Join(p.errs...) }

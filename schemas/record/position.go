@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package record translates between what travels (a webhook, an event, a dead
+// letter, a resolution, a batch of fingerprints) and the Kafka record that
+// carries it.
+package record
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookstream/hookstream/schemas/header"
+)
+
+// Version of the headers that this package writes.
+const Version = "1"
+
+// Position is where a record lies in Kafka.
+type Position struct {
+	Topic     string
+	Partition int32
+	Offset    int64
+}
+
+// PositionOf is where r was read from.
+func PositionOf(r *kgo.Record) Position {
+	return Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}
+}
+
+// String is topic/partition/offset.
+func (p Position) String() string {
+	return p.Topic + "/" + strconv.Itoa(int(p.Partition)) + "/" + strconv.FormatInt(p.Offset, 10)
+}
+
+// originOf is the position that a replayed record was first written at, or
+// the record's own.
+func originOf(r *kgo.Record) (Position, error) {
+	h := header.List(r.Headers)
+	topic, ok := h.Get(header.OriginTopic)
+	if !ok {
+		return PositionOf(r), nil
+	}
+	return parsePosition(h, topic, header.OriginPartition, header.OriginOffset)
+}
+
+func addOrigin(h *header.List, p Position) {
+	h.Set(header.OriginTopic, p.Topic)
+	h.Set(header.OriginPartition, header.FormatInt(p.Partition))
+	h.Set(header.OriginOffset, header.FormatInt(p.Offset))
+}
+
+func parsePosition(h header.List, topic, partitionHeader, offsetHeader string) (Position, error) {
+	partition, err := intHeader(h, partitionHeader, 32)
+	if err != nil {
+		return Position{}, err
+	}
+	offset, err := intHeader(h, offsetHeader, 64)
+	if err != nil {
+		return Position{}, err
+	}
+	if partition < 0 || offset < 0 {
+		return Position{}, fmt.Errorf("headers %s and %s: a position is not negative", partitionHeader, offsetHeader)
+	}
+	return Position{Topic: topic, Partition: int32(partition), Offset: offset}, nil //nolint:gosec // parsed with 32 bits
+}
+
+// fields reads required and optional headers and keeps the first error.
+type fields struct {
+	headers header.List
+	err     error
+}
+
+func (f *fields) required(name string) string {
+	v, ok := f.headers.Get(name)
+	if (!ok || v == "") && f.err == nil {
+		f.err = fmt.Errorf("header %s is missing", name)
+	}
+	return v
+}
+
+func (f *fields) optional(name string) string {
+	v, _ := f.headers.Get(name)
+	return v
+}
+
+func (f *fields) time(name string, required bool) time.Time {
+	v := f.optional(name)
+	if required {
+		v = f.required(name)
+	}
+	if v == "" {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339Nano, v)
+	if err != nil && f.err == nil {
+		f.err = fmt.Errorf("header %s: %w", name, err)
+	}
+	return t.UTC()
+}
+
+func (f *fields) int(name string, bits int) int64 {
+	n, err := intHeader(f.headers, name, bits)
+	if err != nil && f.err == nil {
+		f.err = err
+	}
+	return n
+}
+
+// intHeader reads an integer header; one that is absent is 0.
+func intHeader(h header.List, name string, bits int) (int64, error) {
+	v, ok := h.Get(name)
+	if !ok || v == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(v, 10, bits)
+	if err != nil {
+		return 0, fmt.Errorf("header %s: %.40q is not an integer of %d bits", name, v, bits)
+	}
+	return n, nil
+}

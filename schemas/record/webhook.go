@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package record
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookstream/hookstream/schemas/header"
+	"github.com/hookstream/hookstream/schemas/identity"
+	"github.com/hookstream/hookstream/schemas/reason"
+	"github.com/hookstream/hookstream/schemas/topic"
+)
+
+// Webhook is one verified request as ingest stored it.
+type Webhook struct {
+	Tenant   string
+	Provider string
+
+	EventID        string
+	IdentitySource identity.Source
+	EventType      string
+	// BusinessKey orders: webhooks of one key lie in one partition.
+	BusinessKey string
+	// OccurredAt is the event's own time, the same in every delivery; zero
+	// where the provider gives none.
+	OccurredAt time.Time
+	// Defect is set where the webhook was verified but cannot be processed:
+	// its identity or key is missing, or its body is malformed. EventID,
+	// EventType and BusinessKey then hold what was found or a placeholder.
+	Defect reason.Code
+	// Sequence orders instead of OccurredAt where the provider counts.
+	Sequence *int64
+
+	ReceivedAt    time.Time
+	CorrelationID string
+	ContentType   string
+	// Request holds the preserved request headers by lower-case name.
+	Request map[string]string
+	// Body is the request body, byte for byte.
+	Body []byte
+
+	// Position is where the webhook was first written to Kafka; a replay
+	// keeps it. It is set by ParseWebhook only.
+	Position    Position
+	ReplayCount int
+}
+
+// Record is the Kafka record of w for the given topic. Trace context is the
+// producing client's to add.
+func (w *Webhook) Record(rawTopic string) *kgo.Record {
+	h := make(header.List, 0, 14+len(w.Request))
+	h.Add(header.SpecVersion, "1.0")
+	h.Add(header.ID, w.EventID)
+	h.Add(header.Source, source(w.Tenant, w.Provider))
+	h.Add(header.Type, w.EventType)
+	h.AddSet(header.Time, header.FormatTime(w.OccurredAt))
+	h.Add(header.PartitionKey, w.BusinessKey)
+	h.Add(header.CorrelationID, w.CorrelationID)
+	h.AddSet(header.ContentType, w.ContentType)
+	h.Add(header.RecordVersion, Version)
+	h.Add(header.Tenant, w.Tenant)
+	h.Add(header.Provider, w.Provider)
+	h.Add(header.ReceivedAt, header.FormatTime(w.ReceivedAt))
+	h.Add(header.IdentitySource, string(w.IdentitySource))
+	h.AddSet(header.Defect, string(w.Defect))
+	if w.Sequence != nil {
+		h.Add(header.Sequence, header.FormatInt(*w.Sequence))
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.Request)) {
+		h.Add(header.RequestPrefix+name, w.Request[name])
+	}
+	return &kgo.Record{
+		Topic:     rawTopic,
+		Key:       topic.Key(w.Tenant, w.Provider, w.BusinessKey),
+		Value:     w.Body,
+		Headers:   h,
+		Timestamp: w.ReceivedAt,
+	}
+}
+
+// source is the CloudEvents source of a webhook: the path it was posted to.
+func source(tenant, provider string) string { return "/webhooks/" + tenant + "/" + provider }
+
+// ParseWebhook reads a raw record. It fails on records that ingest did not
+// write; the error names the header.
+func ParseWebhook(r *kgo.Record) (*Webhook, error) {
+	f := fields{headers: r.Headers}
+	if v := f.optional(header.RecordVersion); v != Version {
+		return nil, fmt.Errorf("header %s is %.20q, want %q", header.RecordVersion, v, Version)
+	}
+	w := &Webhook{
+		Tenant:         f.required(header.Tenant),
+		Provider:       f.required(header.Provider),
+		EventID:        f.required(header.ID),
+		IdentitySource: identity.Source(f.required(header.IdentitySource)),
+		EventType:      f.required(header.Type),
+		BusinessKey:    f.required(header.PartitionKey),
+		OccurredAt:     f.time(header.Time, false),
+		ReceivedAt:     f.time(header.ReceivedAt, true),
+		CorrelationID:  f.required(header.CorrelationID),
+		ContentType:    f.optional(header.ContentType),
+		Body:           r.Value,
+		Defect:         reason.Code(f.optional(header.Defect)),
+		ReplayCount:    int(f.int(header.ReplayCount, 32)),
+	}
+	if _, ok := f.headers.Get(header.Sequence); ok {
+		n := f.int(header.Sequence, 64)
+		w.Sequence = &n
+	}
+	w.Request = requestHeaders(f.headers)
+	if f.err != nil {
+		return nil, f.err
+	}
+	if want := string(topic.Key(w.Tenant, w.Provider, w.BusinessKey)); want != string(r.Key) {
+		return nil, fmt.Errorf("record key %.100q does not match its headers, want %.100q", r.Key, want)
+	}
+	var err error
+	w.Position, err = originOf(r)
+	return w, err
+}
+
+func requestHeaders(h header.List) map[string]string {
+	m := map[string]string{}
+	for _, kv := range h {
+		if name, ok := strings.CutPrefix(kv.Key, header.RequestPrefix); ok {
+			m[name] = string(kv.Value)
+		}
+	}
+	return m
+}
