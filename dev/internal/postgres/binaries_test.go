@@ -3,7 +3,6 @@
 package postgres
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -69,7 +68,7 @@ func TestFindBinaries(t *testing.T) {
 
 func TestStartSaysWhatToInstall(t *testing.T) {
 	t.Setenv("PG_BIN", t.TempDir())
-	_, err := Start(context.Background(), Options{})
+	_, err := Start(t.Context(), Options{})
 	if !errors.Is(err, ErrNoBinaries) {
 		t.Fatalf("Start() = %v, want ErrNoBinaries", err)
 	}

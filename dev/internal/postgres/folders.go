@@ -42,7 +42,7 @@ func prepare(dataDir string, runner *account) (dirs folders, err error) {
 	if dirs.data, err = filepath.Abs(dataDir); err != nil {
 		return dirs, err
 	}
-	if err = os.MkdirAll(dirs.data, 0o755); err != nil {
+	if err = os.MkdirAll(dirs.data, 0o755); err != nil { //nolint:gosec // the account must enter new parents; the cluster itself is 0700
 		return dirs, err
 	}
 	if err = refuseForeign(dirs.data); err != nil {

@@ -22,6 +22,7 @@ func supervise(bin string, dirs folders, runner *account, noSync bool, log io.Wr
 	}
 	args := []string{"-c", supervisorScript, "hookstream-postgres",
 		bin, dirs.data, dirs.sockets, dirs.scratch, superuser, initSync}
+	//nolint:noctx // the pipe ends it; a context's kill would reach only the shell
 	cmd := exec.Command("/bin/sh", append(args, settings(dirs.sockets, noSync)...)...)
 	cmd.Dir = "/" // ours may be closed to the account
 	cmd.Env = environment()
