@@ -1,0 +1,97 @@
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+MODULES  := schemas stage ingest transform sink dlq dev
+SERVICES := ingest transform sink dlq
+PACKAGES := $(MODULES:%=./%/...)
+
+GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+# What is passed on: make run ARGS=--no-traffic
+ARGS   ?=
+EVENTS ?= 50000
+SEED   ?= 1
+
+# Runs one command in each module.
+in-each-module = for module in $(MODULES); do echo "== $$module: $(1)"; (cd $$module && $(1)); done
+
+.PHONY: help
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+## Use
+
+.PHONY: run
+run: ## Start everything in one process with sample traffic (ARGS=...)
+	@.ci/setup postgres
+	go run ./dev $(ARGS)
+
+.PHONY: check
+check: ## Send EVENTS webhooks drawn from SEED and account for every one
+	@.ci/setup postgres
+	go run ./dev check --events $(EVENTS) --seed $(SEED) -o json $(ARGS)
+
+.PHONY: up
+up: ## Start everything on real Kafka and Postgres with Docker
+	docker compose up --build --detach --wait
+
+.PHONY: down
+down: ## Stop it (ARGS=--volumes forgets the data)
+	docker compose --profile tools down $(ARGS)
+
+## Change
+
+.PHONY: setup
+setup: ## Install what the tests need, or say what to install
+	@.ci/setup postgres cc
+
+.PHONY: build
+build: ## Build the four services and dev into bin/
+	CGO_ENABLED=0 go build -trimpath -o bin/ $(foreach service,$(SERVICES),./$(service)/cmd/$(service)) ./dev
+
+.PHONY: test
+test: setup ## Run all tests with the race detector
+	CGO_ENABLED=1 go test -race -timeout 15m $(ARGS) $(PACKAGES)
+
+.PHONY: bench
+bench: ## Run all benchmarks
+	@.ci/setup postgres
+	go test -run '^$$' -bench . -benchmem $(ARGS) $(PACKAGES)
+
+.PHONY: fmt
+fmt: ## Format all Go files
+	gofmt -w $(MODULES)
+
+.PHONY: tidy
+tidy: ## Tidy every module
+	@$(call in-each-module,GOWORK=off go mod tidy)
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin
+
+## Check
+
+.PHONY: lint
+lint: lint-format lint-license lint-modules lint-code ## Run every check that is not a test
+
+.PHONY: lint-format
+lint-format: ## Check the format of all Go files
+	@files=$$(gofmt -l $(MODULES)); [ -z "$$files" ] || { printf 'not formatted, run make fmt:\n%s\n' "$$files"; exit 1; }
+
+.PHONY: lint-license
+lint-license: ## Check that each Go file begins with its license
+	@bad=$$(find $(MODULES) -name '*.go' -exec awk \
+	  'FNR == 1 && $$0 != "// SPDX-License-Identifier: Apache-2.0" { print FILENAME }' {} +); \
+	[ -z "$$bad" ] || { printf 'first line is not "// SPDX-License-Identifier: Apache-2.0":\n%s\n' "$$bad"; exit 1; }
+
+.PHONY: lint-modules
+lint-modules: ## Check that each module is tidy and builds on its own
+	@$(call in-each-module,GOWORK=off go mod tidy -diff)
+	@$(call in-each-module,GOWORK=off go build ./...)
+	@$(call in-each-module,GOWORK=off go vet ./...)
+
+.PHONY: lint-code
+lint-code: ## Run golangci-lint over each module
+	@$(call in-each-module,$(GOLANGCI_LINT) run ./...)
