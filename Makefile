@@ -50,9 +50,10 @@ setup: ## Install what the tests need, or say what to install
 build: ## Build the four services and dev into bin/
 	CGO_ENABLED=0 go build -trimpath -o bin/ $(foreach service,$(SERVICES),./$(service)/cmd/$(service)) ./dev
 
+# -count=1: the tests read files and start programs that the test cache knows nothing of.
 .PHONY: test
 test: setup ## Run all tests with the race detector
-	CGO_ENABLED=1 go test -race -timeout 15m $(ARGS) $(PACKAGES)
+	CGO_ENABLED=1 go test -race -count=1 -timeout 15m $(ARGS) $(PACKAGES)
 
 .PHONY: bench
 bench: ## Run all benchmarks
