@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/hookstream/hookstream/stage/failure"
+)
+
+// Server answers /livez, /readyz and /metrics.
+type Server struct {
+	listener net.Listener
+	http     *http.Server
+}
+
+// Listen opens the listener at once, so that a port in use is an error at
+// start. An empty address means no server: Listen returns nil, which Serve and
+// Address accept.
+func Listen(ctx context.Context, address string, health *Health, log *slog.Logger) (*Server, error) {
+	if address == "" {
+		return nil, nil
+	}
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, failure.NewFatal("admin listener on %s: %w (set HOOKSTREAM_ADMIN_ADDRESS)", address, err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", live)
+	mux.HandleFunc("GET /readyz", health.ready)
+	mux.Handle("GET /metrics", promhttp.Handler())
+	return &Server{listener: ln, http: &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}}, nil
+}
+
+// Address is where the server listens, or "".
+func (s *Server) Address() string {
+	if s == nil {
+		return ""
+	}
+	return s.listener.Addr().String()
+}
+
+// Serve answers until ctx ends. The listener stays open while the service
+// drains, so that its state can be seen: pass a context that ends after that.
+func (s *Server) Serve(ctx context.Context) error {
+	if s == nil {
+		<-ctx.Done()
+		return nil
+	}
+	stop := context.AfterFunc(ctx, func() { _ = s.http.Close() }) // nothing to drain: probes try again
+	defer stop()
+	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("admin listener on %s: %w", s.Address(), err)
+	}
+	return nil
+}

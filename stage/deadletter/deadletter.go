@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package deadletter turns a record that failed for good into its dead letter.
+package deadletter
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookstream/hookstream/schemas/header"
+	"github.com/hookstream/hookstream/schemas/record"
+	"github.com/hookstream/hookstream/stage/failure"
+)
+
+// Writer makes the dead letters of one stage.
+type Writer struct {
+	// Stage is who gave the record up.
+	Stage record.Stage
+	// Topic of dead letters.
+	Topic string
+	// Version of the service.
+	Version string
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+}
+
+// Record is the dead letter of failed, which failed with the Permanent error
+// cause after so many attempts. It keeps the failed record's bytes, headers
+// and trace.
+func (w *Writer) Record(failed *kgo.Record, cause error, attempts int) *kgo.Record {
+	now := time.Now
+	if w.Now != nil {
+		now = w.Now
+	}
+	at := now()
+	d := record.DeadLetter{
+		Stage:          w.Stage,
+		Failed:         record.PositionOf(failed),
+		Class:          failure.Of(cause).String(),
+		Reason:         failure.ReasonOf(cause),
+		Exception:      exception(cause),
+		Message:        cause.Error(),
+		Attempts:       attempts,
+		FirstFailedAt:  at,
+		LastFailedAt:   at,
+		ServiceVersion: w.Version,
+		Key:            failed.Key,
+		Value:          failed.Value,
+		Headers:        header.List(failed.Headers),
+	}
+	r := d.Record(w.Topic)
+	r.Context = failed.Context
+	return r
+}
+
+// exception is the innermost error's type, the nearest that Go has to the
+// exception class that Kafka Connect's header asks for.
+func exception(err error) string {
+	for {
+		next := errors.Unwrap(err)
+		if next == nil {
+			return fmt.Sprintf("%T", err)
+		}
+		err = next
+	}
+}

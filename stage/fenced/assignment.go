@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fenced
+
+import (
+	"context"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookstream/hookstream/stage/failure"
+)
+
+// takeOver replaces the offsets that Kafka holds for newly assigned partitions
+// by the database's, and fences whoever had them before. The client calls it
+// before the first fetch; ctx ends when the assignment does.
+func (l *Loop) takeOver(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	var parts []Partition
+	for topic, ps := range offsets {
+		for p := range ps {
+			parts = append(parts, Partition{topic, p})
+		}
+	}
+	if len(parts) == 0 {
+		return offsets, nil
+	}
+	var claims map[Partition]Claim
+	err := failure.Retry(ctx, failure.DefaultBackoff, func(ctx context.Context) (err error) {
+		claims, err = l.store.TakeOver(ctx, parts)
+		return err
+	}, func(failures int, err error) {
+		l.cfg.Status(false, err.Error())
+		l.cfg.Log.WarnContext(ctx, "cannot take partitions over yet", "partitions", len(parts), "attempt", failures, "error", err)
+	})
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for p, claim := range claims {
+		l.claims[p] = claim
+		offsets[p.Topic][p.Partition] = startAt(claim)
+	}
+	l.cfg.Status(true, "")
+	return offsets, nil
+}
+
+func startAt(c Claim) kgo.Offset {
+	if c.Next == NeverRead {
+		return kgo.NewOffset().AtStart()
+	}
+	return kgo.NewOffset().At(c.Next)
+}
+
+// release forgets the claims of partitions that were taken away.
+func (l *Loop) release(_ context.Context, _ *kgo.Client, m map[string][]int32) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for topic, ps := range m {
+		for _, p := range ps {
+			delete(l.claims, Partition{topic, p})
+		}
+	}
+}
+
+// contexts are the two contexts of one batch. Work outlives ctx by the drain
+// timeout, so that a batch in hand is finished at shutdown. Patience also ends
+// when a rebalance waits for us: a batch that is being tried again is then given
+// back, rather than costing the membership.
+func (l *Loop) contexts(ctx context.Context) (work, patience context.Context, stop func()) {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	patience, yield := context.WithCancel(ctx)
+	detach := context.AfterFunc(ctx, func() { time.AfterFunc(l.cfg.DrainTimeout, cancel) })
+	l.mu.Lock()
+	l.yield = yield
+	l.mu.Unlock()
+	return work, patience, func() {
+		detach()
+		yield()
+		cancel()
+	}
+}
+
+func (l *Loop) yieldNow() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.yield != nil {
+		l.yield()
+	}
+}
+
+// reset forgets every claim at the end of a session.
+func (l *Loop) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	clear(l.claims)
+}

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package fenced is the consume loop of exactly-once stages that write to a
+// database. The database holds each partition's offset and an epoch, and moves
+// both in the transaction that applies the records, so a consumer that lost its
+// partition without noticing (a zombie) changes nothing.
+package fenced
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookstream/hookstream/stage/failure"
+	"github.com/hookstream/hookstream/stage/kafka"
+)
+
+// Partition is one partition of a topic.
+type Partition struct {
+	Topic     string
+	Partition int32
+}
+
+// String is topic/partition.
+func (p Partition) String() string { return fmt.Sprintf("%s/%d", p.Topic, p.Partition) }
+
+// NeverRead is the next offset of a partition that was taken over for the
+// first time: it is read from its beginning.
+const NeverRead = -1
+
+// Claim is the right to apply records of one partition.
+type Claim struct {
+	// Epoch counts the partition's owners.
+	Epoch int64
+	// Next is the offset of the first record that was not applied, or
+	// NeverRead.
+	Next int64
+}
+
+// Batch is a run of one partition's records, in order.
+type Batch struct {
+	Partition Partition
+	// Claim must be what the database holds when the batch is applied.
+	Claim   Claim
+	Records []*kgo.Record
+}
+
+// Next is the offset after the batch.
+func (b *Batch) Next() int64 { return b.Records[len(b.Records)-1].Offset + 1 }
+
+// Store is the database side of the loop.
+type Store interface {
+	// TakeOver raises the epoch of each partition, creating it where it is
+	// missing, and returns the new claims.
+	TakeOver(ctx context.Context, parts []Partition) (map[Partition]Claim, error)
+	// Claims reads the current claims without changing them.
+	Claims(ctx context.Context, parts []Partition) (map[Partition]Claim, error)
+	// Apply applies the batches and moves their offsets in one transaction,
+	// all or none. It returns ErrClaim when a claim is not the database's.
+	Apply(ctx context.Context, batches []Batch) error
+}
+
+// ErrClaim means that a batch's claim is not what the database holds: another
+// consumer took over, or this one lost track.
+var ErrClaim = errors.New("claim does not match the database")
+
+// Config of a Loop.
+type Config struct {
+	Kafka  *kafka.Config
+	Group  string
+	Topics []string
+	// ClientID names the client in the broker's logs.
+	ClientID string
+	// MaxRecords of one database transaction.
+	MaxRecords int
+	// DrainTimeout bounds finishing the current batch at shutdown.
+	DrainTimeout time.Duration
+	Log          *slog.Logger
+	// Status is told what the loop is doing; nil means nobody asks.
+	Status func(ready bool, reason string)
+}
+
+// Loop consumes and applies until it is told to stop.
+type Loop struct {
+	cfg   Config
+	store Store
+
+	mu     sync.Mutex
+	claims map[Partition]Claim
+	// yield ends the waits of the current batch; see patience.
+	yield context.CancelFunc
+}
+
+// New makes a Loop. It does not connect yet.
+func New(cfg Config, store Store) *Loop {
+	if cfg.Status == nil {
+		cfg.Status = func(bool, string) {}
+	}
+	return &Loop{cfg: cfg, store: store, claims: map[Partition]Claim{}}
+}
+
+// Run works until ctx ends, finishes the batch it is in, leaves the group and
+// returns nil. It returns an error only when that is Fatal.
+func (l *Loop) Run(ctx context.Context) error {
+	return kafka.Sessions(ctx, l.cfg.Log, l.cfg.Status, l.session)
+}
+
+// session runs one client from joining the group to its end.
+func (l *Loop) session(ctx context.Context) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	client, err := l.cfg.Kafka.NewClient(l.cfg.ClientID, l.cfg.Log,
+		kgo.ConsumerGroup(l.cfg.Group),
+		kgo.ConsumeTopics(l.cfg.Topics...),
+		kgo.DisableAutoCommit(),
+		kgo.BlockRebalanceOnPoll(),
+		kgo.AdjustFetchOffsetsFn(func(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+			out, err := l.takeOver(ctx, offsets)
+			if failure.Of(err) == failure.Fatal {
+				stop(err) // the client would only try again
+			}
+			return out, err
+		}),
+		kgo.OnPartitionsRevoked(l.release),
+		kgo.OnPartitionsLost(l.release),
+		kgo.OnPartitionsCallbackBlocked(func(context.Context, *kgo.Client) { l.yieldNow() }),
+	)
+	if err != nil {
+		return err
+	}
+	defer l.reset()
+	defer client.CloseAllowingRebalance()
+	l.cfg.Status(true, "")
+	for ctx.Err() == nil {
+		if err := l.step(ctx, client); err != nil {
+			return err
+		}
+	}
+	return context.Cause(ctx)
+}
+
+func (l *Loop) step(ctx context.Context, client *kgo.Client) error {
+	fetches := client.PollRecords(ctx, l.cfg.MaxRecords)
+	defer client.AllowRebalance()
+	for _, e := range fetches.Errors() {
+		err := kafka.FetchError(e)
+		if failure.Of(err) == failure.Fatal {
+			return err
+		}
+		if err != nil {
+			l.cfg.Log.WarnContext(ctx, "fetch failed; the client tries again", "error", err)
+		}
+	}
+	batches := l.batches(fetches)
+	if len(batches) == 0 {
+		return nil
+	}
+	work, patience, stop := l.contexts(ctx)
+	defer stop()
+	return l.apply(work, patience, client, batches)
+}
+
+// batches cuts a poll into runs of one partition. Records of a partition
+// without a claim are left: it was taken away, or its claim was lost.
+func (l *Loop) batches(fetches kgo.Fetches) []Batch {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var batches []Batch
+	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+		part := Partition{p.Topic, p.Partition}
+		claim, ok := l.claims[part]
+		if len(p.Records) > 0 && ok {
+			batches = append(batches, Batch{Partition: part, Claim: claim, Records: p.Records})
+		}
+	})
+	return batches
+}
+
+// apply moves batches into the database, trying again in place while the
+// failure passes. Work bounds what is being done, patience the waits between:
+// when a rebalance waits for us, the batches are given back instead.
+func (l *Loop) apply(work, patience context.Context, client *kgo.Client, batches []Batch) error {
+	for failures := 1; ; failures++ {
+		err := l.store.Apply(work, batches)
+		if err == nil {
+			l.applied(client, batches)
+			return nil
+		}
+		if failure.Of(err) == failure.Fatal {
+			return err
+		}
+		if !errors.Is(err, ErrClaim) {
+			l.cfg.Status(false, err.Error())
+			l.cfg.Log.WarnContext(work, "batch failed; trying again", "partitions", len(batches), "attempt", failures, "error", err)
+			if failure.DefaultBackoff.Wait(patience, failures) != nil {
+				l.rewind(client, batches)
+				return nil
+			}
+		}
+		// The outcome of a commit whose answer was lost is in the database,
+		// and so is who owns the partitions now.
+		if batches, err = l.reconcile(patience, client, batches); err != nil || len(batches) == 0 {
+			return err
+		}
+	}
+}
+
+// reconcile compares batches with the database after a failure and returns
+// those to try again. Batches that were applied are done; where the database is
+// elsewhere under our own epoch, the consumer goes there. A partition that
+// another consumer took over ends the session: with a new one, the group says
+// anew who owns what.
+func (l *Loop) reconcile(ctx context.Context, client *kgo.Client, batches []Batch) ([]Batch, error) {
+	var current map[Partition]Claim
+	err := failure.Retry(ctx, failure.DefaultBackoff, func(ctx context.Context) (err error) {
+		current, err = l.store.Claims(ctx, partitionsOf(batches))
+		return err
+	}, nil)
+	if err != nil {
+		if failure.Of(err) == failure.Fatal {
+			return nil, err
+		}
+		l.rewind(client, batches)
+		return nil, nil
+	}
+	var again, done, elsewhere []Batch
+	for _, b := range batches {
+		now, ok := current[b.Partition]
+		switch {
+		case !ok || now.Epoch != b.Claim.Epoch:
+			return nil, fmt.Errorf("fenced: another consumer took %s over: our epoch is %d, the database's %d", b.Partition, b.Claim.Epoch, now.Epoch)
+		case now.Next == b.Claim.Next:
+			again = append(again, b)
+		case now.Next == b.Next():
+			done = append(done, b)
+		default:
+			l.cfg.Log.WarnContext(ctx, "database is at another offset under our epoch; going there",
+				"partition", b.Partition.String(), "expected", b.Claim.Next, "actual", now.Next)
+			b.Claim.Next = now.Next
+			elsewhere = append(elsewhere, b)
+		}
+	}
+	l.applied(client, done)
+	l.rewind(client, elsewhere)
+	return again, nil
+}
+
+func partitionsOf(batches []Batch) []Partition {
+	parts := make([]Partition, len(batches))
+	for i := range batches {
+		parts[i] = batches[i].Partition
+	}
+	return parts
+}
+
+// applied notes how far the database is. Kafka is told too, for lag tools only:
+// a lost commit is made good by the next.
+func (l *Loop) applied(client *kgo.Client, batches []Batch) {
+	offsets := l.move(batches, (*Batch).Next)
+	if len(offsets) == 0 {
+		return
+	}
+	l.cfg.Status(true, "")
+	client.CommitOffsets(client.Context(), offsets, nil)
+}
+
+// rewind makes the consumer read batches again from their claims.
+func (l *Loop) rewind(client *kgo.Client, batches []Batch) {
+	offsets := l.move(batches, func(b *Batch) int64 { return b.Claim.Next })
+	for i := range batches {
+		if b := &batches[i]; b.Claim.Next == NeverRead {
+			offsets[b.Partition.Topic][b.Partition.Partition] = kgo.EpochOffset{Epoch: -1, Offset: b.Records[0].Offset}
+		}
+	}
+	if len(offsets) > 0 {
+		client.SetOffsets(offsets)
+	}
+}
+
+// move sets the claims of batches to next and returns the offsets for the
+// client.
+func (l *Loop) move(batches []Batch, next func(*Batch) int64) map[string]map[int32]kgo.EpochOffset {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	offsets := map[string]map[int32]kgo.EpochOffset{}
+	for i := range batches {
+		b := &batches[i]
+		at := next(b)
+		l.claims[b.Partition] = Claim{Epoch: b.Claim.Epoch, Next: at}
+		if offsets[b.Partition.Topic] == nil {
+			offsets[b.Partition.Topic] = map[int32]kgo.EpochOffset{}
+		}
+		offsets[b.Partition.Topic][b.Partition.Partition] = kgo.EpochOffset{Epoch: -1, Offset: at}
+	}
+	return offsets
+}

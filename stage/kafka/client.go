@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/plugin/kotel"
+	"github.com/twmb/franz-go/plugin/kslog"
+	"go.opentelemetry.io/otel"
+
+	"github.com/hookstream/hookstream/stage/failure"
+)
+
+// Bounds on what one client holds in memory. A fetch of one partition must be
+// able to hold the largest batch.
+const (
+	fetchMaxBytes          = 16 << 20
+	fetchMaxPartitionBytes = 4 << 20
+	maxBufferedRecords     = 20_000
+	maxBufferedBytes       = 128 << 20
+)
+
+// Options are the client options that every Hookstream client shares. Group
+// and transaction options come on top.
+func (c *Config) Options(clientID string, log *slog.Logger) ([]kgo.Opt, error) {
+	opts := []kgo.Opt{
+		kgo.ClientID(clientID),
+		kgo.SoftwareNameAndVersion("hookstream", "1"),
+		kgo.SeedBrokers(c.Brokers...),
+		kgo.WithLogger(kslog.New(quiet(log))),
+		kgo.WithHooks(hooks()...),
+
+		// Reading: never what a transaction aborted. A first start reads from
+		// the beginning; a stored offset that is out of range is an error,
+		// because going on anywhere else would lose or repeat records.
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.FetchMaxBytes(fetchMaxBytes),
+		kgo.FetchMaxPartitionBytes(max(fetchMaxPartitionBytes, c.MaxMessageBytes)),
+
+		// Writing: idempotent, acknowledged by all in-sync replicas, keyed by
+		// Java's murmur2.
+		kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.RecordPartitioner(partitioner(c.Topics.Dedup)),
+		kgo.ProducerBatchMaxBytes(c.MaxMessageBytes),
+		kgo.MaxBufferedRecords(maxBufferedRecords),
+		kgo.MaxBufferedBytes(maxBufferedBytes),
+		kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()),
+	}
+	if c.TLS {
+		t, err := c.tls()
+		if err != nil {
+			return nil, failure.NewFatal("kafka: %w", err)
+		}
+		opts = append(opts, kgo.DialTLSConfig(t))
+	}
+	if m := c.sasl(); m != nil {
+		opts = append(opts, kgo.SASL(m))
+	}
+	return opts, nil
+}
+
+// NewClient makes a client with Options and more.
+func (c *Config) NewClient(clientID string, log *slog.Logger, more ...kgo.Opt) (*kgo.Client, error) {
+	opts, err := c.Options(clientID, log)
+	if err != nil {
+		return nil, err
+	}
+	cl, err := kgo.NewClient(append(opts, more...)...)
+	if err != nil {
+		return nil, failure.NewFatal("kafka client %s: %w", clientID, err)
+	}
+	return cl, nil
+}
+
+// hooks trace every record and measure the client. Spans of fetched records
+// continue the trace in the record's headers.
+func hooks() []kgo.Hook {
+	tracer := kotel.NewTracer(
+		kotel.TracerProvider(otel.GetTracerProvider()),
+		kotel.TracerPropagator(otel.GetTextMapPropagator()),
+	)
+	meter := kotel.NewMeter(kotel.MeterProvider(otel.GetMeterProvider()))
+	return kotel.NewKotel(kotel.WithTracer(tracer), kotel.WithMeter(meter)).Hooks()
+}
+
+// quiet keeps the client's own logs to warnings: at info it reports every
+// transaction.
+func quiet(log *slog.Logger) *slog.Logger {
+	return slog.New(minLevel{log.Handler(), slog.LevelWarn})
+}
+
+type minLevel struct {
+	slog.Handler
+	level slog.Level
+}
+
+// Enabled also asks the wrapped handler.
+func (h minLevel) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= h.level && h.Handler.Enabled(ctx, l)
+}
+
+// WithAttrs keeps the limit on the derived handler.
+func (h minLevel) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return minLevel{h.Handler.WithAttrs(attrs), h.level}
+}
+
+// WithGroup keeps the limit on the derived handler.
+func (h minLevel) WithGroup(name string) slog.Handler {
+	return minLevel{h.Handler.WithGroup(name), h.level}
+}
+
+// Ping waits until a broker answers, trying again while it does not.
+func Ping(ctx context.Context, cl *kgo.Client, log *slog.Logger) error {
+	return failure.Retry(ctx, failure.DefaultBackoff, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		return Classify(cl.Ping(ctx))
+	}, func(failures int, err error) {
+		log.WarnContext(ctx, "waiting for Kafka", "attempt", failures, "error", err)
+	})
+}
+
+// Classify gives an error of the Kafka client its class. Credentials, missing
+// topics and rights are for a person to mend; the rest passes.
+func Classify(err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, fatal := range []error{
+		kerr.SaslAuthenticationFailed, kerr.UnsupportedSaslMechanism, kerr.IllegalSaslState,
+		kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed, kerr.ClusterAuthorizationFailed,
+		kerr.TransactionalIDAuthorizationFailed, kerr.UnknownTopicOrPartition, kerr.InvalidTopicException,
+	} {
+		if errors.Is(err, fatal) {
+			return failure.NewFatal("kafka: %w", err)
+		}
+	}
+	return fmt.Errorf("kafka: %w", err)
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package kafka builds the Kafka clients of all services the same way: explicit
+// isolation, explicit offset resets, security, telemetry, and topics that are
+// created or checked before they are used.
+package kafka
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"github.com/hookstream/hookstream/schemas/topic"
+)
+
+// Config is how to reach Kafka and how its topics look. Every service embeds
+// it, and all services of one installation must agree on it.
+type Config struct {
+	Brokers []string `help:"Kafka bootstrap brokers, host:port." default:"localhost:9092" env:"HOOKSTREAM_BROKERS" placeholder:"HOST:PORT"`
+
+	TLS      bool   `name:"kafka-tls" help:"Connect with TLS." env:"HOOKSTREAM_KAFKA_TLS"`
+	CAFile   string `name:"kafka-ca-file" help:"PEM file of the CA that signed the brokers' certificates; the system's by default." env:"HOOKSTREAM_KAFKA_CA_FILE" placeholder:"FILE"`
+	CertFile string `name:"kafka-cert-file" help:"PEM file of the client certificate." env:"HOOKSTREAM_KAFKA_CERT_FILE" placeholder:"FILE"`
+	KeyFile  string `name:"kafka-key-file" help:"PEM file of the client certificate's key." env:"HOOKSTREAM_KAFKA_KEY_FILE" placeholder:"FILE"`
+
+	SASLMechanism string `name:"kafka-sasl-mechanism" help:"SASL mechanism: plain, scram-sha-256 or scram-sha-512." enum:",plain,scram-sha-256,scram-sha-512" default:"" env:"HOOKSTREAM_KAFKA_SASL_MECHANISM"`
+	SASLUser      string `name:"kafka-sasl-user" help:"SASL user." env:"HOOKSTREAM_KAFKA_SASL_USER"`
+	SASLPassword  Secret `name:"kafka-sasl-password" help:"SASL password." env:"HOOKSTREAM_KAFKA_SASL_PASSWORD"`
+
+	Topics          topic.Names   `embed:"" prefix:"topic-"`
+	Partitions      int32         `help:"Partitions of every topic that is created. A topic that exists with another number is refused." default:"6" env:"HOOKSTREAM_PARTITIONS"`
+	Replication     int16         `help:"Replication factor of topics that are created; -1 is the broker's default." default:"-1" env:"HOOKSTREAM_REPLICATION"`
+	MaxMessageBytes int32         `help:"Largest record batch (max.message.bytes)." default:"4194304" env:"HOOKSTREAM_MAX_MESSAGE_BYTES"`
+	Retention       time.Duration `help:"Retention of raw webhooks and events. It must outlive the longest restore of the database." default:"720h" env:"HOOKSTREAM_RETENTION"`
+	DedupWindow     time.Duration `help:"How long a repeated delivery is recognized." default:"72h" env:"HOOKSTREAM_DEDUP_WINDOW"`
+}
+
+// Secret is a configuration value that never prints.
+type Secret string
+
+// String hides the value.
+func (Secret) String() string { return "[redacted]" }
+
+// Validate checks what belongs together. Errors name the variable.
+func (c *Config) Validate() error {
+	var errs []error
+	if len(c.Brokers) == 0 {
+		errs = append(errs, errors.New("HOOKSTREAM_BROKERS is empty"))
+	}
+	if c.Partitions < 1 {
+		errs = append(errs, fmt.Errorf("HOOKSTREAM_PARTITIONS is %d, must be at least 1", c.Partitions))
+	}
+	if c.SASLMechanism != "" && (c.SASLUser == "" || c.SASLPassword == "") {
+		errs = append(errs, errors.New("HOOKSTREAM_KAFKA_SASL_MECHANISM needs HOOKSTREAM_KAFKA_SASL_USER and HOOKSTREAM_KAFKA_SASL_PASSWORD"))
+	}
+	if (c.CertFile == "") != (c.KeyFile == "") {
+		errs = append(errs, errors.New("HOOKSTREAM_KAFKA_CERT_FILE and HOOKSTREAM_KAFKA_KEY_FILE go together"))
+	}
+	if c.MaxMessageBytes < minMessageBytes {
+		errs = append(errs, fmt.Errorf("HOOKSTREAM_MAX_MESSAGE_BYTES is %d, must be at least %d", c.MaxMessageBytes, minMessageBytes))
+	}
+	if c.DedupWindow < time.Minute {
+		errs = append(errs, fmt.Errorf("HOOKSTREAM_DEDUP_WINDOW is %s, must be at least 1m", c.DedupWindow))
+	}
+	return errors.Join(errs...)
+}
+
+const minMessageBytes = 64 << 10
+
+// Sizing is the shape of the topics.
+func (c *Config) Sizing() topic.Sizing {
+	return topic.Sizing{
+		Partitions: c.Partitions, MaxMessageBytes: c.MaxMessageBytes,
+		Retention: c.Retention, DedupWindow: c.DedupWindow,
+	}
+}
+
+// recordHeadroom is what a record batch needs beside one record's value: the
+// batch header, the key and the headers, failure headers included.
+const recordHeadroom = 32 << 10
+
+// MaxValueBytes is the largest record value that fits into a batch whatever
+// its headers. Larger values are refused before they are produced, because a
+// broker's refusal would abort the whole transaction again and again.
+func (c *Config) MaxValueBytes() int { return int(c.MaxMessageBytes) - recordHeadroom }
+
+func (c *Config) tls() (*tls.Config, error) {
+	t := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.CAFile != "" {
+		pem, err := os.ReadFile(c.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("HOOKSTREAM_KAFKA_CA_FILE: %w", err)
+		}
+		t.RootCAs = x509.NewCertPool()
+		if !t.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("HOOKSTREAM_KAFKA_CA_FILE: %s holds no PEM certificate", c.CAFile)
+		}
+	}
+	if c.CertFile != "" {
+		cert, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("HOOKSTREAM_KAFKA_CERT_FILE: %w", err)
+		}
+		t.Certificates = []tls.Certificate{cert}
+	}
+	return t, nil
+}
+
+func (c *Config) sasl() sasl.Mechanism {
+	user, password := c.SASLUser, string(c.SASLPassword)
+	switch c.SASLMechanism {
+	case "plain":
+		return plain.Auth{User: user, Pass: password}.AsMechanism()
+	case "scram-sha-256":
+		return scram.Auth{User: user, Pass: password}.AsSha256Mechanism()
+	case "scram-sha-512":
+		return scram.Auth{User: user, Pass: password}.AsSha512Mechanism()
+	}
+	return nil
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookstream/hookstream/stage/failure"
+)
+
+// FetchError gives an error that a poll returned its class, or nil where it
+// only says that the poll was interrupted. A stored offset that the log no
+// longer holds is Fatal: whatever was between is lost to this consumer, and a
+// person must decide.
+func FetchError(e kgo.FetchError) error {
+	var loss *kgo.ErrDataLoss
+	switch {
+	case errors.Is(e.Err, context.Canceled), errors.Is(e.Err, context.DeadlineExceeded), errors.Is(e.Err, kgo.ErrClientClosed):
+		return nil
+	case errors.Is(e.Err, kerr.OffsetOutOfRange):
+		return failure.NewFatal("%s/%d: the stored offset is outside the log: records were deleted before they were read, or the topic was made anew. "+
+			"Compare the group's offset with the log's start (kafka-consumer-groups.sh --describe, kafka-get-offsets.sh), recover the gap, then reset the offset: %w", e.Topic, e.Partition, e.Err)
+	case errors.As(e.Err, &loss):
+		return failure.NewFatal("%s/%d: the broker lost records: consumed up to offset %d, the log now ends at %d: %w",
+			loss.Topic, loss.Partition, loss.ConsumedTo, loss.ResetTo, e.Err)
+	}
+	return Classify(fmt.Errorf("fetch %s/%d: %w", e.Topic, e.Partition, e.Err))
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookstream/hookstream/schemas/event"
+	"github.com/hookstream/hookstream/schemas/topic"
+	"github.com/hookstream/hookstream/stage/failure"
+)
+
+// EnsureTopics creates the pipeline's topics where they are missing and checks
+// them where they exist. A mismatch that would break a promise is Fatal and
+// says what to run; nothing that exists is changed. It waits for Kafka.
+func (c *Config) EnsureTopics(ctx context.Context, cl *kgo.Client, log *slog.Logger) error {
+	if err := Ping(ctx, cl, log); err != nil {
+		return err
+	}
+	specs := c.Topics.Pipeline(event.Names(), c.Sizing())
+	return failure.Retry(ctx, failure.DefaultBackoff, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+		defer cancel()
+		return c.ensure(ctx, kadm.NewClient(cl), specs)
+	}, func(failures int, err error) {
+		log.WarnContext(ctx, "cannot create or check topics yet", "attempt", failures, "error", err)
+	})
+}
+
+func (c *Config) ensure(ctx context.Context, admin *kadm.Client, specs []topic.Spec) error {
+	var names []string
+	for _, s := range specs {
+		names = append(names, s.Name)
+	}
+	existing, err := admin.ListTopics(ctx, names...)
+	if err != nil {
+		return Classify(fmt.Errorf("list topics: %w", err))
+	}
+	for _, s := range specs {
+		if existing.Has(s.Name) {
+			continue
+		}
+		if err := c.create(ctx, admin, s); err != nil {
+			return err
+		}
+	}
+	return check(ctx, admin, specs)
+}
+
+func (c *Config) create(ctx context.Context, admin *kadm.Client, s topic.Spec) error {
+	configs := map[string]*string{}
+	for k, v := range s.Config {
+		configs[k] = &v
+	}
+	_, err := admin.CreateTopic(ctx, s.Partitions, c.Replication, configs, s.Name)
+	switch {
+	case err == nil, errors.Is(err, kerr.TopicAlreadyExists):
+		// Another instance may have been faster; check compares the result.
+		return nil
+	case errors.Is(err, kerr.InvalidReplicationFactor), errors.Is(err, kerr.PolicyViolation), errors.Is(err, kerr.InvalidConfig):
+		return failure.NewFatal("create topic %s: %w", s.Name, err)
+	}
+	return Classify(fmt.Errorf("create topic %s: %w", s.Name, err))
+}
+
+// check compares what is on the broker with what the promises need.
+func check(ctx context.Context, admin *kadm.Client, specs []topic.Spec) error {
+	var names []string
+	for _, s := range specs {
+		names = append(names, s.Name)
+	}
+	topics, err := admin.ListTopics(ctx, names...)
+	if err != nil {
+		return Classify(fmt.Errorf("list topics: %w", err))
+	}
+	configs, err := admin.DescribeTopicConfigs(ctx, names...)
+	if err != nil {
+		return Classify(fmt.Errorf("describe topics: %w", err))
+	}
+	var errs []error
+	for _, s := range specs {
+		t := topics[s.Name]
+		if t.Err != nil {
+			return fmt.Errorf("kafka: topic %s is not ready: %w", s.Name, t.Err)
+		}
+		if n := len(t.Partitions); n != int(s.Partitions) {
+			errs = append(errs, failure.NewFatal("topic %s has %d partitions and HOOKSTREAM_PARTITIONS is %d: set it to %d, or migrate the topic", s.Name, n, s.Partitions, n))
+		}
+		errs = append(errs, checkConfig(s, configs))
+	}
+	return errors.Join(errs...)
+}
+
+func checkConfig(s topic.Spec, all kadm.ResourceConfigs) error {
+	rc, err := all.On(s.Name, nil)
+	if err != nil || rc.Err != nil {
+		return fmt.Errorf("kafka: configuration of topic %s: %w", s.Name, errors.Join(err, rc.Err))
+	}
+	var errs []error
+	for _, key := range slices.Sorted(maps.Keys(s.Config)) {
+		want := s.Config[key]
+		for _, have := range rc.Configs {
+			if have.Key == key && have.Value != nil && !satisfies(key, *have.Value, want) {
+				errs = append(errs, failure.NewFatal("topic %s has %s=%s, needs %s: kafka-configs.sh --alter --entity-type topics --entity-name %s --add-config %s=%s, or change the setting",
+					s.Name, key, *have.Value, want, s.Name, key, want))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// satisfies compares a configuration. Keeping longer and allowing larger
+// records than asked breaks nothing; -1 is without limit.
+func satisfies(key, have, want string) bool {
+	if key == "cleanup.policy" {
+		return have == want
+	}
+	h, errHave := strconv.ParseInt(have, 10, 64)
+	w, errWant := strconv.ParseInt(want, 10, 64)
+	if errHave != nil || errWant != nil {
+		return have == want
+	}
+	return h == -1 || (w != -1 && h >= w)
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package service
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"time"
+)
+
+const (
+	healthTimeout  = 5 * time.Second
+	maxHealthBytes = 64 << 10
+)
+
+// healthcheck asks a service's own /readyz and prints the answer. It is what
+// container health checks run, where the image has no shell.
+func healthcheck(address string) int {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "HOOKSTREAM_ADMIN_ADDRESS %q: %v\n", address, err)
+		return exitUsage
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), healthTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/readyz", nil)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return exitFailed
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return exitFailed
+	}
+	defer res.Body.Close() //nolint:errcheck // nothing was written
+	_, _ = io.Copy(os.Stdout, io.LimitReader(res.Body, maxHealthBytes))
+	if res.StatusCode != http.StatusOK {
+		return exitFailed
+	}
+	return 0
+}

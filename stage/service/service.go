@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package service is the life of a service's process: configuration, telemetry,
+// signals, drain and exit code.
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/hookstream/hookstream/stage/telemetry"
+)
+
+// Exit codes, beside 0 for a clean end.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// Common is the configuration that every service has.
+type Common struct {
+	AdminAddress string          `help:"Address of the listener for /livez, /readyz and /metrics; empty for none." default:"${admin_address}" env:"HOOKSTREAM_ADMIN_ADDRESS"`
+	LogLevel     telemetry.Level `help:"Lowest level that is logged: debug, info, warn or error." default:"info" env:"HOOKSTREAM_LOG_LEVEL"`
+	DrainTimeout time.Duration   `help:"How long work in hand may take to finish at shutdown." default:"20s" env:"HOOKSTREAM_DRAIN_TIMEOUT"`
+}
+
+// Settings returns c, for structs that embed it.
+func (c *Common) Settings() *Common { return c }
+
+// Configured is a service's configuration: a pointer to a struct with kong's
+// tags that embeds Common.
+type Configured interface {
+	// Validate checks what belongs together; errors name the variable.
+	Validate() error
+	Settings() *Common
+}
+
+// Info describes a service's program.
+type Info struct {
+	Name        string
+	Description string
+	// AdminAddress is the default of HOOKSTREAM_ADMIN_ADDRESS.
+	AdminAddress string
+}
+
+// Start runs a configured service until ctx ends.
+type Start func(ctx context.Context, log *slog.Logger) error
+
+// options are kong's for parsing the configuration.
+func (i Info) options() []kong.Option {
+	return []kong.Option{
+		kong.Name(i.Name), kong.Description(i.Description), kong.UsageOnError(),
+		kong.Vars{"version": Version(), "admin_address": i.AdminAddress},
+	}
+}
+
+// Defaults fills cfg from the environment and the defaults, as a start without
+// flags would.
+func (i Info) Defaults(cfg Configured) error { return kong.ApplyDefaults(cfg, i.options()...) }
+
+// Main parses flags and environment into cfg, runs the service until SIGINT or
+// SIGTERM, lets it drain, and exits. A second signal exits at once.
+func (i Info) Main(cfg Configured, start Start) {
+	os.Exit(i.run(cfg, start, os.Args[1:]))
+}
+
+func (i Info) run(cfg Configured, start Start, args []string) int {
+	var cli struct {
+		Run struct {
+			kong.Plugins
+		} `cmd:"" default:"withargs" help:"Run the service (the default)."`
+		Healthcheck struct{}         `cmd:"" help:"Ask the service running on this machine whether it is ready; exit 0 or 1."`
+		Version     kong.VersionFlag `help:"Print the version and exit."`
+	}
+	cli.Run.Plugins = kong.Plugins{cfg}
+	parser, err := kong.New(&cli, i.options()...)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, i.Name+":", err)
+		return exitUsage
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, i.Name+":", err)
+		return exitUsage
+	}
+	if parsed.Command() == "healthcheck" {
+		// Only the address matters; what else is wrong the service itself says.
+		_ = i.Defaults(cfg)
+		return healthcheck(cfg.Settings().AdminAddress)
+	}
+	return serve(i.Name, cfg, start)
+}
+
+func serve(name string, cfg Configured, start Start) int {
+	log, err := telemetry.Logger(name, cfg.Settings().LogLevel)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, name+":", err)
+		return exitUsage
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// Once the first signal was seen, the next one has its default effect.
+	context.AfterFunc(ctx, stop)
+
+	flush, err := telemetry.Start(ctx, name, Version())
+	if err != nil {
+		log.Error("cannot start", "error", err)
+		return exitFailed
+	}
+	log.Info("starting", "version", Version())
+	err = start(ctx, log)
+	flushCtx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if ferr := flush(flushCtx); ferr != nil && !errors.Is(ferr, context.DeadlineExceeded) {
+		log.Warn("telemetry was not flushed", "error", ferr)
+	}
+	if err != nil {
+		log.Error("stopped by a failure", "error", err)
+		return exitFailed
+	}
+	log.Info("stopped")
+	return 0
+}
+
+// Version is the module version or VCS revision that the binary was built from.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value[:min(12, len(s.Value))]
+		}
+	}
+	return info.Main.Version
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package telemetry sets up logs, traces and metrics for a process, as the
+// OTEL_* variables ask, and publishes them as OpenTelemetry's global providers.
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"go.opentelemetry.io/contrib/exporters/autoexport"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/prometheus"
+	"go.opentelemetry.io/otel/propagation"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+)
+
+// Start installs the providers and returns the function that flushes and stops
+// them. Metrics are always exposed for Prometheus, on the process's default
+// registry; traces are exported where OTEL_TRACES_EXPORTER or an OTLP endpoint
+// is set, sampled as OTEL_TRACES_SAMPLER says.
+func Start(ctx context.Context, service, version string) (stop func(context.Context) error, err error) {
+	res, err := resource.New(ctx,
+		resource.WithAttributes(
+			attribute.String("service.namespace", "hookstream"),
+			attribute.String("service.name", service),
+			attribute.String("service.version", version)),
+		resource.WithFromEnv(), resource.WithTelemetrySDK(), resource.WithHost(), resource.WithProcessPID())
+	if err != nil && !errors.Is(err, resource.ErrPartialResource) {
+		return nil, fmt.Errorf("telemetry resource: %w", err)
+	}
+	reader, err := prometheus.New()
+	if err != nil {
+		return nil, fmt.Errorf("prometheus exporter: %w", err)
+	}
+	meters := sdkmetric.NewMeterProvider(sdkmetric.WithResource(res), sdkmetric.WithReader(reader))
+
+	traceOpts := []sdktrace.TracerProviderOption{sdktrace.WithResource(res)}
+	if exportsTraces() {
+		exporter, err := autoexport.NewSpanExporter(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("trace exporter: %w", err)
+		}
+		traceOpts = append(traceOpts, sdktrace.WithBatcher(exporter))
+	}
+	traces := sdktrace.NewTracerProvider(traceOpts...)
+
+	otel.SetMeterProvider(meters)
+	otel.SetTracerProvider(traces)
+	otel.SetTextMapPropagator(propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{}))
+	return func(ctx context.Context) error {
+		return errors.Join(traces.Shutdown(ctx), meters.Shutdown(ctx))
+	}, nil
+}
+
+// exportsTraces reports whether the environment asks for an exporter. Without
+// one, spans still give every log line and record a trace id.
+func exportsTraces() bool {
+	if e := os.Getenv("OTEL_TRACES_EXPORTER"); e != "" {
+		return e != "none"
+	}
+	return os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
+}
+
+// Level is the lowest level that is logged.
+type Level string
+
+// Logger writes JSON lines to standard error and makes itself the default.
+func Logger(service string, level Level) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, fmt.Errorf("HOOKSTREAM_LOG_LEVEL: %w", err)
+	}
+	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: l})).With("service", service)
+	slog.SetDefault(log)
+	return log, nil
+}
