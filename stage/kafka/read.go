@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookstream/hookstream/stage/failure"
+)
+
+// Partitions selects partitions by topic; a topic with none means all of it.
+type Partitions map[string][]int32
+
+// ReadToEnd gives each every committed record of the partitions, from their
+// beginning to the high watermark at the time of the call, in order within a
+// partition. Open transactions below the watermark are waited out: stopping at
+// the last stable offset would miss one whose offsets are already visible
+// elsewhere. It returns each's error at once.
+func (c *Config) ReadToEnd(ctx context.Context, clientID string, log *slog.Logger, parts Partitions, each func(*kgo.Record) error) error {
+	client, err := c.NewClient(clientID, log,
+		kgo.KeepControlRecords(), // the position must move over transaction markers
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.MetadataMinAge(100*time.Millisecond),
+	)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	r := reader{admin: kadm.NewClient(client), parts: parts}
+	if err := r.open(ctx); err != nil {
+		return err
+	}
+	client.AddConsumePartitions(r.start())
+	for len(r.ends) > 0 {
+		if err := r.poll(ctx, client, each); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type tp struct {
+	topic     string
+	partition int32
+}
+
+// reader knows how far each partition is still to be read.
+type reader struct {
+	admin *kadm.Client
+	parts Partitions
+	ends  map[tp]int64
+}
+
+func (r *reader) topics() []string {
+	var names []string
+	for t := range r.parts {
+		names = append(names, t)
+	}
+	return names
+}
+
+func (r *reader) wants(t string, p int32) bool {
+	only := r.parts[t]
+	for _, o := range only {
+		if o == p {
+			return true
+		}
+	}
+	return len(only) == 0
+}
+
+// open takes the high watermarks.
+func (r *reader) open(ctx context.Context) error {
+	ends, err := r.admin.ListEndOffsets(ctx, r.topics()...)
+	if err := errors.Join(err, ends.Error()); err != nil {
+		return Classify(fmt.Errorf("list end offsets: %w", err))
+	}
+	r.ends = map[tp]int64{}
+	ends.Each(func(o kadm.ListedOffset) {
+		if r.wants(o.Topic, o.Partition) {
+			r.ends[tp{o.Topic, o.Partition}] = o.Offset
+		}
+	})
+	return r.skipDeleted(ctx)
+}
+
+// skipDeleted ends partitions in which nothing is left below the watermark:
+// empty ones, and those that retention emptied meanwhile.
+func (r *reader) skipDeleted(ctx context.Context) error {
+	starts, err := r.admin.ListStartOffsets(ctx, r.topics()...)
+	if err := errors.Join(err, starts.Error()); err != nil {
+		return Classify(fmt.Errorf("list start offsets: %w", err))
+	}
+	starts.Each(func(o kadm.ListedOffset) {
+		if end, ok := r.ends[tp{o.Topic, o.Partition}]; ok && o.Offset >= end {
+			delete(r.ends, tp{o.Topic, o.Partition})
+		}
+	})
+	return nil
+}
+
+func (r *reader) start() map[string]map[int32]kgo.Offset {
+	m := map[string]map[int32]kgo.Offset{}
+	for p := range r.ends {
+		if m[p.topic] == nil {
+			m[p.topic] = map[int32]kgo.Offset{}
+		}
+		m[p.topic][p.partition] = kgo.NewOffset().AtStart()
+	}
+	return m
+}
+
+// readPatience is how long a poll may stay empty before the log's start is
+// looked at again.
+const readPatience = 2 * time.Second
+
+func (r *reader) poll(ctx context.Context, client *kgo.Client, each func(*kgo.Record) error) error {
+	pollCtx, cancel := context.WithTimeout(ctx, readPatience)
+	defer cancel()
+	fetches := client.PollFetches(pollCtx)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	for _, e := range fetches.Errors() {
+		if err := FetchError(e); failure.Of(err) == failure.Fatal {
+			return err
+		}
+	}
+	var err error
+	fetches.EachRecord(func(rec *kgo.Record) {
+		if err == nil {
+			err = r.record(client, rec, each)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if fetches.NumRecords() == 0 {
+		return r.skipDeleted(ctx)
+	}
+	return nil
+}
+
+func (r *reader) record(client *kgo.Client, rec *kgo.Record, each func(*kgo.Record) error) error {
+	p := tp{rec.Topic, rec.Partition}
+	end, open := r.ends[p]
+	if !open {
+		return nil
+	}
+	if rec.Offset < end && !rec.Attrs.IsControl() {
+		if err := each(rec); err != nil {
+			return err
+		}
+	}
+	if rec.Offset >= end-1 {
+		delete(r.ends, p)
+		client.PauseFetchPartitions(map[string][]int32{p.topic: {p.partition}})
+	}
+	return nil
+}
