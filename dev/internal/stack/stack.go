@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package stack wires all parts into one process. `make run`, the checker and
+// the end-to-end tests use the same wiring.
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/hookstream/hookstream/dev/internal/broker"
+	"github.com/hookstream/hookstream/dev/internal/postgres"
+	"github.com/hookstream/hookstream/dev/internal/registry"
+	"github.com/hookstream/hookstream/ingest"
+	"github.com/hookstream/hookstream/sink"
+	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/transform"
+)
+
+// Options of a Stack. Parts that are not given are embedded.
+type Options struct {
+	// DataDir keeps the embedded parts' data over restarts; empty keeps
+	// nothing.
+	DataDir string
+	// Brokers, DatabaseURL and RegistryURL name real parts.
+	Brokers     []string
+	DatabaseURL string
+	RegistryURL string
+	// Address of ingest; KafkaPort and RegistryAddress of the embedded parts.
+	// A port of 0 is a free one.
+	Address         string
+	KafkaPort       int
+	RegistryAddress string
+	// DefinitionsDir overrides provider definitions.
+	DefinitionsDir string
+	// Secrets by provider, of the default tenant.
+	Secrets map[string]string
+	// Unsafe turns the database's fsync off, for tests.
+	Unsafe bool
+	Log    *slog.Logger
+}
+
+// Stack is a running installation.
+type Stack struct {
+	opts     Options
+	Kafka    kafka.Config
+	Database string
+	Registry string
+	// Group is transform's consumer group.
+	Group string
+
+	ingest    *ingest.Service
+	transform *transform.Service
+	sink      *sink.Service
+
+	// parts in the order in which they were started.
+	parts []part
+	fail  chan error
+}
+
+// part is something that was started and must be stopped.
+type part struct {
+	name string
+	stop func(context.Context) error
+}
+
+// Start brings everything up and returns when every service is ready.
+func Start(ctx context.Context, opts Options) (_ *Stack, err error) {
+	s := &Stack{opts: opts, fail: make(chan error, 3)}
+	defer func() {
+		if err != nil {
+			stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+			defer cancel()
+			err = errors.Join(err, s.Stop(stopCtx))
+		}
+	}()
+	for _, start := range []func(context.Context) error{
+		s.startBroker, s.startRegistry, s.startPostgres, s.startServices, s.waitReady,
+	} {
+		if err := start(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+const stopTimeout = 30 * time.Second
+
+// Address is ingest's, host and port.
+func (s *Stack) Address() string { return s.ingest.Address() }
+
+// Failed gives the error of a service that stopped by itself.
+func (s *Stack) Failed() <-chan error { return s.fail }
+
+// Stop drains and stops everything, the edge first and the database last.
+func (s *Stack) Stop(ctx context.Context) error {
+	var errs []error
+	for i := len(s.parts) - 1; i >= 0; i-- {
+		if err := s.parts[i].stop(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("stop %s: %w", s.parts[i].name, err))
+		}
+	}
+	s.parts = nil
+	return errors.Join(errs...)
+}
+
+func (s *Stack) started(name string, stop func(context.Context) error) {
+	s.parts = append(s.parts, part{name, stop})
+}
+
+// data is a folder for one embedded part, or "" for none.
+func (s *Stack) data(name string) string {
+	if s.opts.DataDir == "" {
+		return ""
+	}
+	return filepath.Join(s.opts.DataDir, name)
+}
+
+func (s *Stack) startBroker(context.Context) error {
+	if len(s.opts.Brokers) > 0 {
+		s.Kafka.Brokers = s.opts.Brokers
+		return nil
+	}
+	b, err := broker.Start(s.data("kafka"), s.opts.KafkaPort)
+	if err != nil {
+		return err
+	}
+	s.started("broker", func(context.Context) error { b.Close(); return nil })
+	s.Kafka.Brokers = b.Addresses()
+	return nil
+}
+
+func (s *Stack) startRegistry(ctx context.Context) error {
+	if s.opts.RegistryURL != "" {
+		s.Registry = s.opts.RegistryURL
+		return nil
+	}
+	file := s.data("registry")
+	if file != "" {
+		file = filepath.Join(file, "schemas.json")
+	}
+	r, err := registry.Start(ctx, s.opts.RegistryAddress, file)
+	if err != nil {
+		return err
+	}
+	s.started("schema registry", r.Close)
+	s.Registry = r.URL()
+	return nil
+}
+
+func (s *Stack) startPostgres(ctx context.Context) error {
+	if s.opts.DatabaseURL != "" {
+		s.Database = s.opts.DatabaseURL
+		return nil
+	}
+	server, err := postgres.Start(ctx, postgres.Options{DataDir: s.data("postgres"), NoSync: s.opts.Unsafe, Logger: s.opts.Log})
+	if err != nil {
+		return err
+	}
+	s.started("postgres", server.Stop)
+	s.Database = server.URL()
+	return nil
+}
+
+// startServices starts the sink first and ingest last, so that they stop in the
+// order of the flow.
+func (s *Stack) startServices(ctx context.Context) error {
+	sinkConfig, transformConfig, ingestConfig, err := s.configs()
+	if err != nil {
+		return err
+	}
+	if s.sink, err = sink.New(sinkConfig, s.opts.Log.With("service", "sink")); err != nil {
+		return err
+	}
+	s.run(ctx, "sink", s.sink.Run)
+	if s.transform, err = transform.New(transformConfig, s.opts.Log.With("service", "transform")); err != nil {
+		return err
+	}
+	s.run(ctx, "transform", s.transform.Run)
+	if s.ingest, err = ingest.New(ingestConfig, s.opts.Log.With("service", "ingest")); err != nil {
+		return err
+	}
+	s.run(ctx, "ingest", s.ingest.Run)
+	return nil
+}
+
+// configs are the services' defaults, as a start from the environment gives
+// them, with the parts of this stack.
+func (s *Stack) configs() (sinkConfig sink.Config, transformConfig transform.Config, ingestConfig ingest.Config, err error) {
+	err = errors.Join(
+		sink.Info.Defaults(&sinkConfig), transform.Info.Defaults(&transformConfig), ingest.Info.Defaults(&ingestConfig))
+	brokers := s.Kafka.Brokers
+	s.Kafka = transformConfig.Kafka
+	s.Kafka.Brokers = brokers
+	sinkConfig.Kafka, transformConfig.Kafka, ingestConfig.Kafka = s.Kafka, s.Kafka, s.Kafka
+	for _, admin := range []*string{&sinkConfig.AdminAddress, &transformConfig.AdminAddress, &ingestConfig.AdminAddress} {
+		*admin = "127.0.0.1:0"
+	}
+	sinkConfig.DatabaseURL = sink.DatabaseURL(s.Database)
+	sinkConfig.RegistryURL = s.Registry
+	transformConfig.RegistryURL = s.Registry
+	transformConfig.DefinitionsDir = s.opts.DefinitionsDir
+	// The embedded broker forgets after a kill which transactions it aborted,
+	// so each start is another producer. On real Kafka the id must be stable.
+	transformConfig.InstanceID = "embedded-" + strconv.FormatInt(time.Now().UnixMilli(), 36)
+	ingestConfig.Address = s.opts.Address
+	ingestConfig.DefinitionsDir = s.opts.DefinitionsDir
+	s.Group = transformConfig.Group
+	return sinkConfig, transformConfig, ingestConfig, err
+}
+
+// run runs a service until its part is stopped.
+func (s *Stack) run(ctx context.Context, name string, service func(context.Context) error) {
+	runCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan error, 1)
+	go func() {
+		err := service(runCtx)
+		done <- err
+		if err != nil {
+			s.fail <- fmt.Errorf("%s: %w", name, err)
+		}
+	}()
+	s.started(name, func(ctx context.Context) error {
+		cancel()
+		select {
+		case err := <-done:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package workload
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Sender posts deliveries as providers do: on kept-alive connections, and again
+// when there was no clear answer.
+type Sender struct {
+	URL string
+	// Connections used at once.
+	Connections int
+	// Retries after a 5xx or no answer, each a little later.
+	Retries int
+
+	once   sync.Once
+	client *http.Client
+}
+
+// Outcome is the last answer to one delivery.
+type Outcome struct {
+	Event *Event
+	// Code is 0 where no answer came.
+	Code int
+	// Attempts is how often it was posted.
+	Attempts int
+	// Accepted counts the 2xx among the attempts.
+	Accepted int
+}
+
+const (
+	answerTimeout  = 15 * time.Second
+	maxAnswerBytes = 64 << 10
+	retryPause     = 200 * time.Millisecond
+)
+
+func (s *Sender) init() {
+	s.client = &http.Client{
+		Timeout:   answerTimeout,
+		Transport: &http.Transport{MaxIdleConnsPerHost: s.Connections, MaxConnsPerHost: s.Connections},
+	}
+}
+
+// Phase posts the deliveries and calls done for each, from many goroutines. The
+// order in which they arrive is roughly the list's.
+func (s *Sender) Phase(ctx context.Context, list []*Event, done func(Outcome)) error {
+	s.once.Do(s.init)
+	work := make(chan *Event)
+	var wg sync.WaitGroup
+	for range s.Connections {
+		wg.Go(func() {
+			for e := range work {
+				done(s.Deliver(ctx, e))
+			}
+		})
+	}
+	defer wg.Wait()
+	defer close(work)
+	for _, e := range list {
+		select {
+		case work <- e:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// Deliver posts one event until it is answered with anything but a 5xx.
+func (s *Sender) Deliver(ctx context.Context, e *Event) Outcome {
+	s.once.Do(s.init)
+	out := Outcome{Event: e}
+	for out.Attempts <= s.Retries && ctx.Err() == nil {
+		out.Attempts++
+		code, err := s.post(ctx, e)
+		out.Code = code
+		if err == nil && code < http.StatusInternalServerError {
+			if code < http.StatusMultipleChoices {
+				out.Accepted++
+			}
+			return out
+		}
+		pause(ctx, retryPause*time.Duration(out.Attempts))
+	}
+	return out
+}
+
+func (s *Sender) post(ctx context.Context, e *Event) (int, error) {
+	req, err := e.Request(ctx, s.URL, time.Now())
+	if err != nil {
+		return 0, err
+	}
+	res, err := s.client.Do(req)
+	if err != nil {
+		return 0, fmt.Errorf("post to %s: %w", e.Provider, err)
+	}
+	_, err = io.Copy(io.Discard, io.LimitReader(res.Body, maxAnswerBytes))
+	return res.StatusCode, errors.Join(err, res.Body.Close())
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
