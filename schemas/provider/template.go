@@ -34,13 +34,13 @@ type Ref struct {
 // Template is text with references to parts of a request.
 type Template struct {
 	text  string
-	parts []part
+	parts []Part
 }
 
-// part is literal text, or a reference where ref is not nil.
-type part struct {
-	literal string
-	ref     *Ref
+// Part is literal text, or a reference where Ref is not nil.
+type Part struct {
+	Literal string
+	Ref     *Ref
 }
 
 // Lookup resolves a reference. It reports false where the request has no such
@@ -53,7 +53,7 @@ func ParseTemplate(text string) (Template, error) {
 	for rest := text; rest != ""; {
 		literal, after, found := strings.Cut(rest, "{")
 		if literal != "" {
-			t.parts = append(t.parts, part{literal: literal})
+			t.parts = append(t.parts, Part{Literal: literal})
 		}
 		if !found {
 			break
@@ -66,7 +66,7 @@ func ParseTemplate(text string) (Template, error) {
 		if err != nil {
 			return Template{}, fmt.Errorf("template %q: %w", text, err)
 		}
-		t.parts = append(t.parts, part{ref: &ref})
+		t.parts = append(t.parts, Part{Ref: &ref})
 		rest = tail
 	}
 	return t, nil
@@ -105,12 +105,16 @@ func (t *Template) UnmarshalYAML(n *yaml.Node) error {
 // String is the template's source.
 func (t Template) String() string { return t.text }
 
+// Parts are what the template is made of, in order, for callers that stream it
+// rather than build a string. They must not be changed.
+func (t Template) Parts() []Part { return t.parts }
+
 // Refs lists the template's references.
 func (t Template) Refs() []Ref {
 	var refs []Ref
 	for _, p := range t.parts {
-		if p.ref != nil {
-			refs = append(refs, *p.ref)
+		if p.Ref != nil {
+			refs = append(refs, *p.Ref)
 		}
 	}
 	return refs
@@ -121,11 +125,11 @@ func (t Template) Refs() []Ref {
 func (t Template) Expand(lookup Lookup) (string, bool) {
 	var b strings.Builder
 	for _, p := range t.parts {
-		if p.ref == nil {
-			b.WriteString(p.literal)
+		if p.Ref == nil {
+			b.WriteString(p.Literal)
 			continue
 		}
-		v, ok := lookup(*p.ref)
+		v, ok := lookup(*p.Ref)
 		if !ok {
 			return "", false
 		}
