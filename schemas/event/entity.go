@@ -61,8 +61,12 @@ func (e *Entity) Field(name string) (*Field, bool) {
 // Schema is the entity's Avro schema as JSON, with Meta spliced in.
 func (e *Entity) Schema() string { return e.codec.schema() }
 
-// Generic is the entity of event types that no definition maps.
-const Generic = "generic"
+// Generic is the entity of event types that no definition maps, and
+// GenericPayload its field that holds the body as it came.
+const (
+	Generic        = "generic"
+	GenericPayload = "payload"
+)
 
 var load = sync.OnceValues(loadEntities)
 

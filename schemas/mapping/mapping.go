@@ -178,7 +178,7 @@ func (m *Mapper) unmapped(w *record.Webhook) (*event.Event, error) {
 		Entity: event.Generic,
 		ID:     w.BusinessKey + "/" + url.PathEscape(w.EventID),
 		Meta:   m.meta(w),
-		Fields: map[string]any{"payload": string(w.Body)},
+		Fields: map[string]any{event.GenericPayload: string(w.Body)},
 	}, nil
 }
 
