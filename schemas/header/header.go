@@ -72,7 +72,10 @@ const (
 	FailureAttempts = "hookstream-failure-attempts"
 	FailureFirst    = "hookstream-failure-first-at"
 	FailureLast     = "hookstream-failure-last-at"
-	ServiceVersion  = "hookstream-service-version"
+	// FailureOmitted says what of the failed record did not fit.
+	FailureOmitted = "hookstream-failure-omitted"
+
+	ServiceVersion = "hookstream-service-version"
 )
 
 // IsFailure reports whether a header was added when a record was

@@ -38,6 +38,10 @@ type DeadLetter struct {
 	FirstFailedAt  time.Time
 	LastFailedAt   time.Time
 	ServiceVersion string
+	// Omitted says what of Key, Value and Headers is missing, because all of
+	// it did not fit into a record. It can still be read at Failed, as long
+	// as that topic keeps it.
+	Omitted string
 
 	Key     []byte
 	Value   []byte
@@ -77,6 +81,7 @@ func (d *DeadLetter) Record(deadLetters string) *kgo.Record {
 	h.Add(header.FailureFirst, header.FormatTime(d.FirstFailedAt))
 	h.Add(header.FailureLast, header.FormatTime(d.LastFailedAt))
 	h.AddSet(header.ServiceVersion, d.ServiceVersion)
+	h.AddSet(header.FailureOmitted, d.Omitted)
 	return &kgo.Record{Topic: deadLetters, Key: d.Key, Value: d.Value, Headers: h}
 }
 
@@ -102,6 +107,7 @@ func ParseDeadLetter(r *kgo.Record) (*DeadLetter, error) {
 		FirstFailedAt:  f.time(header.FailureFirst, true),
 		LastFailedAt:   f.time(header.FailureLast, true),
 		ServiceVersion: f.optional(header.ServiceVersion),
+		Omitted:        f.optional(header.FailureOmitted),
 		Key:            r.Key,
 		Value:          r.Value,
 	}
@@ -122,8 +128,12 @@ func ParseDeadLetter(r *kgo.Record) (*DeadLetter, error) {
 
 // Replay is the failed record again, without the failure headers, for topic
 // to. It remembers the position it was first written at, which stays its place
-// in the order, and counts the replay.
+// in the order, and counts the replay. A dead letter that does not hold the
+// whole record cannot be replayed.
 func (d *DeadLetter) Replay(to, replayID string) (*kgo.Record, error) {
+	if d.Omitted != "" {
+		return nil, fmt.Errorf("dead letter %s lacks the record's %s: copy the record at %s instead", d.ID(), d.Omitted, d.Failed)
+	}
 	h := slices.Clone(d.Headers)
 	first := d.Failed
 	if origin, ok := h.Get(header.OriginTopic); ok {

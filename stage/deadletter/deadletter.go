@@ -23,6 +23,8 @@ type Writer struct {
 	Topic string
 	// Version of the service.
 	Version string
+	// Fits reports whether the broker takes a record; nil is always.
+	Fits func(*kgo.Record) bool
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
@@ -51,9 +53,29 @@ func (w *Writer) Record(failed *kgo.Record, cause error, attempts int) *kgo.Reco
 		Value:          failed.Value,
 		Headers:        header.List(failed.Headers),
 	}
-	r := d.Record(w.Topic)
+	r := w.fit(&d)
 	r.Context = failed.Context
 	return r
+}
+
+// fit leaves out what makes a dead letter too large: the value, and if that is
+// not enough the key and the original headers. A failed record can be as large
+// as its topic allows, and the broker's refusal of its dead letter would stop
+// the partition for ever. What is left out is named in a header and stays where
+// the record failed, as long as that topic keeps it.
+func (w *Writer) fit(d *record.DeadLetter) *kgo.Record {
+	r := d.Record(w.Topic)
+	if w.Fits == nil || w.Fits(r) {
+		return r
+	}
+	d.Omitted = fmt.Sprintf("value of %d bytes", len(d.Value))
+	d.Value = nil
+	if r = d.Record(w.Topic); w.Fits(r) {
+		return r
+	}
+	d.Omitted += fmt.Sprintf(", key of %d bytes and %d headers", len(d.Key), len(d.Headers))
+	d.Key, d.Headers = nil, nil
+	return d.Record(w.Topic)
 }
 
 // exception is the innermost error's type, the nearest that Go has to the

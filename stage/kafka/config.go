@@ -13,6 +13,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
@@ -90,6 +91,26 @@ const recordHeadroom = 32 << 10
 // its headers. Larger values are refused before they are produced, because a
 // broker's refusal would abort the whole transaction again and again.
 func (c *Config) MaxValueBytes() int { return int(c.MaxMessageBytes) - recordHeadroom }
+
+// batchHeadroom is what a record batch needs beside its only record: the batch
+// header, and the trace context that producing adds.
+const batchHeadroom = 2 << 10
+
+// Fits reports whether r fits into a batch of its own. Sizes count before
+// compression, as the client counts them.
+func (c *Config) Fits(r *kgo.Record) bool {
+	return RecordBytes(r) <= int(c.MaxMessageBytes)-batchHeadroom
+}
+
+// RecordBytes is an upper bound of a record's size in a batch.
+func RecordBytes(r *kgo.Record) int {
+	const varints = 10 // two lengths of at most five bytes
+	size := 3*varints + len(r.Key) + len(r.Value)
+	for _, h := range r.Headers {
+		size += varints + len(h.Key) + len(h.Value)
+	}
+	return size
+}
 
 func (c *Config) tls() (*tls.Config, error) {
 	t := &tls.Config{MinVersion: tls.VersionTLS12}
