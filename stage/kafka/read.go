@@ -11,8 +11,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"github.com/hookstream/hookstream/stage/failure"
 )
 
 // Partitions selects partitions by topic; a topic with none means all of it.
@@ -22,7 +20,8 @@ type Partitions map[string][]int32
 // beginning to the high watermark at the time of the call, in order within a
 // partition. Open transactions below the watermark are waited out: stopping at
 // the last stable offset would miss one whose offsets are already visible
-// elsewhere. It returns each's error at once.
+// elsewhere. It returns each's error at once, and any error of a fetch that the
+// client does not recover from: waiting on would be without end.
 func (c *Config) ReadToEnd(ctx context.Context, clientID string, log *slog.Logger, parts Partitions, each func(*kgo.Record) error) error {
 	client, err := c.NewClient(clientID, log,
 		kgo.KeepControlRecords(), // the position must move over transaction markers
@@ -129,7 +128,7 @@ func (r *reader) poll(ctx context.Context, client *kgo.Client, each func(*kgo.Re
 		return err
 	}
 	for _, e := range fetches.Errors() {
-		if err := FetchError(e); failure.Of(err) == failure.Fatal {
+		if err := FetchError(e); err != nil {
 			return err
 		}
 	}
