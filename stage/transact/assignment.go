@@ -4,7 +4,12 @@ package transact
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // change is one assignment or revocation of partitions.
@@ -17,6 +22,7 @@ type change struct {
 // to the loop's goroutine, and wakes the loop from a poll or a restore.
 type changes struct {
 	mu      sync.Mutex
+	client  *kgo.Client
 	pending []change
 	wake    context.CancelFunc
 }
@@ -27,22 +33,72 @@ func (c *changes) reset() {
 	c.pending = nil
 }
 
-func (c *changes) add(assigned bool, m map[string][]int32) {
+// assigned is the client's callback for new partitions. It comes before their
+// offsets are fetched.
+func (c *changes) assigned(_ context.Context, client *kgo.Client, m map[string][]int32) {
+	c.add(client, true, m)
+}
+
+// revoked is the client's callback for partitions that it gave up or lost.
+func (c *changes) revoked(_ context.Context, client *kgo.Client, m map[string][]int32) {
+	c.add(client, false, m)
+}
+
+func (c *changes) add(client *kgo.Client, assigned bool, m map[string][]int32) {
+	parts := partitions(m)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.client = client
+	if len(parts) == 0 {
+		return
+	}
+	c.pending = append(c.pending, change{assigned, parts})
+	if c.wake != nil {
+		c.wake()
+	}
+}
+
+func partitions(m map[string][]int32) []Partition {
 	var parts []Partition
 	for topic, ps := range m {
 		for _, p := range ps {
 			parts = append(parts, Partition{topic, p})
 		}
 	}
-	if len(parts) == 0 {
-		return
+	return parts
+}
+
+// fromLogStart gives partitions that the group never committed the log's start
+// as their offset. Without one, the client rewinds them to offset 0 when their
+// first transaction aborts, and retention may have deleted that.
+func (c *changes) fromLogStart(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	var topics []string
+	for topic, ps := range offsets {
+		for _, o := range ps {
+			if o.EpochOffset().Offset < 0 {
+				topics = append(topics, topic)
+				break
+			}
+		}
+	}
+	if len(topics) == 0 {
+		return offsets, nil
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.pending = append(c.pending, change{assigned, parts})
-	if c.wake != nil {
-		c.wake()
+	client := c.client
+	c.mu.Unlock()
+	starts, err := kadm.NewClient(client).ListStartOffsets(ctx, topics...)
+	if err := errors.Join(err, starts.Error()); err != nil {
+		return nil, fmt.Errorf("list start offsets: %w", err)
 	}
+	for topic, ps := range offsets {
+		for p, o := range ps {
+			if start, ok := starts.Lookup(topic, p); ok && o.EpochOffset().Offset < 0 {
+				ps[p] = kgo.NewOffset().At(start.Offset)
+			}
+		}
+	}
+	return offsets, nil
 }
 
 func (c *changes) take() []change {
@@ -77,9 +133,10 @@ func newOwnership(proc Processor) *ownership {
 	return &ownership{proc: proc, parts: map[Partition]bool{}}
 }
 
-// apply replays changes in their order. A partition that went and came back is
-// fresh again: another member may have moved it on in between.
-func (o *ownership) apply(changes []change) {
+// apply replays changes in their order and reports whether partitions were
+// revoked. A partition that went and came back is fresh again: another member
+// may have moved it on in between.
+func (o *ownership) apply(changes []change) (revoked bool) {
 	for _, c := range changes {
 		if c.assigned {
 			for _, p := range c.parts {
@@ -87,11 +144,24 @@ func (o *ownership) apply(changes []change) {
 			}
 			continue
 		}
+		revoked = true
 		o.proc.Forget(c.parts)
 		for _, p := range c.parts {
 			delete(o.parts, p)
 		}
 	}
+	return revoked
+}
+
+// restoredAll reports whether the state of every partition in fetches is
+// there. It is not where ctx ended a restore, and where a partition was taken
+// away after the poll.
+func (o *ownership) restoredAll(fetches kgo.Fetches) bool {
+	all := true
+	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+		all = all && (len(p.Records) == 0 || o.parts[Partition{p.Topic, p.Partition}])
+	})
+	return all
 }
 
 func (o *ownership) fresh() []Partition {

@@ -3,10 +3,15 @@
 package transact
 
 import (
+	"errors"
+	"fmt"
 	"sync"
+	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
 )
 
@@ -16,14 +21,14 @@ type firstError struct {
 	err error
 }
 
-func (f *firstError) promise(_ *kgo.Record, err error) {
+func (f *firstError) promise(r *kgo.Record, err error) {
 	if err == nil {
 		return
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.err == nil {
-		f.err = err
+		f.err = fmt.Errorf("produce to %s: %w", r.Topic, err)
 	}
 }
 
@@ -42,4 +47,20 @@ func fetchError(fetches kgo.Fetches) error {
 		}
 	}
 	return nil
+}
+
+// classify gives an error of a transaction its class. Kafka answers "fenced"
+// both when another producer took the transactional id and when a transaction
+// outlived its timeout; the second passes with a new session.
+func (s *session) classify(err error, begun time.Time) error {
+	if errors.Is(err, kerr.ProducerFenced) && time.Since(begun) < s.cfg.Timeout {
+		return failure.NewFatal("another process uses the transactional id %s: give every instance its own HOOKSTREAM_INSTANCE_ID: %w",
+			s.cfg.TransactionalID, err)
+	}
+	// Every stage checks sizes before it produces, against what the topics
+	// had when it started.
+	if errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge) {
+		return failure.NewFatal("the broker takes no batch of HOOKSTREAM_MAX_MESSAGE_BYTES: raise the topic's max.message.bytes: %w", err)
+	}
+	return kafka.Classify(err)
 }

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package transact_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookstream/hookstream/schemas/topic"
+	"github.com/hookstream/hookstream/stage/failure"
+	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/transact"
+)
+
+const (
+	in, out = "in", "out"
+	group   = "copiers"
+	// patience is how long a condition may take to come true.
+	patience = 30 * time.Second
+)
+
+// broker is an in-memory broker with the topics in and out.
+type broker struct {
+	*kfake.Cluster
+	cfg    *kafka.Config
+	client *kgo.Client
+}
+
+func newBroker(t *testing.T, partitions int32) *broker {
+	t.Helper()
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, in, out), kfake.GroupMinSessionTimeout(100*time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	cfg := &kafka.Config{Brokers: c.ListenAddrs(), MaxMessageBytes: 1 << 20, Topics: topic.DefaultNames()}
+	client, err := cfg.NewClient("test", quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return &broker{Cluster: c, cfg: cfg, client: client}
+}
+
+func quiet() *slog.Logger {
+	if os.Getenv("HOOKSTREAM_TEST_LOG") != "" {
+		return slog.New(slog.NewTextHandler(os.Stderr, nil))
+	}
+	return slog.New(slog.DiscardHandler)
+}
+
+// send produces records with the values from..to-1, spread over partitions.
+func (b *broker) send(t *testing.T, from, to int) {
+	t.Helper()
+	var rs []*kgo.Record
+	for i := from; i < to; i++ {
+		v := []byte(strconv.Itoa(i))
+		rs = append(rs, &kgo.Record{Topic: in, Key: v, Value: v})
+	}
+	if err := b.client.ProduceSync(t.Context(), rs...).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// output counts the committed values of out, with an independent consumer.
+func (b *broker) output(t *testing.T) map[string]int {
+	t.Helper()
+	n := map[string]int{}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := b.cfg.ReadToEnd(ctx, "output", quiet(), kafka.Partitions{out: nil}, func(r *kgo.Record) error {
+		n[string(r.Value)]++
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// wantOutput waits for n values and checks that each came once.
+func (b *broker) wantOutput(t *testing.T, n int) {
+	t.Helper()
+	var got map[string]int
+	eventually(t, fmt.Sprintf("%d values", n), func() bool { got = b.output(t); return len(got) >= n })
+	for v, times := range got {
+		if times != 1 {
+			t.Errorf("value %s came %d times", v, times)
+		}
+	}
+	if len(got) != n {
+		t.Errorf("%d values, want %d", len(got), n)
+	}
+}
+
+// committed is the sum of the group's committed offsets.
+func (b *broker) committed(t *testing.T) int64 {
+	t.Helper()
+	offsets, err := kadm.NewClient(b.client).FetchOffsets(t.Context(), group)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sum int64
+	offsets.Each(func(o kadm.OffsetResponse) { sum += max(0, o.At) })
+	return sum
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited %s in vain for %s", patience, what)
+		}
+	}
+}
+
+// copier copies in to out, and checks the loop's promises to a Processor.
+// Restore and process, where set, come first.
+type copier struct {
+	restore func(ctx context.Context, parts []transact.Partition) error
+	process func(ctx context.Context, records []*kgo.Record) error
+
+	mu        sync.Mutex
+	owned     map[transact.Partition]bool
+	processed int
+	committed int
+	broken    error
+}
+
+func (c *copier) Restore(ctx context.Context, parts []transact.Partition) error {
+	if c.restore != nil {
+		if err := c.restore(ctx, parts); err != nil {
+			return err
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.owned == nil {
+		c.owned = map[transact.Partition]bool{}
+	}
+	for _, p := range parts {
+		c.owned[p] = true
+	}
+	return nil
+}
+
+func (c *copier) Forget(parts []transact.Partition) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range parts {
+		delete(c.owned, p)
+	}
+}
+
+func (c *copier) Process(ctx context.Context, records []*kgo.Record) (transact.Output, error) {
+	if c.process != nil {
+		if err := c.process(ctx, records); err != nil {
+			return transact.Output{}, err
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.processed++
+	var o transact.Output
+	for _, r := range records {
+		if p := (transact.Partition{Topic: r.Topic, Partition: r.Partition}); !c.owned[p] {
+			c.broken = fmt.Errorf("record of %s processed without its state", p)
+		}
+		o.Records = append(o.Records, &kgo.Record{Topic: out, Key: r.Key, Value: r.Value})
+	}
+	o.Committed = func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.committed += len(records)
+	}
+	return o, nil
+}
+
+// counts are the calls of Process, the records committed and the partitions
+// with state.
+func (c *copier) counts() (processed, committed, owned int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.processed, c.committed, len(c.owned)
+}
+
+// run is a running loop.
+type run struct {
+	cancel context.CancelFunc
+	done   chan error
+	// failed says that the test expects Run to fail.
+	failed bool
+}
+
+func (b *broker) config(id string) transact.Config {
+	return transact.Config{
+		Kafka: b.cfg, Group: group, Topics: []string{in}, TransactionalID: id, MaxRecords: 100,
+		Timeout: time.Minute, SessionTimeout: time.Second, DrainTimeout: 5 * time.Second, Log: quiet(),
+	}
+}
+
+// start runs a loop over c until the test ends, and checks then that it kept
+// its promises.
+func (b *broker) start(t *testing.T, cfg transact.Config, c *copier) *run {
+	t.Helper()
+	loop, err := transact.New(cfg, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &run{cancel: cancel, done: make(chan error, 1)}
+	go func() { r.done <- loop.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := r.wait(t); err != nil && !r.failed {
+			t.Errorf("Run: %v", err)
+		}
+		if c.broken != nil {
+			t.Error(c.broken)
+		}
+		if _, _, owned := c.counts(); owned != 0 {
+			t.Errorf("state of %d partitions was not forgotten", owned)
+		}
+	})
+	return r
+}
+
+// wait returns what Run returned.
+func (r *run) wait(t *testing.T) error {
+	t.Helper()
+	select {
+	case err := <-r.done:
+		r.done <- err
+		return err
+	case <-time.After(patience):
+		t.Fatalf("Run did not end within %s", patience)
+		return nil
+	}
+}
+
+// stop ends a loop as a signal does.
+func (r *run) stop(t *testing.T) {
+	t.Helper()
+	r.cancel()
+	_ = r.wait(t) // checked when the test ends
+}
+
+// fatal waits for the Fatal error that ends Run.
+func (r *run) fatal(t *testing.T) error {
+	t.Helper()
+	r.failed = true
+	err := r.wait(t)
+	if failure.Of(err) != failure.Fatal {
+		t.Errorf("Run gave %v, want a Fatal error", err)
+	}
+	return err
+}
+
+var errPassing = errors.New("passing")

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package transact
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookstream/hookstream/stage/failure"
+	"github.com/hookstream/hookstream/stage/kafka"
+)
+
+// goodbye bounds what is only polite at the end of a session: aborting what is
+// open, leaving the group. Without it others wait for a timeout.
+const goodbye = 5 * time.Second
+
+// session is one client from joining the group to its end.
+type session struct {
+	*Loop
+	client *kgo.GroupTransactSession
+	owned  *ownership
+}
+
+func (l *Loop) session(ctx context.Context) error {
+	opts, err := l.options()
+	if err != nil {
+		return err
+	}
+	l.changes.reset()
+	client, err := kgo.NewGroupTransactSession(opts...)
+	if err != nil {
+		return failure.NewFatal("transactional client %s: %w", l.cfg.TransactionalID, err)
+	}
+	s := &session{Loop: l, client: client, owned: newOwnership(l.proc)}
+	defer s.close(ctx)
+	// A new epoch aborts what an earlier run of this instance left open;
+	// everyone, we too, would otherwise wait for its timeout.
+	if _, _, err := client.Client().ProducerID(ctx); err != nil {
+		return kafka.Classify(fmt.Errorf("take over transactional id %s: %w", l.cfg.TransactionalID, err))
+	}
+	l.cfg.Status(true, "")
+	for !ended(ctx) {
+		if err := s.step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Loop) options() ([]kgo.Opt, error) {
+	opts, err := l.cfg.Kafka.Options(l.cfg.TransactionalID, l.cfg.Log)
+	if err != nil {
+		return nil, err
+	}
+	return append(opts,
+		kgo.ConsumerGroup(l.cfg.Group),
+		kgo.ConsumeTopics(l.cfg.Topics...),
+		kgo.TransactionalID(l.cfg.TransactionalID),
+		kgo.TransactionTimeout(l.cfg.Timeout),
+		kgo.SessionTimeout(l.cfg.SessionTimeout),
+		kgo.HeartbeatInterval(l.cfg.SessionTimeout/5),
+		// Offsets cannot be committed while the group joins, so a join must
+		// end before the transaction that waits for it times out.
+		kgo.RebalanceTimeout(l.cfg.Timeout/2),
+		kgo.OnPartitionsAssigned(l.changes.assigned),
+		kgo.OnPartitionsRevoked(l.changes.revoked),
+		kgo.OnPartitionsLost(l.changes.revoked),
+		kgo.AdjustFetchOffsetsFn(l.changes.fromLogStart),
+	), nil
+}
+
+// close forgets all state and leaves the group.
+func (s *session) close(ctx context.Context) {
+	s.owned.forgetAll()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
+	defer cancel()
+	_ = s.client.Client().LeaveGroupContext(ctx) // else the group notices by the session timeout
+	s.client.Close()
+}
+
+// step polls once and moves what it got through one transaction.
+func (s *session) step(ctx context.Context) error {
+	fetches := s.client.PollRecords(s.changes.pollContext(ctx), s.cfg.MaxRecords)
+	if err := fetchError(fetches); err != nil {
+		return err
+	}
+	revoked, err := s.settle(ctx)
+	if err != nil {
+		return err
+	}
+	// From here on the batch is finished even if ctx ends, within a bound.
+	work, cancel := drainContext(ctx, s.cfg.DrainTimeout)
+	defer cancel()
+	if revoked || !s.owned.restoredAll(fetches) {
+		return s.rewind(work)
+	}
+	records := fetches.Records()
+	if len(records) == 0 {
+		return nil
+	}
+	out, err := s.process(work, records)
+	switch {
+	case err == nil:
+		return s.commit(work, len(records), out)
+	case failure.Of(err) == failure.Transient:
+		// The assignment changed, or the time to drain is over.
+		return s.rewind(work)
+	}
+	return failure.NewFatal("batch of %d records: %w", len(records), err)
+}
+
+// settle follows the assignment: state of lost partitions is forgotten, state
+// of new ones restored. It reports whether partitions were revoked. When ctx
+// ends, new partitions stay without state.
+func (s *session) settle(ctx context.Context) (revoked bool, err error) {
+	for {
+		revoked = s.owned.apply(s.changes.take()) || revoked
+		fresh := s.owned.fresh()
+		if len(fresh) == 0 || ended(ctx) {
+			return revoked, nil
+		}
+		if err := s.restore(ctx, fresh); err != nil {
+			return revoked, err
+		}
+	}
+}
+
+// restore restores partitions, unless the assignment changes meanwhile or ctx
+// ends. Any error is Fatal.
+func (s *session) restore(ctx context.Context, fresh []Partition) error {
+	s.cfg.Status(false, fmt.Sprintf("restoring %d partitions", len(fresh)))
+	err := failure.Retry(s.changes.pollContext(ctx), failure.DefaultBackoff,
+		func(ctx context.Context) error { return s.proc.Restore(ctx, fresh) },
+		func(failures int, err error) {
+			s.cfg.Status(false, err.Error())
+			s.cfg.Log.WarnContext(ctx, "restore failed; trying again", "partitions", len(fresh), "attempt", failures, "error", err)
+		})
+	switch {
+	case err == nil:
+		s.owned.restored(fresh)
+		s.cfg.Status(true, "")
+	case failure.Of(err) != failure.Transient:
+		return failure.NewFatal("restore %d partitions: %w", len(fresh), err)
+	}
+	return nil
+}
+
+// process tries a batch until it succeeds or ctx ends. It does not wait longer
+// when the assignment changed: the new partitions want their turn.
+func (s *session) process(ctx context.Context, records []*kgo.Record) (Output, error) {
+	var out Output
+	err := failure.Retry(s.changes.pollContext(ctx), failure.DefaultBackoff,
+		func(context.Context) (err error) {
+			out, err = s.proc.Process(ctx, records)
+			return err
+		},
+		func(failures int, err error) {
+			s.cfg.Status(false, err.Error())
+			s.cfg.Log.WarnContext(ctx, "batch failed; trying again", "records", len(records), "attempt", failures, "error", err)
+		})
+	return out, err
+}
+
+// rewind gives up what was polled since the last transaction ended, to be read
+// again. After a revocation that is due at once: the client aborts the next
+// transaction anyway, and tells of no further revocation until one ended.
+func (s *session) rewind(ctx context.Context) error {
+	if _, err := s.client.End(ctx, kgo.TryAbort); err != nil {
+		return kafka.Classify(fmt.Errorf("rewind after a rebalance: %w", err))
+	}
+	return nil
+}
+
+// commit produces the output and ends the transaction. A transaction that a
+// rebalance aborted is no error: its records are read again by their new owner.
+func (s *session) commit(ctx context.Context, in int, out Output) error {
+	begun := time.Now()
+	if err := s.client.Begin(); err != nil {
+		return s.classify(fmt.Errorf("begin transaction: %w", err), begun)
+	}
+	var produced firstError
+	for _, r := range out.Records {
+		s.client.Produce(ctx, r, produced.promise)
+	}
+	if err := s.client.Client().Flush(ctx); err != nil {
+		s.abandon(ctx)
+		return fmt.Errorf("transaction %s of %d records: flush: %w", s.cfg.TransactionalID, in, err)
+	}
+	committed, err := s.client.End(ctx, kgo.TransactionEndTry(produced.get() == nil))
+	err = errors.Join(produced.get(), err)
+	s.count(ctx, in, committed, err)
+	if err != nil {
+		return s.classify(fmt.Errorf("transaction of %d records: %w", in, err), begun)
+	}
+	if committed && out.Committed != nil {
+		out.Committed()
+	}
+	s.cfg.Status(true, "")
+	return nil
+}
+
+// abandon aborts the open transaction when there is no time left to finish it,
+// so that nobody has to wait for its timeout.
+func (s *session) abandon(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
+	defer cancel()
+	_, err := s.client.End(ctx, kgo.TryAbort)
+	s.count(ctx, 0, false, err)
+}
+
+// drainContext is not cancelled with ctx, but timeout after it.
+func drainContext(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(timeout)
+		defer timer.Stop()
+		select {
+		case <-work.Done():
+		case <-timer.C:
+			cancel()
+		}
+	})
+	return work, func() { stop(); cancel() }
+}
+
+func ended(ctx context.Context) bool { return ctx.Err() != nil }
