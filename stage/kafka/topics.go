@@ -28,11 +28,18 @@ func (c *Config) EnsureTopics(ctx context.Context, cl *kgo.Client, log *slog.Log
 	if err := Ping(ctx, cl, log); err != nil {
 		return err
 	}
+	// A client remembers for MetadataMinAge that a topic is missing: 5 s by
+	// default, in which the topics that were just created would not be seen.
+	fresh, err := c.NewClient("hookstream-topics", log, kgo.MetadataMinAge(10*time.Millisecond))
+	if err != nil {
+		return err
+	}
+	defer fresh.Close()
 	specs := c.Topics.Pipeline(event.Names(), c.Sizing())
 	return failure.Retry(ctx, failure.DefaultBackoff, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 		defer cancel()
-		return c.ensure(ctx, kadm.NewClient(cl), specs)
+		return c.ensure(ctx, kadm.NewClient(fresh), specs)
 	}, func(failures int, err error) {
 		log.WarnContext(ctx, "cannot create or check topics yet", "attempt", failures, "error", err)
 	})
