@@ -9,7 +9,6 @@ require (
 	github.com/twmb/franz-go v1.22.2
 	github.com/twmb/franz-go/pkg/sr v1.8.0
 	go.yaml.in/yaml/v4 v4.0.0
-	golang.org/x/text v0.43.0
 )
 
 require (

@@ -9,8 +9,6 @@ import (
 	"math/big"
 	"strconv"
 	"strings"
-
-	"golang.org/x/text/currency"
 )
 
 var errNotDecimal = errors.New("minor_units got something that is not a decimal amount")
@@ -34,12 +32,11 @@ func minorUnits(v any, args []any) any {
 	if !ok {
 		return errors.New("minor_units needs a currency code")
 	}
-	unit, err := currency.ParseISO(code)
-	if err != nil {
+	digits, ok := digitsOf(code)
+	if !ok {
 		return errors.New("minor_units does not know the currency")
 	}
-	scale, _ := currency.Standard.Rounding(unit)
-	return shift(text, scale)
+	return shift(text, digits)
 }
 
 func amountText(v any) (string, error) {

@@ -33,23 +33,41 @@ func (id *Identity) Identify(lookup Lookup) (Identified, error) {
 	out.EventID, out.Source = text, source(alt)
 	out.BusinessKey, _ = first(id.Key, out.EventType, lookup)
 
-	var errs []error
-	if text, alt := first(id.Time, out.EventType, lookup); alt != nil {
-		t, err := alt.Unit.Parse(text)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("time %s: %w", alt.From, err))
-		}
-		out.OccurredAt = t
-	}
-	if text, alt := first(id.Sequence, out.EventType, lookup); alt != nil {
+	errTime := each(id.Time, out.EventType, lookup, func(alt *Alternative, text string) (err error) {
+		out.OccurredAt, err = alt.Unit.Parse(text)
+		return err
+	})
+	errSequence := each(id.Sequence, out.EventType, lookup, func(_ *Alternative, text string) error {
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("sequence %s: %.40q is not an integer", alt.From, text))
-		} else {
-			out.Sequence = &n
+			return fmt.Errorf("%.40q is not an integer", text)
 		}
+		out.Sequence = &n
+		return nil
+	})
+	return out, errors.Join(errTime, errSequence)
+}
+
+// each gives parse the text of every alternative that applies, in order, until
+// one is understood: a sender may write its time in several ways. The error is
+// the last one's.
+func each(list []Alternative, eventType string, lookup Lookup, parse func(*Alternative, string) error) error {
+	var failed error
+	for i := range list {
+		if !list[i].When.Match(eventType) {
+			continue
+		}
+		text, ok := list[i].From.Expand(lookup)
+		if !ok || text == "" {
+			continue
+		}
+		err := parse(&list[i], text)
+		if err == nil {
+			return nil
+		}
+		failed = fmt.Errorf("%s: %w", list[i].From, err)
 	}
-	return out, errors.Join(errs...)
+	return failed
 }
 
 func source(alt *Alternative) identity.Source {
