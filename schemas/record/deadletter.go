@@ -65,6 +65,19 @@ func (d *DeadLetter) ReplayCount() int {
 	return int(n)
 }
 
+// Origin is where the failed record was first written; a replay keeps it.
+func (d *DeadLetter) Origin() (Position, error) {
+	first, ok := d.Headers.Get(header.OriginTopic)
+	if !ok {
+		return d.Failed, nil
+	}
+	p, err := parsePosition(d.Headers, first, header.OriginPartition, header.OriginOffset)
+	if err != nil {
+		return Position{}, fmt.Errorf("dead letter %s: %w", d.ID(), err)
+	}
+	return p, nil
+}
+
 // Record is the Kafka record of d for the dead-letter topic.
 func (d *DeadLetter) Record(deadLetters string) *kgo.Record {
 	h := slices.Clone(d.Headers)
@@ -134,14 +147,11 @@ func (d *DeadLetter) Replay(to, replayID string) (*kgo.Record, error) {
 	if d.Omitted != "" {
 		return nil, fmt.Errorf("dead letter %s lacks the record's %s: copy the record at %s instead", d.ID(), d.Omitted, d.Failed)
 	}
-	h := slices.Clone(d.Headers)
-	first := d.Failed
-	if origin, ok := h.Get(header.OriginTopic); ok {
-		var err error
-		if first, err = parsePosition(h, origin, header.OriginPartition, header.OriginOffset); err != nil {
-			return nil, fmt.Errorf("dead letter %s: %w", d.ID(), err)
-		}
+	first, err := d.Origin()
+	if err != nil {
+		return nil, err
 	}
+	h := slices.Clone(d.Headers)
 	addOrigin(&h, first)
 	h.Set(header.ReplayCount, header.FormatInt(d.ReplayCount()+1))
 	h.Set(header.ReplayID, replayID)
