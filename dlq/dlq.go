@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package dlq is the operators' tool for dead letters: list them, show one,
+// replay or discard them. It needs Kafka and nothing else.
+package dlq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/hookstream/hookstream/dlq/internal/console"
+	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/service"
+)
+
+// Exit codes. They are part of the tool's contract and in its help.
+const (
+	exitOK      = 0
+	exitFailed  = 1
+	exitUsage   = 2
+	exitPartial = 3
+)
+
+// Config is the command line.
+type Config struct {
+	Kafka kafka.Config `embed:"" group:"kafka"`
+
+	List    listCommand      `cmd:"" help:"List dead letters, newest first."`
+	Show    showCommand      `cmd:"" help:"Show everything about one dead letter."`
+	Replay  replayCommand    `cmd:"" help:"Send dead letters through the pipeline again."`
+	Discard discardCommand   `cmd:"" help:"Close dead letters without sending them again."`
+	Version kong.VersionFlag `help:"Print the version and exit."`
+}
+
+// usageError is the operator's to correct.
+type usageError struct{ error }
+
+// Unwrap is the cause.
+func (u usageError) Unwrap() error { return u.error }
+
+func usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// errPartial ends a command that has said itself what it could not do.
+var errPartial = errors.New("not everything was done")
+
+// Main runs the command line args and returns the exit code. When ctx ends, the
+// transaction in hand is finished first.
+func Main(ctx context.Context, c *console.Console, args []string) int {
+	var cfg Config
+	parser, err := kong.New(&cfg,
+		kong.Name("dlq"), kong.Description(description), kong.Writers(c.Out, c.Err),
+		kong.Help(help), kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+		kong.Vars{"version": service.Version(), "by": operator()},
+		kong.ExplicitGroups([]kong.Group{
+			{Key: "filter", Title: "Which dead letters:", Description: "All flags must match; of one flag's several values, one."},
+			{Key: "kafka", Title: "Kafka, as the services are configured (dlq --help has all):"},
+		}),
+	)
+	if err != nil {
+		return report(c, err)
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		return report(c, usage("%w (see dlq --help)", err))
+	}
+	s := &session{ctx: ctx, cfg: &cfg.Kafka, Console: c}
+	defer s.close()
+	return report(c, command.Run(s))
+}
+
+func report(c *console.Console, err error) int {
+	var wrong usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errPartial):
+		return exitPartial
+	case errors.As(err, &wrong), errors.Is(err, console.ErrNobody):
+		fmt.Fprintln(c.Err, "dlq:", err)
+		return exitUsage
+	case errors.Is(err, context.Canceled):
+		err = errors.New("interrupted; what is done stays done, and the same command again goes on from there")
+	}
+	fmt.Fprintln(c.Err, "dlq:", err)
+	return exitFailed
+}
+
+// operator is who replays, by default: user@host.
+func operator() string {
+	name := os.Getenv("USER")
+	if u, err := user.Current(); name == "" && err == nil {
+		name = u.Username
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return name
+	}
+	return name + "@" + host
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package action
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/hookstream/hookstream/dlq/internal/letters"
+	"github.com/hookstream/hookstream/dlq/internal/resolutions"
+	"github.com/hookstream/hookstream/schemas/reason"
+	"github.com/hookstream/hookstream/schemas/record"
+)
+
+// Plan is what a job would do. Making one changes nothing.
+type Plan struct {
+	// Targets counts the dead letters to be sent by topic; for a discard,
+	// under "".
+	Targets map[string]int
+	// Refused lists the selected dead letters that will not be touched.
+	Refused []Refusal
+	// Missing are the IDs that no dead letter has.
+	Missing []string
+	// Hopeless counts, among those to be sent, the reasons that a replay
+	// cannot mend.
+	Hopeless map[reason.Code]int
+
+	// last is the position of the last dead letter to act on in each
+	// partition. Letters that arrive later were not confirmed by anyone.
+	last map[int32]int64
+}
+
+// Refusal is why some dead letters are not touched.
+type Refusal struct {
+	Why   string `json:"why"`
+	Count int    `json:"count"`
+	// Example is one dead letter's ID.
+	Example string `json:"example"`
+}
+
+// Total is how many dead letters will be acted on.
+func (p *Plan) Total() int {
+	n := 0
+	for _, count := range p.Targets {
+		n += count
+	}
+	return n
+}
+
+// Complete reports whether everything that was selected will be acted on, and
+// that is something.
+func (p *Plan) Complete() bool { return p.Total() > 0 && len(p.Refused)+len(p.Missing) == 0 }
+
+// Plan looks at every dead letter once.
+func (j *Job) Plan(ctx context.Context) (*Plan, error) {
+	resolved, err := resolutions.Read(ctx, j.Kafka, j.Log)
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{Targets: map[string]int{}, Hopeless: map[reason.Code]int{}, last: map[int32]int64{}}
+	named := map[string]bool{}
+	for _, id := range j.IDs {
+		named[id] = true
+	}
+	missing, looked := maps.Clone(named), 0
+	err = letters.Read(ctx, j.Kafka, j.Log, nil, j.Foreign, func(l *letters.Letter) error {
+		looked++
+		j.Planned(looked)
+		switch done, ok := resolved[l.ID]; {
+		case named[l.ID]:
+			delete(missing, l.ID)
+			if ok {
+				p.refuse(already(done), l.ID)
+				return nil
+			}
+		case len(named) > 0 || ok || !j.Match(l):
+			return nil
+		}
+		p.add(j, l)
+		return nil
+	})
+	p.Missing = slices.Sorted(maps.Keys(missing))
+	return p, err
+}
+
+func already(r *record.Resolution) string {
+	return fmt.Sprintf("%s already, by %s at %s", r.Action, r.By, r.At.Format(time.RFC3339))
+}
+
+func (p *Plan) add(j *Job, l *letters.Letter) {
+	replayed, refusal := j.Verdict(l)
+	if refusal != "" {
+		p.refuse(refusal, l.ID)
+		return
+	}
+	to := ""
+	if replayed != nil {
+		to = replayed.Topic
+		if !mendable(l.Reason) {
+			p.Hopeless[l.Reason]++
+		}
+	}
+	p.Targets[to]++
+	p.last[l.At.Partition] = l.At.Offset
+}
+
+func (p *Plan) refuse(why, id string) {
+	for i := range p.Refused {
+		if p.Refused[i].Why == why {
+			p.Refused[i].Count++
+			return
+		}
+	}
+	p.Refused = append(p.Refused, Refusal{Why: why, Count: 1, Example: id})
+}
+
+// mendable reports whether a replay can help; a reason of a newer version may.
+func mendable(code reason.Code) bool {
+	for _, i := range reason.All() {
+		if i.Code == code {
+			return i.Replayable
+		}
+	}
+	return true
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package action
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookstream/hookstream/stage/kafka"
+)
+
+const (
+	// abandoned is when the broker aborts a transaction whose operator
+	// vanished. Until then readers wait at it.
+	abandoned = time.Minute
+	// patience bounds one transaction. It is shorter, so that we notice first.
+	patience = 45 * time.Second
+)
+
+// ErrFenced means that another operator took over.
+var ErrFenced = errors.New("another operator works on the same dead letters and took over; " +
+	"nothing was sent twice. See what is left with: dlq list --status open")
+
+// producer writes the transactions of one partition of the dead-letter topic.
+type producer struct {
+	client    *kgo.Client
+	partition int32
+}
+
+// TransactionalID is the one transactional id of a partition of the dead-letter
+// topic, so that two operators cannot act on one dead letter (KIP-98). The topic
+// is part of it, because installations may share a cluster.
+func TransactionalID(topic string, partition int32) string {
+	return fmt.Sprintf("hookstream-dlq-replay-%s-%d", topic, partition)
+}
+
+// newProducer takes the partition's transactional id over: the broker aborts
+// what its previous owner had in hand before it answers.
+func newProducer(ctx context.Context, cfg *kafka.Config, log *slog.Logger, partition int32) (*producer, error) {
+	id := TransactionalID(cfg.Topics.DeadLetters, partition)
+	client, err := cfg.NewClient(id, log, kgo.TransactionalID(id), kgo.TransactionTimeout(abandoned))
+	if err != nil {
+		return nil, err
+	}
+	if _, _, err := client.ProducerID(ctx); err != nil {
+		client.Close()
+		return nil, fmt.Errorf("take over transactional id %s: %w", id, explain(err))
+	}
+	return &producer{client, partition}, nil
+}
+
+func (p *producer) close() { p.client.Close() }
+
+// commit writes the records in one transaction, all or none. Once begun it is
+// brought to an end even if ctx ends, within patience.
+//
+// When the answer to the commit is lost, its outcome is unknown here, but not to
+// the broker: the next run waits for it and reads the resolutions.
+func (p *producer) commit(ctx context.Context, records []*kgo.Record) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	if err := p.client.BeginTransaction(); err != nil {
+		return explain(err)
+	}
+	if err := p.client.ProduceSync(ctx, records...).FirstErr(); err != nil {
+		// If this fails too, the broker aborts when the transaction times out
+		// or the next run takes over.
+		_ = p.client.EndTransaction(ctx, kgo.TryAbort)
+		return explain(err)
+	}
+	return explain(p.client.EndTransaction(ctx, kgo.TryCommit))
+}
+
+func explain(err error) error {
+	for _, fenced := range []error{kerr.ProducerFenced, kerr.InvalidProducerEpoch, kerr.InvalidProducerIDMapping} {
+		if errors.Is(err, fenced) {
+			return fmt.Errorf("%w (%w)", ErrFenced, err)
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w; run the same command again: it goes on where this one stopped", kafka.Classify(err))
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package filter selects dead letters by what operators know of them.
+package filter
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/hookstream/hookstream/dlq/internal/letters"
+	"github.com/hookstream/hookstream/schemas/reason"
+	"github.com/hookstream/hookstream/schemas/record"
+)
+
+// Filter is part of the commands' flags. A dead letter must satisfy every flag
+// that is given; of a flag's several values, one.
+type Filter struct {
+	Stage    []string `group:"filter" help:"Stage that gave up: transform or sink." placeholder:"STAGE"`
+	Provider []string `group:"filter" help:"Provider." placeholder:"NAME"`
+	Tenant   []string `group:"filter" help:"Tenant." placeholder:"NAME"`
+	Type     []string `group:"filter" help:"Event type; a glob such as 'charge.*'." placeholder:"GLOB" sep:"none"`
+	Reason   []string `group:"filter" help:"Reason code." placeholder:"CODE"`
+	Key      []string `group:"filter" help:"Business key or entity id, or the whole record key." placeholder:"KEY" sep:"none"`
+	EventID  []string `group:"filter" help:"The provider's event id." placeholder:"ID" sep:"none"`
+	Since    When     `group:"filter" help:"Failed at or after: RFC 3339, a date, or an age such as 90m." placeholder:"TIME"`
+	Until    When     `group:"filter" help:"Failed before." placeholder:"TIME"`
+}
+
+// Empty reports whether the filter selects everything.
+func (f *Filter) Empty() bool {
+	return len(f.Stage)+len(f.Provider)+len(f.Tenant)+len(f.Type)+len(f.Reason)+len(f.Key)+len(f.EventID) == 0 &&
+		f.Since.IsZero() && f.Until.IsZero()
+}
+
+// Validate refuses values that can never match: a misspelt filter must not look
+// like an empty topic.
+func (f *Filter) Validate() error {
+	var errs []error
+	for _, s := range f.Stage {
+		if s != string(record.StageTransform) && s != string(record.StageSink) {
+			errs = append(errs, fmt.Errorf("--stage %q: want %s or %s", s, record.StageTransform, record.StageSink))
+		}
+	}
+	for _, c := range f.Reason {
+		if !reason.Known(reason.Code(c)) {
+			errs = append(errs, fmt.Errorf("--reason %q: want one of %s", c, codes()))
+		}
+	}
+	for _, glob := range f.Type {
+		if _, err := path.Match(glob, ""); err != nil {
+			errs = append(errs, fmt.Errorf("--type %q: %w", glob, err))
+		}
+	}
+	if !f.Since.IsZero() && !f.Until.IsZero() && !f.Since.Before(f.Until.Time) {
+		errs = append(errs, errors.New("--since is not before --until"))
+	}
+	return errors.Join(errs...)
+}
+
+func codes() string {
+	var names []string
+	for _, i := range reason.All() {
+		names = append(names, string(i.Code))
+	}
+	return strings.Join(names, ", ")
+}
+
+// Match reports whether l satisfies the filter.
+func (f *Filter) Match(l *letters.Letter) bool {
+	return oneOf(f.Stage, string(l.Stage)) &&
+		oneOf(f.Provider, l.Provider()) &&
+		oneOf(f.Tenant, l.Tenant()) &&
+		oneGlob(f.Type, l.EventType()) &&
+		oneOf(f.Reason, string(l.Reason)) &&
+		(oneOf(f.Key, l.BusinessKey()) || oneOf(f.Key, string(l.Key))) &&
+		oneOf(f.EventID, l.EventID()) &&
+		(f.Since.IsZero() || !l.LastFailedAt.Before(f.Since.Time)) &&
+		(f.Until.IsZero() || l.LastFailedAt.Before(f.Until.Time))
+}
+
+func oneOf(want []string, have string) bool {
+	return len(want) == 0 || slices.Contains(want, have)
+}
+
+func oneGlob(globs []string, have string) bool {
+	return len(globs) == 0 || slices.ContainsFunc(globs, func(glob string) bool {
+		ok, _ := path.Match(glob, have) // Validate has checked the pattern
+		return ok
+	})
+}

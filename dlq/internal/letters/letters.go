@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package letters reads the dead-letter topic.
+package letters
+
+import (
+	"context"
+	"crypto/sha256"
+	"log/slog"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookstream/hookstream/schemas/header"
+	"github.com/hookstream/hookstream/schemas/record"
+	"github.com/hookstream/hookstream/schemas/topic"
+	"github.com/hookstream/hookstream/stage/kafka"
+)
+
+// Letter is a dead letter and where it lies.
+type Letter struct {
+	*record.DeadLetter
+	// ID is DeadLetter.ID, which names the failure.
+	ID string
+	// At is the dead letter's own position in the dead-letter topic.
+	At record.Position
+}
+
+// Tenant of the failed record, or "".
+func (l *Letter) Tenant() string { return l.header(header.Tenant) }
+
+// Provider of the failed record, or "".
+func (l *Letter) Provider() string { return l.header(header.Provider) }
+
+// EventType is the provider's type of the event, or "".
+func (l *Letter) EventType() string { return l.header(header.Type) }
+
+// EventID is the provider's id of the event, or "".
+func (l *Letter) EventID() string { return l.header(header.ID) }
+
+// ContentType of the payload, or "".
+func (l *Letter) ContentType() string { return l.header(header.ContentType) }
+
+// TraceID is the 32 hexadecimal digits in the failed record's traceparent, or
+// "" (W3C Trace Context, version-traceid-parentid-flags).
+func (l *Letter) TraceID() string {
+	parts := strings.Split(l.header(header.TraceParent), "-")
+	if len(parts) < 4 || len(parts[1]) != 32 {
+		return ""
+	}
+	return parts[1]
+}
+
+// BusinessKey is the record key without tenant and provider, or the whole key
+// where it is not of that form.
+func (l *Letter) BusinessKey() string {
+	_, _, id, err := topic.ParseKey(l.Key)
+	if err != nil {
+		return string(l.Key)
+	}
+	return id
+}
+
+func (l *Letter) header(name string) string {
+	v, _ := l.Headers.Get(name)
+	return v
+}
+
+// Foreign is told of a record that is no dead letter of Hookstream's.
+type Foreign func(at record.Position, err error)
+
+// Read gives each every dead letter that is in the topic now, in order within a
+// partition. Partitions selects some; none means all. Copies of one failure,
+// left by a crash between dead-lettering and commit, are given once. Letters
+// are not kept: memory grows by 16 bytes a letter, to know the copies.
+func Read(ctx context.Context, cfg *kafka.Config, log *slog.Logger, partitions []int32, foreign Foreign, each func(*Letter) error) error {
+	seen := map[fingerprint]struct{}{}
+	return cfg.ReadToEnd(ctx, "hookstream-dlq", log, kafka.Partitions{cfg.Topics.DeadLetters: partitions}, func(r *kgo.Record) error {
+		at := record.PositionOf(r)
+		d, err := record.ParseDeadLetter(r)
+		if err != nil {
+			foreign(at, err)
+			return nil
+		}
+		l := &Letter{DeadLetter: d, ID: d.ID(), At: at}
+		if f := fingerprintOf(l.ID); !seenBefore(seen, f) {
+			return each(l)
+		}
+		return nil
+	})
+}
+
+type fingerprint [16]byte
+
+func fingerprintOf(id string) fingerprint {
+	sum := sha256.Sum256([]byte(id))
+	return fingerprint(sum[:16])
+}
+
+func seenBefore(seen map[fingerprint]struct{}, f fingerprint) bool {
+	if _, ok := seen[f]; ok {
+		return true
+	}
+	seen[f] = struct{}{}
+	return false
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package output
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// List writes dead letters one after the other.
+type List interface {
+	Write(l *Letter) error
+}
+
+// NewList makes the list of a format: table (two lines a dead letter, for 80
+// columns), tsv (one line, columns separated by tabs) or json (one object a
+// line).
+func NewList(w io.Writer, format string, color bool) List {
+	switch format {
+	case "json":
+		return jsonList{w}
+	case "tsv":
+		return &tsvList{w: w}
+	}
+	return &tableList{w: w, color: color}
+}
+
+type jsonList struct{ w io.Writer }
+
+func (j jsonList) Write(l *Letter) error { return JSON(j.w, l, false) }
+
+// JSON writes v as one line, or indented.
+func JSON(w io.Writer, v any, indent bool) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if indent {
+		enc.SetIndent("", "  ")
+	}
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(cleanJSON(b.Bytes()))
+	return err
+}
+
+type tsvList struct {
+	w      io.Writer
+	headed bool
+}
+
+func (t *tsvList) Write(l *Letter) error {
+	if !t.headed {
+		t.headed = true
+		if err := t.line("id", "failed_at", "stage", "provider", "tenant", "type", "event_id", "key", "reason", "status"); err != nil {
+			return err
+		}
+	}
+	return t.line(Clean(l.ID), l.FailedAt.Format(time.RFC3339), Clean(string(l.Stage)), orDash(l.Provider), orDash(l.Tenant),
+		orDash(l.EventType), orDash(l.EventID), orDash(l.Key), Clean(string(l.Reason)), Clean(l.Status))
+}
+
+func (t *tsvList) line(cells ...string) error {
+	_, err := fmt.Fprintln(t.w, strings.Join(cells, "\t"))
+	return err
+}
+
+type tableList struct {
+	w      io.Writer
+	color  bool
+	headed bool
+}
+
+// The widths add up to 80. An ID is never cut: it is what one copies.
+const (
+	tableTop    = "%-47s %-20s %s\n"
+	tableBottom = "  %-10s%-18s%-28s%s\n"
+)
+
+func (t *tableList) Write(l *Letter) error {
+	if !t.headed {
+		t.headed = true
+		head := fmt.Sprintf(tableTop, "ID", "FAILED AT (UTC)", "STATUS") + fmt.Sprintf(tableBottom, "STAGE", "PROVIDER", "TYPE", "REASON")
+		if _, err := io.WriteString(t.w, t.paint(head, "1")); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(t.w, tableTop+tableBottom,
+		Clean(l.ID), second(l.FailedAt), t.paint(Clean(l.Status), statusColor(l.Status)),
+		fit(Clean(string(l.Stage)), 9), fit(orDash(l.Provider), 17), fit(orDash(l.EventType), 27), fit(Clean(string(l.Reason)), 22))
+	return err
+}
+
+// paint puts s in an SGR colour (ECMA-48, 8.3.117).
+func (t *tableList) paint(s, sgr string) string {
+	if !t.color {
+		return s
+	}
+	return "\x1b[" + sgr + "m" + s + "\x1b[0m"
+}
+
+func statusColor(status string) string {
+	switch status {
+	case "open":
+		return "33"
+	case "replayed":
+		return "32"
+	}
+	return "2"
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package output
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/hookstream/hookstream/schemas/reason"
+	"github.com/hookstream/hookstream/schemas/record"
+)
+
+// maxPayload is how much of a payload is printed; -o json has all of it.
+const maxPayload = 64 << 10
+
+// Show writes one dead letter for a person to read.
+func Show(w io.Writer, f *Full) error {
+	var b bytes.Buffer
+	field := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "%-13s %s\n", name, wrap(fmt.Sprintf(format, args...), 80-14, strings.Repeat(" ", 14)))
+	}
+	field("Dead letter", "%s", Clean(f.ID))
+	field("Status", "%s", status(&f.Letter))
+	field("Reason", "%s", Clean(string(f.Reason)))
+	for _, i := range reason.All() {
+		if i.Code == f.Reason {
+			field("", "%s", i.Meaning)
+			field("What to do", "%s", i.Act)
+		}
+	}
+	field("Message", "%s", Clean(f.Message))
+	field("Failed", "%s, %s, after %s (%s)", Clean(string(f.Stage)), second(f.FailedAt)+" UTC", plural(f.Attempts, "attempt"), Clean(f.Class))
+	field("", "%s, version %s", orDash(f.Exception), orDash(f.ServiceVersion))
+	field("Event", "%s %s", orDash(f.Provider), orDash(f.EventType))
+	field("", "%s, tenant %s", orDash(f.EventID), orDash(f.Tenant))
+	field("Key", "%s", orDash(f.Key))
+	field("Trace", "%s", orDash(f.TraceID))
+	field("Came from", "%s", place(f.Failed))
+	if f.Origin != nil {
+		field("", "first written to %s", place(*f.Origin))
+	}
+	field("Lies at", "%s", place(f.DeadLetter))
+	field("Replayed", "%s before", plural(f.ReplayCount, "time"))
+	field("A replay", "%s", Clean(f.Replay))
+	if f.Omitted != "" {
+		field("Left out", "%s, too large for the dead letter; still where it came from, as long as that topic keeps it", Clean(f.Omitted))
+	}
+	b.WriteString("\nHeaders\n")
+	for _, h := range f.Headers {
+		fmt.Fprintf(&b, "  %s: %s\n", Clean(h.Name), Clean(h.Value))
+	}
+	f.payload(&b)
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+func status(l *Letter) string {
+	r := l.Resolution
+	if r == nil {
+		return l.Status
+	}
+	s := fmt.Sprintf("%s by %s at %s", Clean(string(r.Action)), Clean(r.By), r.At.Format(time.RFC3339))
+	if r.Target != "" {
+		s += " to " + Clean(r.Target)
+	}
+	if r.ReplayID != "" {
+		s += ", replay " + Clean(r.ReplayID)
+	}
+	if r.Why != "" {
+		s += ": " + Clean(r.Why)
+	}
+	return s
+}
+
+func place(p Position) string {
+	return fmt.Sprintf("%s, partition %d, offset %d", Clean(p.Topic), p.Partition, p.Offset)
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// payload writes JSON indented, text as it is, and of binary only what it is.
+func (f *Full) payload(b *bytes.Buffer) {
+	fmt.Fprintf(b, "\nPayload, %s bytes\n", Number(f.PayloadBytes))
+	switch {
+	case f.Payload == nil && f.PayloadBase64 == nil:
+		b.WriteString("  not shown\n")
+	case f.contentType() == record.AvroContentType:
+		fmt.Fprintf(b, "  %s\n", avro(f.value()))
+	case f.Payload == nil:
+		b.WriteString("  binary; -o json has it in base64\n")
+	default:
+		text := indented(*f.Payload)
+		if len(text) > maxPayload {
+			text = text[:maxPayload] + "\n… cut here; -o json has all of it"
+		}
+		fmt.Fprintf(b, "  %s\n", strings.ReplaceAll(CleanLines(strings.ToValidUTF8(text, "")), "\n", "\n  "))
+	}
+}
+
+func (f *Full) value() []byte {
+	if f.Payload != nil {
+		return []byte(*f.Payload)
+	}
+	return f.PayloadBase64
+}
+
+func (f *Full) contentType() string {
+	for _, h := range f.Headers {
+		if h.Name == "content-type" {
+			return h.Value
+		}
+	}
+	return ""
+}
+
+// indented is text indented if it is JSON, and unchanged if not.
+func indented(text string) string {
+	var b bytes.Buffer
+	if json.Indent(&b, []byte(text), "", "  ") != nil {
+		return text
+	}
+	return b.String()
+}
+
+// avro describes a value in the schema registry's wire format: a zero byte, the
+// schema id in four bytes, Avro binary.
+func avro(value []byte) string {
+	if len(value) < 5 || value[0] != 0 {
+		return "says it is Avro, but is not in the schema registry's wire format: " + base64.StdEncoding.EncodeToString(value[:min(len(value), 48)])
+	}
+	return fmt.Sprintf("Avro, schema id %d; decode it with the registry, -o json has it in full", binary.BigEndian.Uint32(value[1:5]))
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package output
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+)
+
+func TestClean(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain ünïcode 日本":  "plain ünïcode 日本",
+		"\x1b[2J":           `\u001b[2J`,
+		"a\r\nb\tc":         `a\u000d\u000ab\u0009c`,
+		"csi\u009b31m":      `csi\u009b31m`,
+		"\u202egnp.exe":     `\u202egnp.exe`,
+		"\xff\xfe":          `\xff\xfe`,
+		"tag\U000e0041":     `tag\U000e0041`,
+		"zero\u200bwidth":   `zero\u200bwidth`,
+		"replacement\ufffd": "replacement\ufffd",
+	} {
+		if got := Clean(in); got != want {
+			t.Errorf("Clean(%q) = %q, want %q", in, got, want)
+		}
+	}
+	if got := CleanLines("a\n\tb\r"); got != "a\n\tb\\u000d" {
+		t.Errorf("CleanLines gives %q", got)
+	}
+}
+
+func TestWrapBreaksOnlyAtSpaces(t *testing.T) {
+	got := wrap("a bb ccc "+strings.Repeat("d", 12)+" e", 8, "  ")
+	if want := "a bb ccc\n  dddddddddddd\n  e"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestNumber(t *testing.T) {
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567"} {
+		if got := Number(n); got != want {
+			t.Errorf("Number(%d) = %s", n, got)
+		}
+	}
+}
+
+// FuzzOutput holds everything that is printed to characters that a terminal
+// only shows, and JSON to its meaning.
+func FuzzOutput(f *testing.F) {
+	for _, s := range []string{"", "a\x1b]0;x\x07", "\u202e\u009b\xff", `"\`, "\U000e0041\U0001f600"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		shown := func(r rune) bool { return r == '\n' || unicode.IsPrint(r) }
+		if got := Clean(s); strings.IndexFunc(got, func(r rune) bool { return !unicode.IsPrint(r) }) >= 0 {
+			t.Errorf("Clean(%q) = %q", s, got)
+		}
+		var b bytes.Buffer
+		if err := JSON(&b, map[string]string{"v": s}, true); err != nil {
+			t.Fatal(err)
+		}
+		if i := strings.IndexFunc(b.String(), func(r rune) bool { return !shown(r) }); i >= 0 {
+			t.Errorf("JSON of %q has %q", s, b.String()[i:])
+		}
+		var got map[string]string
+		if err := json.Unmarshal(b.Bytes(), &got); err != nil {
+			t.Fatalf("%q: %v", b.String(), err)
+		}
+		if utf8.ValidString(s) && got["v"] != s {
+			t.Errorf("got %q, want %q", got["v"], s)
+		}
+	})
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dlq
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookstream/hookstream/dlq/internal/console"
+	"github.com/hookstream/hookstream/dlq/internal/output"
+	"github.com/hookstream/hookstream/schemas/record"
+	"github.com/hookstream/hookstream/stage/kafka"
+)
+
+// session is what every command works with.
+type session struct {
+	*console.Console
+	ctx    context.Context //nolint:containedctx // lives for one command
+	cfg    *kafka.Config
+	log    *slog.Logger
+	client *kgo.Client
+	topics kadm.TopicDetails
+
+	foreign      int
+	firstForeign string
+}
+
+// connectTimeout is how long an operator waits to learn that Kafka is away.
+const connectTimeout = 10 * time.Second
+
+// open connects and makes sure that the topics are there.
+func (s *session) open() error {
+	s.log = slog.New(slog.NewTextHandler(s.Err, &slog.HandlerOptions{Level: slog.LevelError}))
+	if err := s.cfg.Validate(); err != nil {
+		return usageError{err}
+	}
+	var err error
+	if s.client, err = s.cfg.NewClient("hookstream-dlq", s.log); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, connectTimeout)
+	defer cancel()
+	brokers := strings.Join(s.cfg.Brokers, ", ")
+	if s.topics, err = kadm.NewClient(s.client).ListTopics(ctx); err != nil {
+		return fmt.Errorf("cannot reach Kafka at %s (HOOKSTREAM_BROKERS): %w", brokers, kafka.Classify(err))
+	}
+	for _, t := range []string{s.cfg.Topics.DeadLetters, s.cfg.Topics.Resolutions} {
+		if !s.topics.Has(t) {
+			return fmt.Errorf("topic %s does not exist at %s: check HOOKSTREAM_BROKERS and HOOKSTREAM_TOPIC_*; the services create it when they start", t, brokers)
+		}
+	}
+	return nil
+}
+
+func (s *session) close() {
+	if s.client != nil {
+		s.client.Close()
+	}
+}
+
+// notOurs counts records of the dead-letter topic that others wrote.
+func (s *session) notOurs(at record.Position, err error) {
+	if s.foreign++; s.foreign == 1 {
+		s.firstForeign = fmt.Sprintf("%s: %s", at, err)
+	}
+}
+
+// warn tells of what was skipped.
+func (s *session) warn() {
+	if s.foreign > 0 {
+		fmt.Fprintf(s.Err, "dlq: skipped %s records of %s that are not Hookstream's dead letters, the first at %s\n",
+			output.Number(s.foreign), s.cfg.Topics.DeadLetters, output.Clean(s.firstForeign))
+		s.foreign = 0
+	}
+}
