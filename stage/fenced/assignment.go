@@ -52,8 +52,21 @@ func startAt(c Claim) kgo.Offset {
 	return kgo.NewOffset().At(c.Next)
 }
 
-// release forgets the claims of partitions that were taken away.
-func (l *Loop) release(_ context.Context, _ *kgo.Client, m map[string][]int32) {
+// revoked gives partitions back, after telling Kafka how far they are.
+func (l *Loop) revoked(ctx context.Context, client *kgo.Client, m map[string][]int32) {
+	ctx, cancel := context.WithTimeout(ctx, lastCommitTimeout)
+	defer cancel()
+	if err := client.CommitMarkedOffsets(ctx); err != nil {
+		l.cfg.Log.DebugContext(ctx, "Kafka was not told the last offsets; lag tools show the next owner's", "error", err)
+	}
+	l.lost(ctx, client, m)
+}
+
+// lastCommitTimeout is short, because nothing depends on that commit.
+const lastCommitTimeout = 2 * time.Second
+
+// lost forgets the claims of partitions that were taken away.
+func (l *Loop) lost(_ context.Context, _ *kgo.Client, m map[string][]int32) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for topic, ps := range m {
@@ -70,7 +83,10 @@ func (l *Loop) release(_ context.Context, _ *kgo.Client, m map[string][]int32) {
 func (l *Loop) contexts(ctx context.Context) (work, patience context.Context, stop func()) {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	patience, yield := context.WithCancel(ctx)
-	detach := context.AfterFunc(ctx, func() { time.AfterFunc(l.cfg.DrainTimeout, cancel) })
+	detach := context.AfterFunc(ctx, func() {
+		drain := time.AfterFunc(l.cfg.DrainTimeout, cancel)
+		context.AfterFunc(work, func() { drain.Stop() })
+	})
 	l.mu.Lock()
 	l.yield = yield
 	l.mu.Unlock()

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
@@ -69,6 +70,9 @@ type Store interface {
 // consumer took over, or this one lost track.
 var ErrClaim = errors.New("claim does not match the database")
 
+// commitInterval is how far Kafka's offsets may lag behind the database's.
+const commitInterval = time.Second
+
 // Config of a Loop.
 type Config struct {
 	Kafka  *kafka.Config
@@ -117,7 +121,11 @@ func (l *Loop) session(ctx context.Context) error {
 	client, err := l.cfg.Kafka.NewClient(l.cfg.ClientID, l.cfg.Log,
 		kgo.ConsumerGroup(l.cfg.Group),
 		kgo.ConsumeTopics(l.cfg.Topics...),
-		kgo.DisableAutoCommit(),
+		// Kafka is told the offsets for lag tools only, in the background:
+		// a commit in the loop would wait for rebalances.
+		kgo.AutoCommitMarks(),
+		kgo.AutoCommitInterval(commitInterval),
+		kgo.AutoCommitCallback(func(*kgo.Client, *kmsg.OffsetCommitRequest, *kmsg.OffsetCommitResponse, error) {}),
 		kgo.BlockRebalanceOnPoll(),
 		kgo.AdjustFetchOffsetsFn(func(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 			out, err := l.takeOver(ctx, offsets)
@@ -126,8 +134,8 @@ func (l *Loop) session(ctx context.Context) error {
 			}
 			return out, err
 		}),
-		kgo.OnPartitionsRevoked(l.release),
-		kgo.OnPartitionsLost(l.release),
+		kgo.OnPartitionsRevoked(l.revoked),
+		kgo.OnPartitionsLost(l.lost),
 		kgo.OnPartitionsCallbackBlocked(func(context.Context, *kgo.Client) { l.yieldNow() }),
 	)
 	if err != nil {
@@ -145,6 +153,10 @@ func (l *Loop) session(ctx context.Context) error {
 }
 
 func (l *Loop) step(ctx context.Context, client *kgo.Client) error {
+	// Made before the poll: from when that returns, a rebalance may wait for
+	// us, and it says so only once.
+	work, patience, stop := l.contexts(ctx)
+	defer stop()
 	fetches := client.PollRecords(ctx, l.cfg.MaxRecords)
 	defer client.AllowRebalance()
 	for _, e := range fetches.Errors() {
@@ -160,8 +172,6 @@ func (l *Loop) step(ctx context.Context, client *kgo.Client) error {
 	if len(batches) == 0 {
 		return nil
 	}
-	work, patience, stop := l.contexts(ctx)
-	defer stop()
 	return l.apply(work, patience, client, batches)
 }
 
@@ -194,13 +204,10 @@ func (l *Loop) apply(work, patience context.Context, client *kgo.Client, batches
 		if failure.Of(err) == failure.Fatal {
 			return err
 		}
-		if !errors.Is(err, ErrClaim) {
-			l.cfg.Status(false, err.Error())
-			l.cfg.Log.WarnContext(work, "batch failed; trying again", "partitions", len(batches), "attempt", failures, "error", err)
-			if failure.DefaultBackoff.Wait(patience, failures) != nil {
-				l.rewind(client, batches)
-				return nil
-			}
+		// A claim that does not match says to look at once, the first time.
+		if first := errors.Is(err, ErrClaim) && failures == 1; !first && !l.pause(patience, batches, failures, err) {
+			l.rewind(client, batches)
+			return nil
 		}
 		// The outcome of a commit whose answer was lost is in the database,
 		// and so is who owns the partitions now.
@@ -208,6 +215,13 @@ func (l *Loop) apply(work, patience context.Context, client *kgo.Client, batches
 			return err
 		}
 	}
+}
+
+// pause waits before the next attempt. It reports false when patience ended.
+func (l *Loop) pause(patience context.Context, batches []Batch, failures int, err error) bool {
+	l.cfg.Status(false, err.Error())
+	l.cfg.Log.WarnContext(patience, "batch failed; trying again", "partitions", len(batches), "attempt", failures, "error", err)
+	return failure.DefaultBackoff.Wait(patience, failures) == nil
 }
 
 // reconcile compares batches with the database after a failure and returns
@@ -258,15 +272,14 @@ func partitionsOf(batches []Batch) []Partition {
 	return parts
 }
 
-// applied notes how far the database is. Kafka is told too, for lag tools only:
-// a lost commit is made good by the next.
+// applied notes how far the database is, and marks it to be told to Kafka.
 func (l *Loop) applied(client *kgo.Client, batches []Batch) {
 	offsets := l.move(batches, (*Batch).Next)
 	if len(offsets) == 0 {
 		return
 	}
 	l.cfg.Status(true, "")
-	client.CommitOffsets(client.Context(), offsets, nil)
+	client.MarkCommitOffsets(offsets)
 }
 
 // rewind makes the consumer read batches again from their claims.

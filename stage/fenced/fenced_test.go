@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fenced_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookstream/hookstream/schemas/topic"
+	"github.com/hookstream/hookstream/stage/failure"
+	"github.com/hookstream/hookstream/stage/fenced"
+	"github.com/hookstream/hookstream/stage/kafka"
+)
+
+const (
+	in    = "in"
+	group = "appliers"
+	// patience is how long a condition may take to come true.
+	patience = 40 * time.Second
+)
+
+var errAway = errors.New("the database is away")
+
+type broker struct {
+	cfg    *kafka.Config
+	client *kgo.Client
+}
+
+func newBroker(t *testing.T, partitions int32) *broker {
+	t.Helper()
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, in))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	cfg := &kafka.Config{Brokers: c.ListenAddrs(), MaxMessageBytes: 1 << 20, Topics: topic.DefaultNames()}
+	client, err := cfg.NewClient("test", quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return &broker{cfg, client}
+}
+
+func quiet() *slog.Logger {
+	if os.Getenv("HOOKSTREAM_TEST_LOG") != "" {
+		return slog.New(slog.NewTextHandler(os.Stderr, nil))
+	}
+	return slog.New(slog.DiscardHandler)
+}
+
+// send produces records with the values from..to-1, spread over partitions.
+func (b *broker) send(t *testing.T, from, to int) {
+	t.Helper()
+	var rs []*kgo.Record
+	for i := from; i < to; i++ {
+		v := []byte(strconv.Itoa(i))
+		rs = append(rs, &kgo.Record{Topic: in, Key: v, Value: v})
+	}
+	if err := b.client.ProduceSync(t.Context(), rs...).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// committed is the sum of the group's offsets in Kafka.
+func (b *broker) committed(t *testing.T) int {
+	t.Helper()
+	offsets, err := kadm.NewClient(b.client).FetchOffsets(t.Context(), group)
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+		t.Fatal(err)
+	}
+	var sum int64
+	offsets.Each(func(o kadm.OffsetResponse) { sum += max(0, o.At) })
+	return int(sum)
+}
+
+// run is a running loop.
+type run struct {
+	cancel context.CancelFunc
+	done   chan error
+}
+
+func (b *broker) start(t *testing.T, store fenced.Store) *run {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	r := &run{cancel, make(chan error, 1)}
+	loop := fenced.New(fenced.Config{
+		Kafka: b.cfg, Group: group, Topics: []string{in}, ClientID: "applier",
+		MaxRecords: 50, DrainTimeout: 10 * time.Second, Log: quiet(),
+	}, store)
+	go func() { r.done <- loop.Run(ctx) }()
+	t.Cleanup(cancel)
+	return r
+}
+
+func (r *run) stop(t *testing.T) {
+	t.Helper()
+	r.cancel()
+	if err := r.wait(t); err != nil {
+		t.Errorf("Run() = %v after a graceful stop", err)
+	}
+}
+
+func (r *run) wait(t *testing.T) error {
+	t.Helper()
+	select {
+	case err := <-r.done:
+		return err
+	case <-time.After(patience):
+		t.Fatal("Run() does not end")
+		return nil
+	}
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited %s in vain for %s", patience, what)
+		}
+	}
+}
+
+func (m *memory) await(t *testing.T, n int) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%d applied records", n), func() bool { return m.count() >= n })
+}
+
+func TestAppliesOnceAndContinuesFromTheDatabase(t *testing.T) {
+	b, db := newBroker(t, 3), newMemory()
+	b.send(t, 0, 500)
+	r := b.start(t, db)
+	db.await(t, 500)
+	r.stop(t)
+	if got := b.committed(t); got != 500 {
+		t.Errorf("Kafka was told %d records after a stop, want 500", got)
+	}
+	// Whatever Kafka's offsets say, the database's count.
+	if _, err := kadm.NewClient(b.client).DeleteGroup(t.Context(), group); err != nil {
+		t.Fatal(err)
+	}
+	b.send(t, 500, 600)
+	r = b.start(t, db)
+	db.await(t, 600)
+	r.stop(t)
+	db.wantOnce(t, 600)
+	for _, n := range db.history {
+		if n > 50 {
+			t.Errorf("a batch had %d records, more than MaxRecords", n)
+		}
+	}
+}
+
+func TestKafkaIsToldWhileRunning(t *testing.T) {
+	b, db := newBroker(t, 2), newMemory()
+	b.send(t, 0, 120)
+	b.start(t, db)
+	eventually(t, "offsets in Kafka", func() bool { return b.committed(t) == 120 })
+}
+
+func TestTakenOverByAnotherConsumer(t *testing.T) {
+	b, db := newBroker(t, 1), newMemory()
+	p := fenced.Partition{Topic: in}
+	b.send(t, 0, 10)
+	r := b.start(t, db)
+	db.await(t, 10)
+	before := db.epoch(p)
+	if _, err := db.TakeOver(t.Context(), []fenced.Partition{p}); err != nil {
+		t.Fatal(err)
+	}
+	// Our claim is lost: the loop joins anew, and takes over as the group says.
+	b.send(t, 10, 20)
+	db.await(t, 20)
+	r.stop(t)
+	db.wantOnce(t, 20)
+	if got := db.epoch(p); got != before+2 {
+		t.Errorf("epoch %d, want %d: one for the other, one for the new session", got, before+2)
+	}
+}
+
+func TestZombieAppliesNothing(t *testing.T) {
+	b, db := newBroker(t, 1), newMemory()
+	p := fenced.Partition{Topic: in}
+	b.send(t, 0, 10)
+	zombie := &faulty{memory: db}
+	// While the first batch is in hand, another consumer applies it.
+	zombie.before = func() error {
+		zombie.set(func() { zombie.before = nil })
+		claims, err := db.TakeOver(t.Context(), []fenced.Partition{p})
+		if err != nil {
+			return err
+		}
+		return db.Apply(t.Context(), []fenced.Batch{{Partition: p, Claim: claims[p], Records: records(0, 10)}})
+	}
+	r := b.start(t, zombie)
+	eventually(t, "a new session", func() bool { return db.epoch(p) == 3 })
+	b.send(t, 10, 15)
+	db.await(t, 15)
+	r.stop(t)
+	db.wantOnce(t, 15)
+}
+
+func records(from, to int) []*kgo.Record {
+	var rs []*kgo.Record
+	for i := from; i < to; i++ {
+		rs = append(rs, &kgo.Record{Topic: in, Offset: int64(i), Value: []byte(strconv.Itoa(i))})
+	}
+	return rs
+}
+
+func TestLostAnswerOfACommit(t *testing.T) {
+	b, db := newBroker(t, 2), newMemory()
+	store := &faulty{memory: db}
+	lost := 0
+	store.after = func() error {
+		if lost++; lost%2 == 0 {
+			return errAway
+		}
+		return nil
+	}
+	b.send(t, 0, 300)
+	r := b.start(t, store)
+	db.await(t, 300)
+	b.send(t, 300, 310)
+	db.await(t, 310)
+	r.stop(t)
+	if lost < 2 {
+		t.Fatal("no answer was lost")
+	}
+	db.wantOnce(t, 310)
+}
+
+func TestDatabaseLostCommits(t *testing.T) {
+	b, db := newBroker(t, 1), newMemory()
+	p := fenced.Partition{Topic: in}
+	b.send(t, 0, 100)
+	r := b.start(t, db)
+	db.await(t, 100)
+	db.restore(p, 30)
+	// The next batch finds the database behind, under our epoch: read again
+	// from there, skip nothing.
+	b.send(t, 100, 110)
+	db.await(t, 110)
+	r.stop(t)
+	db.wantOnce(t, 110)
+	if got := db.epoch(p); got != 1 {
+		t.Errorf("epoch %d, want 1: going back needs no new session", got)
+	}
+}
+
+func TestTransientFailureIsTriedAgain(t *testing.T) {
+	b, db := newBroker(t, 2), newMemory()
+	store := &faulty{memory: db}
+	failures := 0
+	store.before = func() error {
+		if failures++; failures <= 3 {
+			return errAway
+		}
+		return nil
+	}
+	store.takeOver = func() error {
+		store.set(func() { store.takeOver = nil })
+		return errAway
+	}
+	b.send(t, 0, 20)
+	r := b.start(t, store)
+	db.await(t, 20)
+	r.stop(t)
+	db.wantOnce(t, 20)
+}
+
+func TestRebalanceWhileTryingAgain(t *testing.T) {
+	b, db := newBroker(t, 4), newMemory()
+	stuck := &faulty{memory: db, before: func() error { return errAway }}
+	b.send(t, 0, 200)
+	first := b.start(t, stuck)
+	eventually(t, "the first to try", func() bool { return stuck.tried() > 0 })
+	// It cannot apply and holds every partition. The second gets its share
+	// only if the first gives its batch back; the group waits 60 s, we do not.
+	second := b.start(t, db)
+	eventually(t, "the second to apply", func() bool { return db.count() > 0 })
+	stuck.set(func() { stuck.before = nil })
+	db.await(t, 200)
+	first.stop(t)
+	second.stop(t)
+	db.wantOnce(t, 200)
+}
+
+func TestFatalFailureStops(t *testing.T) {
+	fatal := failure.NewFatal("table missing")
+	for name, broken := range map[string]func(*faulty){
+		"apply":     func(f *faulty) { f.before = func() error { return fatal } },
+		"take over": func(f *faulty) { f.takeOver = func() error { return fatal } },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, store := newBroker(t, 1), &faulty{memory: newMemory()}
+			broken(store)
+			b.send(t, 0, 1)
+			if err := b.start(t, store).wait(t); !errors.Is(err, fatal) {
+				t.Errorf("Run() = %v, want %v", err, fatal)
+			}
+		})
+	}
+}
+
+func TestOffsetOutsideTheLogIsFatal(t *testing.T) {
+	b, db := newBroker(t, 1), newMemory()
+	b.send(t, 0, 5)
+	db.claims[fenced.Partition{Topic: in}] = fenced.Claim{Epoch: 7, Next: 1000}
+	err := b.start(t, db).wait(t)
+	if failure.Of(err) != failure.Fatal || !strings.Contains(err.Error(), in+"/0") {
+		t.Errorf("Run() = %v, want a Fatal error that names the partition", err)
+	}
+}
+
+func TestShutdownFinishesTheBatchInHand(t *testing.T) {
+	b, db := newBroker(t, 1), newMemory()
+	started, goOn := make(chan struct{}), make(chan struct{})
+	store := &faulty{memory: db}
+	store.before = func() error {
+		close(started)
+		<-goOn
+		return nil
+	}
+	b.send(t, 0, 5)
+	r := b.start(t, store)
+	<-started
+	r.cancel()
+	close(goOn)
+	if err := r.wait(t); err != nil {
+		t.Errorf("Run() = %v", err)
+	}
+	db.wantOnce(t, 5)
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fenced_test
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"testing"
+
+	"github.com/hookstream/hookstream/stage/fenced"
+)
+
+// memory is a database: claims and applied records, which move together.
+type memory struct {
+	mu      sync.Mutex
+	claims  map[fenced.Partition]fenced.Claim
+	applied map[fenced.Partition][]string
+	history []int64 // sizes of the batches that were applied
+}
+
+func newMemory() *memory {
+	return &memory{claims: map[fenced.Partition]fenced.Claim{}, applied: map[fenced.Partition][]string{}}
+}
+
+func (m *memory) TakeOver(_ context.Context, parts []fenced.Partition) (map[fenced.Partition]fenced.Claim, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := map[fenced.Partition]fenced.Claim{}
+	for _, p := range parts {
+		c, ok := m.claims[p]
+		if !ok {
+			c.Next = fenced.NeverRead
+		}
+		c.Epoch++
+		m.claims[p], out[p] = c, c
+	}
+	return out, nil
+}
+
+func (m *memory) Claims(_ context.Context, parts []fenced.Partition) (map[fenced.Partition]fenced.Claim, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := map[fenced.Partition]fenced.Claim{}
+	for _, p := range parts {
+		if c, ok := m.claims[p]; ok {
+			out[p] = c
+		}
+	}
+	return out, nil
+}
+
+func (m *memory) Apply(_ context.Context, batches []fenced.Batch) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range batches {
+		if b := &batches[i]; m.claims[b.Partition] != b.Claim {
+			return fmt.Errorf("%w: %s", fenced.ErrClaim, b.Partition)
+		}
+	}
+	for i := range batches {
+		b := &batches[i]
+		m.claims[b.Partition] = fenced.Claim{Epoch: b.Claim.Epoch, Next: b.Next()}
+		for _, r := range b.Records {
+			m.applied[b.Partition] = append(m.applied[b.Partition], string(r.Value))
+		}
+		m.history = append(m.history, int64(len(b.Records)))
+	}
+	return nil
+}
+
+// restore takes the database back to when a partition had n records, as a
+// crash with synchronous_commit=off or an older backup does.
+func (m *memory) restore(p fenced.Partition, n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.applied[p] = m.applied[p][:n]
+	m.claims[p] = fenced.Claim{Epoch: m.claims[p].Epoch, Next: int64(n)}
+}
+
+func (m *memory) count() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := 0
+	for _, values := range m.applied {
+		n += len(values)
+	}
+	return n
+}
+
+func (m *memory) epoch(p fenced.Partition) int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.claims[p].Epoch
+}
+
+// wantOnce checks that the values 0..n-1 were applied once each, in order
+// within a partition.
+func (m *memory) wantOnce(t *testing.T, n int) {
+	t.Helper()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	seen := map[string]int{}
+	for p, values := range m.applied {
+		last := -1
+		for _, v := range values {
+			seen[v]++
+			i, err := strconv.Atoi(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i <= last {
+				t.Errorf("%s: %d after %d", p, i, last)
+			}
+			last = i
+		}
+	}
+	for i := range n {
+		if got := seen[strconv.Itoa(i)]; got != 1 {
+			t.Errorf("record %d was applied %d times", i, got)
+		}
+	}
+	if len(seen) != n {
+		t.Errorf("%d records were applied, want %d", len(seen), n)
+	}
+}
+
+// faulty is a way to a database that can fail.
+type faulty struct {
+	*memory
+	mu sync.Mutex
+	// before and after Apply, and instead of TakeOver; nil does nothing.
+	before, after, takeOver func() error
+	attempts                int
+}
+
+func (f *faulty) set(do func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	do()
+}
+
+func (f *faulty) tried() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.attempts
+}
+
+func call(fn func() error) error {
+	if fn == nil {
+		return nil
+	}
+	return fn()
+}
+
+func (f *faulty) TakeOver(ctx context.Context, parts []fenced.Partition) (map[fenced.Partition]fenced.Claim, error) {
+	f.mu.Lock()
+	fn := f.takeOver
+	f.mu.Unlock()
+	if err := call(fn); err != nil {
+		return nil, err
+	}
+	return f.memory.TakeOver(ctx, parts)
+}
+
+func (f *faulty) Apply(ctx context.Context, batches []fenced.Batch) error {
+	f.mu.Lock()
+	f.attempts++
+	before, after := f.before, f.after
+	f.mu.Unlock()
+	if err := call(before); err != nil {
+		return err
+	}
+	if err := f.memory.Apply(ctx, batches); err != nil {
+		return err
+	}
+	return call(after)
+}
