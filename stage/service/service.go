@@ -64,8 +64,18 @@ func (i Info) options() []kong.Option {
 }
 
 // Defaults fills cfg from the environment and the defaults, as a start without
-// flags would.
-func (i Info) Defaults(cfg Configured) error { return kong.ApplyDefaults(cfg, i.options()...) }
+// flags would. It does not validate: the caller may have more to set.
+func (i Info) Defaults(cfg Configured) error {
+	parser, err := kong.New(cfg, i.options()...)
+	if err != nil {
+		return err
+	}
+	trace, err := kong.Trace(parser, nil)
+	if err != nil {
+		return err
+	}
+	return errors.Join(trace.Resolve(), trace.ApplyDefaults())
+}
 
 // Main parses flags and environment into cfg, runs the service until SIGINT or
 // SIGTERM, lets it drain, and exits. A second signal exits at once.
