@@ -99,14 +99,18 @@ func (r *runner) value(e *expression) (any, error) {
 	return v, nil
 }
 
-// explain keeps the body out of messages: gojq quotes the values that an
-// operation failed on.
+// explain keeps the body out of messages. gojq quotes the values that an
+// operation failed on, after a colon, in parentheses, or after "applied to".
 func (r *runner) explain(err error) error {
-	if r.ctx.Err() != nil {
-		return fmt.Errorf("did not finish within %s", timeout)
+	if errors.Is(r.ctx.Err(), errOverBudget) {
+		return fmt.Errorf("did not end within %d steps", maxSteps)
 	}
-	message, _, _ := strings.Cut(err.Error(), ":")
-	return errors.New(message)
+	message := err.Error()
+	if i := strings.IndexAny(message, ":("); i >= 0 {
+		message = message[:i]
+	}
+	message, _, _ = strings.Cut(message, " cannot be applied to")
+	return fmt.Errorf("jq fails: %s", strings.TrimSpace(message))
 }
 
 func (r *runner) bool(e *expression) (bool, error) {

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"time"
 
 	"github.com/hookstream/hookstream/schemas/body"
 	"github.com/hookstream/hookstream/schemas/event"
@@ -22,9 +21,6 @@ import (
 // Generation is the raw topic's generation. It is raised by a migration of the
 // topic's partition count, which does not exist yet.
 const Generation = 1
-
-// timeout bounds all expressions of one event together: jq can loop for ever.
-const timeout = time.Second
 
 // Error says why a webhook gives no event.
 type Error struct {
@@ -127,9 +123,7 @@ func (m *Mapper) Map(ctx context.Context, w *record.Webhook) (*event.Event, erro
 }
 
 func (m *Mapper) apply(ctx context.Context, r *rule, w *record.Webhook, input any) (*event.Event, error) {
-	bounded, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	run := runner{ctx: bounded, input: input, eventType: w.EventType, headers: headersValue(w)}
+	run := runner{ctx: newBudget(ctx), input: input, eventType: w.EventType, headers: headersValue(w)}
 
 	ev := &event.Event{Entity: r.entity.Name, ID: w.BusinessKey, Fields: make(map[string]any, len(r.fields))}
 	ev.Meta = m.meta(w)
