@@ -62,7 +62,7 @@ func (d *DeadLetter) ReplayCount() int {
 	if err != nil {
 		return 0
 	}
-	return int(n)
+	return max(0, int(n))
 }
 
 // Origin is where the failed record was first written; a replay keeps it.

@@ -86,7 +86,7 @@ func ParseEvent(r *kgo.Record) (*Event, error) {
 		return nil, f.err
 	}
 	var err error
-	if _, _, e.EntityID, err = topic.ParseKey(r.Key); err != nil {
+	if e.EntityID, err = keyOf(r, e.Tenant, e.Provider); err != nil {
 		return nil, err
 	}
 	e.Origin, err = originOf(r)

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/hookstream/hookstream/schemas/header"
+	"github.com/hookstream/hookstream/schemas/topic"
 )
 
 // Version of the headers that this package writes.
@@ -35,15 +36,28 @@ func (p Position) String() string {
 	return p.Topic + "/" + strconv.Itoa(int(p.Partition)) + "/" + strconv.FormatInt(p.Offset, 10)
 }
 
+// keyOf is the id part of a record's key, whose other parts must be what the
+// headers say.
+func keyOf(r *kgo.Record, tenant, provider string) (string, error) {
+	t, p, id, err := topic.ParseKey(r.Key)
+	if err != nil {
+		return "", err
+	}
+	if t != tenant || p != provider {
+		return "", fmt.Errorf("record key %.100q is not of tenant %.40q and provider %.40q, which its headers name", r.Key, tenant, provider)
+	}
+	return id, nil
+}
+
 // originOf is the position that a replayed record was first written at, or
 // the record's own.
 func originOf(r *kgo.Record) (Position, error) {
 	h := header.List(r.Headers)
-	topic, ok := h.Get(header.OriginTopic)
+	first, ok := h.Get(header.OriginTopic)
 	if !ok {
 		return PositionOf(r), nil
 	}
-	return parsePosition(h, topic, header.OriginPartition, header.OriginOffset)
+	return parsePosition(h, first, header.OriginPartition, header.OriginOffset)
 }
 
 func addOrigin(h *header.List, p Position) {
@@ -96,9 +110,14 @@ func (f *fields) time(name string, required bool) time.Time {
 	}
 	t, err := time.Parse(time.RFC3339Nano, v)
 	if err != nil && f.err == nil {
-		f.err = fmt.Errorf("header %s: %w", name, err)
+		f.err = fmt.Errorf("header %s: %.40q is not an RFC 3339 time", name, v)
 	}
-	return t.UTC()
+	// The precision that FormatTime writes.
+	t = t.UTC().Truncate(time.Microsecond)
+	if err == nil && (t.IsZero() || t.Year() < 1 || t.Year() > 9999) && f.err == nil {
+		f.err = fmt.Errorf("header %s: %.40q is outside the years that can be written", name, v)
+	}
+	return t
 }
 
 func (f *fields) int(name string, bits int) int64 {

@@ -117,10 +117,13 @@ func ParseWebhook(r *kgo.Record) (*Webhook, error) {
 	if f.err != nil {
 		return nil, f.err
 	}
-	if want := string(topic.Key(w.Tenant, w.Provider, w.BusinessKey)); want != string(r.Key) {
-		return nil, fmt.Errorf("record key %.100q does not match its headers, want %.100q", r.Key, want)
+	id, err := keyOf(r, w.Tenant, w.Provider)
+	if err != nil {
+		return nil, err
 	}
-	var err error
+	if id != w.BusinessKey {
+		return nil, fmt.Errorf("record key %.100q does not match header %s, which is %.100q", r.Key, header.PartitionKey, w.BusinessKey)
+	}
 	w.Position, err = originOf(r)
 	return w, err
 }
