@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package event
+
+import (
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/avro"
+	"pgregory.net/rapid"
+)
+
+var (
+	anyText = rapid.String()
+	anyTime = rapid.Custom(func(t *rapid.T) time.Time {
+		return time.UnixMicro(rapid.Int64Range(-1<<50, 1<<52).Draw(t, "µs")).UTC()
+	})
+)
+
+func fieldValue(t *rapid.T, f *Field) any {
+	switch f.Kind {
+	case Long:
+		return rapid.Int64().Draw(t, f.Name)
+	case Boolean:
+		return rapid.Bool().Draw(t, f.Name)
+	case Double:
+		return rapid.Float64().Filter(func(x float64) bool { return !math.IsNaN(x) }).Draw(t, f.Name)
+	case Timestamp:
+		return anyTime.Draw(t, f.Name)
+	case StringArray:
+		return rapid.SliceOf(anyText).Draw(t, f.Name)
+	case StringMap:
+		return rapid.MapOf(anyText, anyText).Draw(t, f.Name)
+	}
+	return anyText.Draw(t, f.Name)
+}
+
+func TestAvroRoundTrip(t *testing.T) {
+	for _, e := range Entities() {
+		dec, err := e.Decoder(e.Schema())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(e.Name, rapid.MakeCheck(func(t *rapid.T) {
+			want := &Event{Entity: e.Name, ID: anyText.Draw(t, "id"), Fields: map[string]any{}, Meta: Meta{
+				EventID: anyText.Draw(t, "event id"), EventType: anyText.Draw(t, "type"), Provider: "p", Tenant: "t", BusinessKey: "k",
+				OccurredAt: anyTime.Draw(t, "occurred"), ReceivedAt: anyTime.Draw(t, "received"),
+				Version:       Version{rapid.Int64().Draw(t, "order"), 1, rapid.Int64().Draw(t, "offset"), rapid.Int32().Draw(t, "revision")},
+				CorrelationID: "c", RawTopic: "raw", RawPartition: rapid.Int32().Draw(t, "partition"), RawOffset: rapid.Int64().Draw(t, "raw offset"),
+				Deleted: rapid.Bool().Draw(t, "deleted"),
+			}}
+			if rapid.Bool().Draw(t, "grouped") {
+				want.Meta.Groups = []string{e.Name}
+			}
+			for i := range e.Fields {
+				// extra is not nullable; an absent one comes back empty.
+				if f := &e.Fields[i]; f.Name == "extra" || rapid.Bool().Draw(t, "has "+f.Name) {
+					want.Fields[f.Name] = fieldValue(t, f)
+				}
+			}
+			data, err := e.AppendEncode(nil, want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := dec.Decode(data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Fatalf("got %+v, want %+v", got, want)
+			}
+			if _, err := dec.Decode(append(data, 0)); err == nil {
+				t.Fatal("a byte after the record was accepted")
+			}
+		}))
+	}
+}
+
+func TestDecodeOfAnotherWriterVersion(t *testing.T) {
+	e, _ := Lookup("customer")
+	// A writer that does not know email yet, and knows a field that we do not.
+	older := strings.Replace(e.Schema(), `"name":"email"`, `"name":"fax"`, 1)
+	if older == e.Schema() {
+		t.Fatal("customer has no email: correct the test")
+	}
+	parsed, err := avro.Parse(older)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writer := &Entity{Name: "customer", codec: &codec{older, parsed}}
+	data, err := writer.AppendEncode(nil, &Event{ID: "1", Fields: map[string]any{"fax": "1", "name": "n", "extra": map[string]string{}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dec, err := e.Decoder(older)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := dec.Decode(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := map[string]any{"name": "n", "extra": map[string]string{}}; !reflect.DeepEqual(got.Fields, want) {
+		t.Errorf("got %v, want %v", got.Fields, want)
+	}
+	if err := CheckCompatible(older, e.Schema()); err != nil {
+		t.Errorf("the versions are compatible, but: %v", err)
+	}
+	retyped := strings.Replace(e.Schema(), `"name":"fax"`, `"name":"email"`, 1)
+	if retyped = strings.Replace(retyped, `["null","string"]`, `["null","long"]`, 1); retyped == e.Schema() {
+		t.Fatal("customer has no nullable string: correct the test")
+	}
+	if err := CheckCompatible(retyped, e.Schema()); err == nil {
+		t.Error("a field of another type is compatible")
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	e, _ := Lookup("payment")
+	dec, err := e.Decoder(e.Schema())
+	if err != nil {
+		f.Fatal(err)
+	}
+	seed, err := e.AppendEncode(nil, payment(map[string]any{"amount": int64(1), "extra": map[string]string{"a": "b"}}))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(seed)
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		ev, err := dec.Decode(data)
+		if (ev == nil) == (err == nil) {
+			t.Fatalf("event %v and error %v", ev, err)
+		}
+	})
+}
