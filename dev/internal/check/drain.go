@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/hookstream/hookstream/dev/internal/lag"
 	"github.com/hookstream/hookstream/dev/internal/workload"
 )
 
@@ -31,7 +32,7 @@ func (t *Target) WaitDrained(ctx context.Context, plan *workload.Plan, group str
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing was written
 	for {
-		raw, err := t.rawLag(ctx, client, group)
+		raw, err := lag.Of(ctx, kadm.NewClient(client), group, t.Kafka.Topics.Raw)
 		if err != nil {
 			return err
 		}
@@ -51,28 +52,6 @@ func (t *Target) WaitDrained(ctx context.Context, plan *workload.Plan, group str
 			return fmt.Errorf("not drained: %d raw records and %d events to go: %w", raw, events, err)
 		}
 	}
-}
-
-// rawLag is exact: the raw topic holds no transaction markers.
-func (t *Target) rawLag(ctx context.Context, client *kgo.Client, group string) (int64, error) {
-	admin := kadm.NewClient(client)
-	ends, err := admin.ListEndOffsets(ctx, t.Kafka.Topics.Raw)
-	if err != nil {
-		return 0, err
-	}
-	committed, err := admin.FetchOffsets(ctx, group)
-	if err != nil {
-		return 0, err
-	}
-	var lag int64
-	ends.Each(func(end kadm.ListedOffset) {
-		at := int64(0)
-		if o, ok := committed.Lookup(end.Topic, end.Partition); ok {
-			at = o.At
-		}
-		lag += max(0, end.Offset-at)
-	})
-	return lag, nil
 }
 
 // eventLag counts the events that the database has not moved over. The end
@@ -100,14 +79,14 @@ func (t *Target) eventLag(ctx context.Context, plan *workload.Plan, conn *pgx.Co
 	for _, e := range c.entities() {
 		topics = append(topics, t.Kafka.Topics.Events(e))
 	}
-	var lag int64
+	var behind int64
 	err = c.read(ctx, topics, func(r *kgo.Record) error {
 		if r.Offset >= next[Position{Topic: r.Topic, Partition: r.Partition}] {
-			lag++
+			behind++
 		}
 		return nil
 	})
-	return lag, err
+	return behind, err
 }
 
 func wait(ctx context.Context, d time.Duration) error {

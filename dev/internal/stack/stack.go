@@ -11,7 +11,11 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/hookstream/hookstream/dev/internal/broker"
 	"github.com/hookstream/hookstream/dev/internal/postgres"
@@ -19,6 +23,7 @@ import (
 	"github.com/hookstream/hookstream/ingest"
 	"github.com/hookstream/hookstream/sink"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/service"
 	"github.com/hookstream/hookstream/transform"
 )
 
@@ -51,12 +56,19 @@ type Stack struct {
 	Kafka    kafka.Config
 	Database string
 	Registry string
-	// Group is transform's consumer group.
-	Group string
+	// Group is transform's consumer group; TablesSchema holds the sink's
+	// entity tables.
+	Group        string
+	TablesSchema string
 
-	ingest    *ingest.Service
-	transform *transform.Service
-	sink      *sink.Service
+	ingestConfig    ingest.Config
+	transformConfig transform.Config
+	sinkConfig      sink.Config
+
+	address string
+	// admin addresses of the services.
+	admin  []string
+	client *kgo.Client
 
 	// parts in the order in which they were started.
 	parts []part
@@ -80,7 +92,7 @@ func Start(ctx context.Context, opts Options) (_ *Stack, err error) {
 		}
 	}()
 	for _, start := range []func(context.Context) error{
-		s.startBroker, s.startRegistry, s.startPostgres, s.startServices, s.waitReady,
+		s.startBroker, s.startRegistry, s.startPostgres, s.configure, s.startServices, s.waitReady,
 	} {
 		if err := start(ctx); err != nil {
 			return nil, err
@@ -91,8 +103,14 @@ func Start(ctx context.Context, opts Options) (_ *Stack, err error) {
 
 const stopTimeout = 30 * time.Second
 
+// Admin asks the broker about topics and groups.
+func (s *Stack) Admin() *kadm.Client { return kadm.NewClient(s.client) }
+
 // Address is ingest's, host and port.
-func (s *Stack) Address() string { return s.ingest.Address() }
+func (s *Stack) Address() string { return s.address }
+
+// MetricsURL is where all services' metrics are: they share the process.
+func (s *Stack) MetricsURL() string { return "http://" + s.admin[0] + "/metrics" }
 
 // Failed gives the error of a service that stopped by itself.
 func (s *Stack) Failed() <-chan error { return s.fail }
@@ -167,59 +185,80 @@ func (s *Stack) startPostgres(ctx context.Context) error {
 	return nil
 }
 
-// startServices starts the sink first and ingest last, so that they stop in the
-// order of the flow.
-func (s *Stack) startServices(ctx context.Context) error {
-	sinkConfig, transformConfig, ingestConfig, err := s.configs()
-	if err != nil {
+// configure gives the services their defaults, as a start from the environment
+// would, with the parts of this stack.
+func (s *Stack) configure(context.Context) error {
+	if err := errors.Join(sink.Info.Defaults(&s.sinkConfig), transform.Info.Defaults(&s.transformConfig), ingest.Info.Defaults(&s.ingestConfig)); err != nil {
 		return err
 	}
-	if s.sink, err = sink.New(sinkConfig, s.opts.Log.With("service", "sink")); err != nil {
+	brokers := s.Kafka.Brokers
+	s.Kafka = s.transformConfig.Kafka
+	s.Kafka.Brokers = brokers
+	s.sinkConfig.Kafka, s.transformConfig.Kafka, s.ingestConfig.Kafka = s.Kafka, s.Kafka, s.Kafka
+	for _, c := range []service.Configured{&s.sinkConfig, &s.transformConfig, &s.ingestConfig} {
+		c.Settings().AdminAddress = "127.0.0.1:0"
+	}
+	s.sinkConfig.DatabaseURL = sink.DatabaseURL(s.Database)
+	s.sinkConfig.RegistryURL = s.Registry
+	s.transformConfig.RegistryURL = s.Registry
+	s.transformConfig.DefinitionsDir = s.opts.DefinitionsDir
+	// The embedded broker forgets after a kill which transactions it aborted,
+	// so each start is another producer. On real Kafka the id must be stable.
+	s.transformConfig.InstanceID = "embedded-" + strconv.FormatInt(time.Now().UnixMilli(), 36)
+	s.ingestConfig.Address = s.opts.Address
+	s.ingestConfig.DefinitionsDir = s.opts.DefinitionsDir
+	s.ingestConfig.Secrets = secrets(s.opts.Secrets)
+	s.Group, s.TablesSchema = s.transformConfig.Group, s.sinkConfig.TablesSchema
+
+	var err error
+	if s.client, err = s.Kafka.NewClient("hookstream-dev", s.opts.Log); err != nil {
 		return err
 	}
-	s.run(ctx, "sink", s.sink.Run)
-	if s.transform, err = transform.New(transformConfig, s.opts.Log.With("service", "transform")); err != nil {
-		return err
-	}
-	s.run(ctx, "transform", s.transform.Run)
-	if s.ingest, err = ingest.New(ingestConfig, s.opts.Log.With("service", "ingest")); err != nil {
-		return err
-	}
-	s.run(ctx, "ingest", s.ingest.Run)
+	s.started("client", func(context.Context) error { s.client.Close(); return nil })
 	return nil
 }
 
-// configs are the services' defaults, as a start from the environment gives
-// them, with the parts of this stack.
-func (s *Stack) configs() (sinkConfig sink.Config, transformConfig transform.Config, ingestConfig ingest.Config, err error) {
-	err = errors.Join(
-		sink.Info.Defaults(&sinkConfig), transform.Info.Defaults(&transformConfig), ingest.Info.Defaults(&ingestConfig))
-	brokers := s.Kafka.Brokers
-	s.Kafka = transformConfig.Kafka
-	s.Kafka.Brokers = brokers
-	sinkConfig.Kafka, transformConfig.Kafka, ingestConfig.Kafka = s.Kafka, s.Kafka, s.Kafka
-	for _, admin := range []*string{&sinkConfig.AdminAddress, &transformConfig.AdminAddress, &ingestConfig.AdminAddress} {
-		*admin = "127.0.0.1:0"
+// secrets writes secrets as HOOKSTREAM_SECRETS has them.
+func secrets(byProvider map[string]string) ingest.Secret {
+	var list []string
+	for provider, secret := range byProvider {
+		list = append(list, "default/"+provider+"="+secret)
 	}
-	sinkConfig.DatabaseURL = sink.DatabaseURL(s.Database)
-	sinkConfig.RegistryURL = s.Registry
-	transformConfig.RegistryURL = s.Registry
-	transformConfig.DefinitionsDir = s.opts.DefinitionsDir
-	// The embedded broker forgets after a kill which transactions it aborted,
-	// so each start is another producer. On real Kafka the id must be stable.
-	transformConfig.InstanceID = "embedded-" + strconv.FormatInt(time.Now().UnixMilli(), 36)
-	ingestConfig.Address = s.opts.Address
-	ingestConfig.DefinitionsDir = s.opts.DefinitionsDir
-	s.Group = transformConfig.Group
-	return sinkConfig, transformConfig, ingestConfig, err
+	return ingest.Secret(strings.Join(list, ";"))
+}
+
+// startServices starts the sink first and ingest last, so that they stop in the
+// order of the flow.
+func (s *Stack) startServices(ctx context.Context) error {
+	sinkService, err := sink.New(s.sinkConfig, s.opts.Log.With("service", "sink"))
+	if err != nil {
+		return err
+	}
+	s.run(ctx, "sink", sinkService)
+	transformService, err := transform.New(s.transformConfig, s.opts.Log.With("service", "transform"))
+	if err != nil {
+		return err
+	}
+	s.run(ctx, "transform", transformService)
+	ingestService, err := ingest.New(s.ingestConfig, s.opts.Log.With("service", "ingest"))
+	if err != nil {
+		return err
+	}
+	s.run(ctx, "ingest", ingestService)
+	s.address = ingestService.Address()
+	return nil
 }
 
 // run runs a service until its part is stopped.
-func (s *Stack) run(ctx context.Context, name string, service func(context.Context) error) {
+func (s *Stack) run(ctx context.Context, name string, service interface {
+	Run(context.Context) error
+	AdminAddress() string
+}) {
+	s.admin = append(s.admin, service.AdminAddress())
 	runCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
 	go func() {
-		err := service(runCtx)
+		err := service.Run(runCtx)
 		done <- err
 		if err != nil {
 			s.fail <- fmt.Errorf("%s: %w", name, err)

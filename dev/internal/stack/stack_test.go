@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package stack_test
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookstream/hookstream/dev/internal/check"
+	"github.com/hookstream/hookstream/dev/internal/stack"
+	"github.com/hookstream/hookstream/dev/internal/workload"
+)
+
+// start brings up a stack that is stopped with the test. Real parts come from
+// the environment, where it names them.
+func start(t *testing.T, opts stack.Options) *stack.Stack {
+	t.Helper()
+	opts.Address, opts.RegistryAddress = "127.0.0.1:0", "127.0.0.1:0"
+	opts.Secrets, opts.Unsafe = workload.Secrets, true
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	s, err := stack.Start(ctx, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stop(t, s) })
+	return s
+}
+
+func stop(t *testing.T, s *stack.Stack) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := s.Stop(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// run is one plan on its way through a stack.
+type run struct {
+	plan     *workload.Plan
+	mu       sync.Mutex
+	outcomes []workload.Outcome
+}
+
+func newRun(seed uint64, n int) *run {
+	now := time.Now()
+	return &run{plan: workload.NewPlan(seed, n, workload.Run(now), now, workload.DefaultMix)}
+}
+
+func (r *run) send(t *testing.T, s *stack.Stack, events []*workload.Event) {
+	t.Helper()
+	sender := workload.Sender{URL: "http://" + s.Address(), Connections: 16, Retries: 5}
+	err := sender.Phase(t.Context(), events, func(o workload.Outcome) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.outcomes = append(r.outcomes, o)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func target(s *stack.Stack) *check.Target {
+	return &check.Target{Kafka: s.Kafka, RegistryURL: s.Registry, DatabaseURL: s.Database, Schema: s.TablesSchema, Log: slog.New(slog.DiscardHandler)}
+}
+
+func (r *run) judge(t *testing.T, s *stack.Stack) *check.Report {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	if err := target(s).WaitDrained(ctx, r.plan, s.Group, nil); err != nil {
+		t.Fatal(err)
+	}
+	seen, err := target(s).Collect(ctx, r.plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return check.Judge(r.plan, r.outcomes, seen)
+}
+
+func (r *run) mustBeOK(t *testing.T, s *stack.Stack) {
+	t.Helper()
+	if report := r.judge(t, s); !report.OK() {
+		t.Fatalf("the checker found: %+v", report)
+	} else {
+		t.Logf("%+v", report)
+	}
+}
+
+func TestEveryWebhookIsAccountedFor(t *testing.T) {
+	s := start(t, stack.Options{})
+	r := newRun(1, 3000)
+	for _, phase := range r.plan.Phases {
+		r.send(t, s, phase)
+	}
+	r.mustBeOK(t, s)
+}
+
+func TestGracefulRestartLosesAndRepeatsNothing(t *testing.T) {
+	// Postgres drops its rights, so the folder must be reachable for others.
+	dir, err := os.MkdirTemp("", "hookstream-stack-") //nolint:usetesting // t.TempDir is private to us
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // see above
+		t.Fatal(err)
+	}
+	r := newRun(2, 2000)
+	first := r.plan.Phases[0]
+	s := start(t, stack.Options{DataDir: dir})
+	r.send(t, s, first[:len(first)/2])
+	stop(t, s) // while transform and sink still have work
+	s = start(t, stack.Options{DataDir: dir})
+	r.send(t, s, first[len(first)/2:])
+	for _, phase := range r.plan.Phases[1:] {
+		r.send(t, s, phase)
+	}
+	r.mustBeOK(t, s)
+}
+
+// TestCheckerSeesRealFaults breaks what a sound pipeline did, on the real
+// topics and tables, and looks whether the checker notices.
+func TestCheckerSeesRealFaults(t *testing.T) {
+	s := start(t, stack.Options{})
+	r := newRun(3, 500)
+	for _, phase := range r.plan.Phases {
+		r.send(t, s, phase)
+	}
+	r.mustBeOK(t, s)
+
+	publishTwice(t, s)
+	if report := r.judge(t, s); report.Duplicated == 0 || report.OK() {
+		t.Errorf("an event that is published twice was not seen: %+v", report)
+	}
+	execute(t, s, `DELETE FROM `+pgx.Identifier{s.TablesSchema, "issue"}.Sanitize())
+	if report := r.judge(t, s); report.Lost == 0 {
+		t.Errorf("rows that are gone were not seen: %+v", report)
+	}
+	execute(t, s, `UPDATE `+pgx.Identifier{s.TablesSchema, "payment"}.Sanitize()+` SET amount = amount + 1, charge_status = 'x'`)
+	if report := r.judge(t, s); report.WrongRows == 0 {
+		t.Errorf("rows that are wrong were not seen: %+v", report)
+	}
+}
+
+// publishTwice is what a broken deduplication would do.
+func publishTwice(t *testing.T, s *stack.Stack) {
+	t.Helper()
+	var copied *kgo.Record
+	err := s.Kafka.ReadToEnd(t.Context(), "test", slog.New(slog.DiscardHandler), map[string][]int32{s.Kafka.Topics.Events("customer"): nil}, func(r *kgo.Record) error {
+		copied = &kgo.Record{Topic: r.Topic, Key: r.Key, Value: r.Value, Headers: r.Headers}
+		return nil
+	})
+	if err != nil || copied == nil {
+		t.Fatalf("no event to copy: %v", err)
+	}
+	client, err := s.Kafka.NewClient("test", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if err := client.ProduceSync(t.Context(), copied).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func execute(t *testing.T, s *stack.Stack, sql string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), s.Database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background()) //nolint:errcheck // the test ends
+	if _, err := conn.Exec(t.Context(), sql); err != nil {
+		t.Fatal(err)
+	}
+}

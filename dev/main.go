@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command dev runs all of Hookstream in one process: to try it, to develop it,
+// and to check what it promises.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+type cli struct {
+	Run   runCommand   `cmd:"" default:"withargs" help:"Start everything with sample traffic and show what happens (the default)."`
+	Check checkCommand `cmd:"" help:"Send webhooks drawn from a seed and account for every one."`
+}
+
+// errFailed is a failure that has been reported already.
+var errFailed = errors.New("failed")
+
+func main() {
+	var c cli
+	k := kong.Parse(&c, kong.Name("dev"), kong.UsageOnError(),
+		kong.Vars{"log_file": filepath.Join(os.TempDir(), "hookstream.log")},
+		kong.Description("All of Hookstream in one process. Parts that are not given are embedded: a broker, a schema registry, and a private PostgreSQL."))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // the second signal ends the process
+	k.BindTo(ctx, (*context.Context)(nil))
+	if err := k.Run(); err != nil {
+		if !errors.Is(err, errFailed) {
+			fmt.Fprintln(os.Stderr, "dev:", err)
+		}
+		os.Exit(1) //nolint:gocritic // nothing is left to stop
+	}
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hookstream/hookstream/dev/internal/lag"
+	"github.com/hookstream/hookstream/dev/internal/stack"
+	"github.com/hookstream/hookstream/dev/internal/status"
+	"github.com/hookstream/hookstream/dev/internal/workload"
+)
+
+type runCommand struct {
+	parts     `embed:""`
+	Address   string  `help:"Address for webhooks. Falls back to a free port when it is taken." default:"127.0.0.1:8080"`
+	KafkaPort int     `help:"Port of the embedded broker. Falls back to a free one when it is taken." default:"9092"`
+	Traffic   bool    `help:"Send sample webhooks." default:"true" negatable:""`
+	Rate      float64 `help:"Sample webhooks a second." default:"50"`
+	Seed      uint64  `help:"The sample webhooks are drawn from it." default:"1"`
+}
+
+// Help is what --help adds.
+func (runCommand) Help() string {
+	return `Starts an embedded broker, a schema registry, a private PostgreSQL and all services
+in this process, and sends sample webhooks: signed with each provider's real
+scheme, repeated, out of order, with wrong signatures and poison among them.
+
+  go run ./dev                           try it; nothing is kept
+  go run ./dev --no-traffic              send your own
+  go run ./dev --data-dir ./data         keep the data
+  go run ./dev --brokers localhost:9092 --database-url postgres://… --registry-url http://…`
+}
+
+// Run implements the command.
+func (c *runCommand) Run(ctx context.Context) error {
+	log, closeLog, err := c.logger(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeLog()
+	opts := c.options(log)
+	opts.Address = freeUnlessTaken(c.Address)
+	opts.KafkaPort = c.KafkaPort
+	fmt.Fprintln(os.Stderr, "Starting …")
+	s, err := stack.Start(ctx, opts)
+	if err != nil {
+		return err
+	}
+	fmt.Print(c.welcome(s))
+
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return watch(gctx, s) })
+	g.Go(func() error {
+		select {
+		case err := <-s.Failed():
+			return err
+		case <-gctx.Done():
+			return nil
+		}
+	})
+	if c.Traffic {
+		g.Go(func() error { return c.traffic(gctx, s) })
+	}
+	err = g.Wait()
+	fmt.Fprintln(os.Stderr, "\nDraining …")
+	return errors.Join(err, c.drain(ctx, s))
+}
+
+func (c *runCommand) drain(ctx context.Context, s *stack.Stack) error {
+	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	if err := s.Stop(stopCtx); err != nil {
+		return err
+	}
+	fmt.Fprintln(os.Stderr, "Stopped. Every accepted webhook is on its topic; what the sink had not applied yet, it will apply at its next start on the same data.")
+	return nil
+}
+
+// chunk is how many deliveries of sample traffic are drawn at a time.
+const chunk = 500
+
+// traffic sends sample webhooks at the rate until ctx ends.
+func (c *runCommand) traffic(ctx context.Context, s *stack.Stack) error {
+	sender := workload.Sender{URL: "http://" + s.Address(), Connections: 8, Retries: 3}
+	ticker := time.NewTicker(time.Duration(float64(time.Second) / max(c.Rate, 0.1)))
+	defer ticker.Stop()
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(sender.Connections)
+	for seed := c.Seed; ; seed++ {
+		now := time.Now()
+		plan := workload.NewPlan(seed, chunk, workload.Run(now), now, workload.DefaultMix)
+		for _, phase := range plan.Phases {
+			for _, event := range phase {
+				select {
+				case <-ctx.Done():
+					return g.Wait()
+				case <-ticker.C:
+					g.Go(func() error { sender.Deliver(gctx, event); return nil })
+				}
+			}
+		}
+	}
+}
+
+const (
+	liveInterval  = 500 * time.Millisecond
+	plainInterval = 5 * time.Second
+)
+
+// watch prints the status line: in place on a terminal, a line now and then
+// elsewhere.
+func watch(ctx context.Context, s *stack.Stack) error {
+	interval, format := plainInterval, "%s\n"
+	if terminal(os.Stdout) {
+		interval, format = liveInterval, "\r\033[K%s"
+	}
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	window := []*status.Snapshot{}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		now, err := status.Read(prometheus.DefaultGatherer, rawLag(ctx, s))
+		if err != nil {
+			return err
+		}
+		window = append(window, now)
+		if len(window) > windowLength {
+			window = window[1:]
+		}
+		fmt.Printf(format, status.Line(window[0], now))
+	}
+}
+
+// windowLength is how many intervals the rate and the latency look back.
+const windowLength = 10
+
+// rawLag is how many webhooks transform has still to read, or -1.
+func rawLag(ctx context.Context, s *stack.Stack) int64 {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	n, err := lag.Of(ctx, s.Admin(), s.Group, s.Kafka.Topics.Raw)
+	if err != nil {
+		slog.DebugContext(ctx, "lag is unknown", "error", err)
+		return -1
+	}
+	return n
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/hookstream/hookstream/dev/internal/stack"
+	"github.com/hookstream/hookstream/dev/internal/workload"
+)
+
+// welcome says where everything is, with lines that work when they are pasted.
+func (c *runCommand) welcome(s *stack.Stack) string {
+	return fmt.Sprintf(`
+Hookstream runs in this process. Ctrl-C drains and stops it.
+
+  webhooks   http://%s/webhooks/{provider}
+  kafka      %s
+  registry   %s
+  postgres   %s
+  metrics    %s
+  logs       %s
+
+Send a webhook of your own, signed as GitHub signs:
+
+%s
+
+See its row:
+
+  psql '%s' -c "SELECT id, title, state, labels FROM %s.issue WHERE title LIKE 'Hello%%'"
+
+See what failed, and why:
+
+  go run ./dlq/cmd/dlq list --brokers %s
+
+`, s.Address(), strings.Join(s.Kafka.Brokers, ","), s.Registry, s.Database, s.MetricsURL(), c.LogFile,
+		ownWebhook(s.Address()), s.Database, s.TablesSchema, strings.Join(s.Kafka.Brokers, ","))
+}
+
+// ownWebhook is a curl line with a webhook and its signature.
+func ownWebhook(address string) string {
+	const body = `{"action":"opened","issue":{"id":1,"number":1,"title":"Hello, Hookstream","state":"open","labels":[{"name":"first"}],"updated_at":"2026-01-01T12:00:00Z"},"repository":{"id":42,"full_name":"me/first"}}`
+	mac := hmac.New(sha256.New, []byte(workload.Secrets["github"]))
+	mac.Write([]byte(body))
+	return fmt.Sprintf(`  curl -i http://%s/webhooks/github -H 'Content-Type: application/json' \
+    -H 'X-GitHub-Event: issues' -H 'X-GitHub-Delivery: my-first' -H 'X-GitHub-Hook-ID: 1' \
+    -H 'X-Hub-Signature-256: sha256=%s' \
+    -d '%s'`, address, hex.EncodeToString(mac.Sum(nil)), body)
+}
+
+// freeUnlessTaken is address, or its host with a free port where it is taken.
+func freeUnlessTaken(address string) string {
+	ln, err := net.Listen("tcp", address) //nolint:noctx // closed at once
+	if err == nil {
+		_ = ln.Close()
+		return address
+	}
+	host, _, _ := net.SplitHostPort(address)
+	return net.JoinHostPort(host, "0")
+}
