@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package sqlstate says what a Postgres error means for the pipeline. It is the
+// one table of it.
+package sqlstate
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/hookstream/hookstream/schemas/reason"
+	"github.com/hookstream/hookstream/stage/failure"
+)
+
+// ReadOnly is the code that a server answers writes with after it became a
+// standby: its connections must be replaced (SQLSTATE 25006).
+const ReadOnly = "25006"
+
+// UniqueViolation is the code of a duplicate key.
+const UniqueViolation = "23505"
+
+// meaning is what a code, or a class of codes, says.
+type meaning struct {
+	class failure.Class
+	// reason of the dead letter where class is Permanent.
+	reason reason.Code
+	// act says what to do where class is Fatal.
+	act string
+}
+
+// meanings by SQLSTATE or by its class, the first two characters; the longer
+// one wins. What is not here is Transient, because waiting loses nothing.
+// Codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
+var meanings = map[string]meaning{
+	"08":     {class: failure.Transient}, // connection_exception
+	"40":     {class: failure.Transient}, // serialization_failure, deadlock_detected
+	"53":     {class: failure.Transient}, // insufficient_resources: disk, memory, connections
+	"55P03":  {class: failure.Transient}, // lock_not_available
+	"57014":  {class: failure.Transient}, // query_canceled: a timeout
+	"57P01":  {class: failure.Transient}, // admin_shutdown
+	"57P02":  {class: failure.Transient}, // crash_shutdown
+	"57P03":  {class: failure.Transient}, // cannot_connect_now
+	"57P05":  {class: failure.Transient}, // idle_session_timeout
+	ReadOnly: {class: failure.Transient}, // read_only_sql_transaction: a failover
+
+	"22": {class: failure.Permanent, reason: reason.InvalidValue},
+	"23": {class: failure.Permanent, reason: reason.ConstraintViolation},
+	// program_limit_exceeded: a value is too long for an index.
+	"54000": {class: failure.Permanent, reason: reason.InvalidValue},
+
+	"28": {class: failure.Fatal, act: "check the user and password in HOOKSTREAM_DATABASE_URL, and pg_hba.conf"},
+	"42": {class: failure.Fatal, act: "the tables or the user's rights are not as the sink made them; restart it to create what is missing, or grant the rights"},
+	"3D": {class: failure.Fatal, act: "create the database, or correct HOOKSTREAM_DATABASE_URL"},
+	"3F": {class: failure.Fatal, act: "create the schema, or restart the sink to have it created"},
+}
+
+// checkViolation is also what Postgres answers when a table has no partition
+// for a row. Only a real check constraint comes with a name.
+const checkViolation = "23514"
+
+var noPartition = meaning{class: failure.Fatal, act: "the table lacks a partition for the row: create one, or a default partition"}
+
+// Code is the SQLSTATE of err, or "" where no server answered.
+func Code(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code
+	}
+	return ""
+}
+
+// Classify gives an error of the database client its class. Errors without a
+// SQLSTATE (connection lost, timeout) stay unclassified, which is Transient.
+func Classify(err error) error {
+	var classified *failure.Error
+	var pg *pgconn.PgError
+	if errors.As(err, &classified) || !errors.As(err, &pg) {
+		return err
+	}
+	m := lookup(pg)
+	if m.class == failure.Fatal {
+		return failure.NewFatal("postgres: %w: %s", err, m.act)
+	}
+	return &failure.Error{Class: m.class, Reason: m.reason, Err: fmt.Errorf("postgres: %w", err)}
+}
+
+func lookup(pg *pgconn.PgError) meaning {
+	if pg.Code == checkViolation && pg.ConstraintName == "" {
+		return noPartition
+	}
+	if m, ok := meanings[pg.Code]; ok {
+		return m
+	}
+	if len(pg.Code) == 5 {
+		return meanings[pg.Code[:2]] // the zero value is Transient
+	}
+	return meaning{}
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sqlstate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/hookstream/hookstream/schemas/reason"
+	"github.com/hookstream/hookstream/stage/failure"
+)
+
+func TestClassify(t *testing.T) {
+	tests := []struct {
+		code, constraint string
+		class            failure.Class
+		reason           reason.Code
+	}{
+		{code: "08006", class: failure.Transient},
+		{code: "40001", class: failure.Transient},
+		{code: "40P01", class: failure.Transient},
+		{code: "53100", class: failure.Transient},
+		{code: "53200", class: failure.Transient},
+		{code: "53300", class: failure.Transient},
+		{code: "55P03", class: failure.Transient},
+		{code: "57014", class: failure.Transient},
+		{code: "57P01", class: failure.Transient},
+		{code: "57P03", class: failure.Transient},
+		{code: "25006", class: failure.Transient},
+		{code: "XX000", class: failure.Transient},
+		{code: "P0001", class: failure.Transient},
+		{code: "", class: failure.Transient},
+		{code: "22P05", class: failure.Permanent, reason: reason.InvalidValue},
+		{code: "22021", class: failure.Permanent, reason: reason.InvalidValue},
+		{code: "54000", class: failure.Permanent, reason: reason.InvalidValue},
+		{code: "54001", class: failure.Transient},
+		{code: "23502", class: failure.Permanent, reason: reason.ConstraintViolation},
+		{code: "23505", constraint: "payment_email_key", class: failure.Permanent, reason: reason.ConstraintViolation},
+		{code: "23514", constraint: "amount_check", class: failure.Permanent, reason: reason.ConstraintViolation},
+		{code: "23514", class: failure.Fatal},
+		{code: "28P01", class: failure.Fatal},
+		{code: "42P01", class: failure.Fatal},
+		{code: "42501", class: failure.Fatal},
+		{code: "3D000", class: failure.Fatal},
+		{code: "3F000", class: failure.Fatal},
+	}
+	for _, test := range tests {
+		t.Run(test.code+test.constraint, func(t *testing.T) {
+			cause := &pgconn.PgError{Code: test.code, ConstraintName: test.constraint}
+			err := Classify(fmt.Errorf("upsert: %w", cause))
+			if failure.Of(err) != test.class || failure.ReasonOf(err) != test.reason {
+				t.Errorf("class %s, reason %q; want %s, %q", failure.Of(err), failure.ReasonOf(err), test.class, test.reason)
+			}
+			if !errors.Is(err, cause) {
+				t.Error("the cause is lost")
+			}
+			if Code(err) != test.code {
+				t.Errorf("Code() = %q, want %q", Code(err), test.code)
+			}
+		})
+	}
+}
+
+func TestClassifyKeepsWhatIsNoAnswerOfTheServer(t *testing.T) {
+	for _, err := range []error{nil, context.DeadlineExceeded, failure.NewFatal("stop")} {
+		if got := Classify(err); !errors.Is(got, err) || failure.Of(got) != failure.Of(err) {
+			t.Errorf("Classify(%v) = %v", err, got)
+		}
+	}
+}
+
+func TestFatalSaysWhatToDo(t *testing.T) {
+	err := Classify(&pgconn.PgError{Code: "28P01", Message: "password authentication failed"})
+	if !strings.Contains(err.Error(), "HOOKSTREAM_DATABASE_URL") {
+		t.Errorf("%v does not name the variable", err)
+	}
+}
