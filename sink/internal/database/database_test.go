@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package database
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/hookstream/hookstream/sink/internal/pgtest"
+	"github.com/hookstream/hookstream/sink/internal/table"
+	"github.com/hookstream/hookstream/stage/failure"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m.Run) }
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func open(t *testing.T, url string) *pgxpool.Pool {
+	t.Helper()
+	pool, err := Open(t.Context(), url, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+func ensure(t *testing.T, pool *pgxpool.Pool, now time.Time) error {
+	t.Helper()
+	tables, err := table.All("webhooks")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Ensure(t.Context(), pool, "webhooks", tables, now)
+}
+
+func count(t *testing.T, pool *pgxpool.Pool, sql string) (n int) {
+	t.Helper()
+	if err := pool.QueryRow(t.Context(), sql).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestInstancesThatStartTogether(t *testing.T) {
+	url := pgtest.Database(t)
+	errs := make([]error, 3)
+	var wg sync.WaitGroup
+	for i := range errs {
+		pool := open(t, url)
+		wg.Go(func() { errs[i] = ensure(t, pool, noon) })
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	pool := open(t, url)
+	if err := ensure(t, pool, noon); err != nil {
+		t.Fatalf("a restart: %v", err)
+	}
+	for sql, want := range map[string]int{
+		"select count(*) from pg_tables where schemaname = 'webhooks'":                                         9,
+		"select count(*) from hookstream.events":                                                               0,
+		"select count(*) from pg_inherits where inhparent = 'hookstream.ledger'::regclass":                     daysBehind + 1 + daysAhead + 1,
+		"select count(*) from hookstream.migrations where version_id > 0":                                      1,
+		"select count(*) from pg_class c join pg_namespace n on n.oid = relnamespace where nspname = 'public'": 0,
+	} {
+		if got := count(t, pool, sql); got != want {
+			t.Errorf("%s: %d, want %d", sql, got, want)
+		}
+	}
+}
+
+func TestPartitionsMoveWithTheCalendar(t *testing.T) {
+	pool := open(t, pgtest.Database(t))
+	if err := ensure(t, pool, noon); err != nil {
+		t.Fatal(err)
+	}
+	insert := func(at time.Time) {
+		t.Helper()
+		if _, err := pool.Exec(t.Context(), `insert into hookstream.ledger (occurred_at, fingerprint, tenant, provider, event_id, event_type, entity, entity_id,
+			business_key, outcome, deleted, received_at, published_at, version_order, version_generation, version_offset, version_revision,
+			correlation_id, raw_topic, raw_partition, raw_offset, event_topic, event_partition, event_offset, replay_count)
+			values ($1, '\x00', '', '', '', '', '', '', '', '', false, now(), now(), 0, 0, 0, 0, '', '', 0, 0, '', 0, 0, 0)`, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Midnight belongs to the new day; a day without a partition goes to the
+	// default one, and stays there.
+	insert(time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC))
+	insert(noon.AddDate(0, 0, 100))
+	if got := count(t, pool, "select count(*) from hookstream.ledger_20260302"); got != 1 {
+		t.Errorf("%d events in the partition of their day", got)
+	}
+	if err := ensure(t, pool, noon.AddDate(0, 0, 100)); err != nil {
+		t.Fatal(err)
+	}
+	if got := count(t, pool, "select count(*) from hookstream.ledger_default"); got != 1 {
+		t.Errorf("%d events in the default partition", got)
+	}
+	if got := count(t, pool, "select count(*) from pg_class where relname = 'ledger_20260610'"); got != 1 {
+		t.Error("the day after has no partition")
+	}
+}
+
+func TestOpenHidesThePassword(t *testing.T) {
+	_, err := Open(t.Context(), "postgres://u:hunter2@h:99999999/d", 2)
+	if failure.Of(err) != failure.Fatal || !strings.Contains(err.Error(), "HOOKSTREAM_DATABASE_URL") || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("Open() = %v", err)
+	}
+}
+
+func TestMissingDatabaseIsFatal(t *testing.T) {
+	url := pgtest.Database(t)
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := open(t, strings.Replace(url, cfg.ConnConfig.Database, "absent", 1))
+	if err := ensure(t, pool, noon); failure.Of(err) != failure.Fatal {
+		t.Errorf("Ensure() = %v, want a Fatal error", err)
+	}
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package table
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/hookstream/hookstream/schemas/event"
+)
+
+// column is one column that the upsert writes.
+type column struct {
+	name string
+	// typ is the type as Postgres's format_type prints it.
+	typ string
+	// constraint follows the type in the definition.
+	constraint string
+	doc        string
+	// group guards the column; "" is the key and what never changes.
+	group string
+	// values are the column of events as an array parameter of type param.
+	// Each element is cast to typ.
+	param  string
+	values func([]*event.Event) any
+}
+
+// appliedAt is the only column that the database fills in.
+const appliedAt = "applied_at"
+
+const appliedAtDoc = "When the sink last changed the row."
+
+// versionParts are the columns of a group's version, the most significant
+// first.
+var versionParts = []struct {
+	name, typ string
+	values    func(group string) func([]*event.Event) any
+}{
+	{"order", "bigint", versions(func(v event.Version) int64 { return v.Order })},
+	{"generation", "integer", versions(func(v event.Version) int32 { return v.Generation })},
+	{"offset", "bigint", versions(func(v event.Version) int64 { return v.Offset })},
+	{"revision", "integer", versions(func(v event.Version) int32 { return v.Revision })},
+}
+
+// versionColumns are the names of a group's version columns.
+func versionColumns(e *event.Entity, group string) []string {
+	prefix := "version_"
+	if group != e.Groups[0] {
+		prefix = group + "_version_"
+	}
+	var names []string
+	for _, p := range versionParts {
+		names = append(names, prefix+p.name)
+	}
+	return names
+}
+
+func columnsOf(e *event.Entity) []column {
+	columns := ownColumns(e.Groups[0])
+	for i := range e.Fields {
+		columns = append(columns, fieldColumn(&e.Fields[i]))
+	}
+	for _, g := range e.Groups {
+		for i, name := range versionColumns(e, g) {
+			p := versionParts[i]
+			columns = append(columns, column{
+				name: name, typ: p.typ, constraint: "NOT NULL DEFAULT 0", group: g,
+				doc:   fmt.Sprintf("Version of the fields of group %s, %s; 0 where no event has written them yet.", g, p.name),
+				param: p.typ + "[]", values: p.values(g),
+			})
+		}
+	}
+	return columns
+}
+
+// ownColumns are the sink's: the key, and the event that last wrote the main
+// group.
+func ownColumns(group string) []column {
+	text := func(name, constraint, group, doc string, get func(*event.Event) string) column {
+		return column{name: name, typ: "text", constraint: constraint, group: group, doc: doc, param: "text[]",
+			values: func(events []*event.Event) any {
+				return collect(events, func(ev *event.Event) pgtype.Text {
+					return pgtype.Text{String: get(ev), Valid: group == "" || Owns(ev, group)}
+				})
+			}}
+	}
+	when := func(name, doc string, get func(*event.Event) time.Time) column {
+		return column{name: name, typ: timestamptz, group: group, doc: doc, param: timestamptz + "[]",
+			values: func(events []*event.Event) any {
+				return collect(events, func(ev *event.Event) pgtype.Timestamptz {
+					return pgtype.Timestamptz{Time: get(ev), Valid: Owns(ev, group) && !get(ev).IsZero()}
+				})
+			}}
+	}
+	deleted := column{name: "deleted", typ: "boolean", constraint: "NOT NULL DEFAULT false", group: group, param: "boolean[]",
+		doc: "True when the entity was deleted at the provider. The row stays, so that a late event cannot bring it back.",
+		values: func(events []*event.Event) any {
+			return collect(events, func(ev *event.Event) bool { return ev.Meta.Deleted && Owns(ev, group) })
+		}}
+	return []column{
+		text("tenant", "NOT NULL", "", "Tenant that the webhook was sent for.", func(ev *event.Event) string { return ev.Meta.Tenant }),
+		text("provider", "NOT NULL", "", "Provider that sent it.", func(ev *event.Event) string { return ev.Meta.Provider }),
+		text("id", "NOT NULL", "", "Id of the entity.", func(ev *event.Event) string { return ev.ID }),
+		text("business_key", "NOT NULL", "", "Key by which the entity's events are ordered.", func(ev *event.Event) string { return ev.Meta.BusinessKey }),
+		deleted,
+		text("event_id", "", group, "Event that the row is the snapshot of; see hookstream.events.", func(ev *event.Event) string { return ev.Meta.EventID }),
+		text("event_type", "", group, "Type of that event.", func(ev *event.Event) string { return ev.Meta.EventType }),
+		when("occurred_at", "When that event happened, by the provider.", func(ev *event.Event) time.Time { return ev.Meta.OccurredAt }),
+		when("received_at", "When that event was received.", func(ev *event.Event) time.Time { return ev.Meta.ReceivedAt }),
+	}
+}
+
+// Owns reports whether ev is a snapshot of the field group.
+func Owns(ev *event.Event, group string) bool {
+	return ev.Meta.Groups == nil || slices.Contains(ev.Meta.Groups, group)
+}
+
+const timestamptz = "timestamp with time zone"
+
+// fieldColumn gives a field the Postgres type of its kind. Arrays of arrays
+// cannot be unnested, and JSON has no array that is faster than text, so these
+// travel as text.
+func fieldColumn(f *event.Field) column {
+	c := column{name: f.Name, doc: f.Doc, group: f.Group}
+	switch f.Kind {
+	case event.Long:
+		c.typ, c.values = "bigint", field(f, func(v int64) pgtype.Int8 { return pgtype.Int8{Int64: v, Valid: true} })
+	case event.Boolean:
+		c.typ, c.values = "boolean", field(f, func(v bool) pgtype.Bool { return pgtype.Bool{Bool: v, Valid: true} })
+	case event.Double:
+		c.typ, c.values = "double precision", field(f, func(v float64) pgtype.Float8 { return pgtype.Float8{Float64: v, Valid: true} })
+	case event.Timestamp:
+		c.typ, c.values = timestamptz, field(f, func(v time.Time) pgtype.Timestamptz { return pgtype.Timestamptz{Time: v, Valid: true} })
+	case event.StringArray:
+		c.typ, c.values = "text[]", field(f, func(v []string) pgtype.Text { return validText(arrayLiteral(v)) })
+	case event.StringMap:
+		c.typ, c.values = "jsonb", field(f, func(v map[string]string) pgtype.Text { return validText(object(v)) })
+	case event.JSON:
+		c.typ, c.values = "jsonb", field(f, validText)
+	default:
+		c.typ, c.values = "text", field(f, validText)
+	}
+	c.param = c.typ + "[]"
+	if c.typ == "text[]" || c.typ == "jsonb" {
+		c.param = "text[]"
+	}
+	return c
+}
+
+func collect[T any](events []*event.Event, get func(*event.Event) T) any {
+	out := make(pgtype.FlatArray[T], len(events))
+	for i, ev := range events {
+		out[i] = get(ev)
+	}
+	return out
+}
+
+// field collects a field; the zero value of P is null.
+func field[V, P any](f *event.Field, convert func(V) P) func([]*event.Event) any {
+	return func(events []*event.Event) any {
+		return collect(events, func(ev *event.Event) (p P) {
+			if v, ok := ev.Fields[f.Name].(V); ok {
+				p = convert(v)
+			}
+			return p
+		})
+	}
+}
+
+// versions collects one part of a group's version. A group that an event does
+// not own has version 0, which is older than any real one and changes nothing.
+func versions[T int32 | int64](part func(event.Version) T) func(group string) func([]*event.Event) any {
+	return func(group string) func([]*event.Event) any {
+		return func(events []*event.Event) any {
+			return collect(events, func(ev *event.Event) (v T) {
+				if Owns(ev, group) {
+					v = part(ev.Meta.Version)
+				}
+				return v
+			})
+		}
+	}
+}
+
+func validText(s string) pgtype.Text { return pgtype.Text{String: s, Valid: true} }
+
+// arrayLiteral is a text[] in Postgres's notation.
+func arrayLiteral(v []string) string {
+	var b strings.Builder
+	b.WriteByte('{')
+	for i, s := range v {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteByte('"')
+		b.WriteString(literalEscaper.Replace(s))
+		b.WriteByte('"')
+	}
+	b.WriteByte('}')
+	return b.String()
+}
+
+var literalEscaper = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+
+func object(v map[string]string) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // a map of strings always has JSON
+	}
+	return string(text)
+}
