@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sink
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestValidateNamesTheVariable(t *testing.T) {
+	for variable, change := range map[string]func(*Config){
+		"HOOKSTREAM_DATABASE_URL":           func(c *Config) { c.DatabaseURL = "" },
+		"HOOKSTREAM_REGISTRY_URL":           func(c *Config) { c.RegistryURL = "localhost" },
+		"HOOKSTREAM_TABLES_SCHEMA":          func(c *Config) { c.TablesSchema = "hookstream" },
+		"HOOKSTREAM_SINK_MAX_RECORDS":       func(c *Config) { c.MaxRecords = 0 },
+		"HOOKSTREAM_SINK_POOL_SIZE":         func(c *Config) { c.PoolSize = 1 },
+		"HOOKSTREAM_SINK_STATEMENT_TIMEOUT": func(c *Config) { c.StatementTimeout = 0 },
+		"HOOKSTREAM_BROKERS":                func(c *Config) { c.Kafka.Brokers = nil },
+	} {
+		var c Config
+		must(t, Info.Defaults(&c))
+		c.DatabaseURL = "postgres://h/d"
+		if err := c.Validate(); err != nil {
+			t.Fatalf("the defaults are invalid: %v", err)
+		}
+		change(&c)
+		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), variable) {
+			t.Errorf("Validate() = %v, want an error that names %s", err, variable)
+		}
+	}
+}
+
+func TestDatabaseURLIsNotPrinted(t *testing.T) {
+	c := Config{DatabaseURL: "postgres://u:hunter2@h/d"}
+	if got := fmt.Sprintf("%v %+v", c, c); strings.Contains(got, "hunter2") {
+		t.Errorf("the password is printed: %s", got)
+	}
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package apply
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/hookstream/hookstream/schemas/reason"
+	"github.com/hookstream/hookstream/sink/internal/ledger"
+	"github.com/hookstream/hookstream/sink/internal/sqlstate"
+	"github.com/hookstream/hookstream/stage/failure"
+	"github.com/hookstream/hookstream/stage/fenced"
+)
+
+// metrics count what was committed, and only then.
+type metrics struct {
+	events, repeats, letters, retries metric.Int64Counter
+	batch, latency                    metric.Float64Histogram
+}
+
+func newMetrics() (*metrics, error) {
+	meter := otel.Meter("github.com/hookstream/hookstream/sink")
+	var errs [6]error
+	m := &metrics{}
+	m.events, errs[0] = meter.Int64Counter("hookstream.sink.events", metric.WithDescription("Events in the ledger by entity and outcome."))
+	m.repeats, errs[1] = meter.Int64Counter("hookstream.sink.repeats", metric.WithDescription("Repeats of events that the ledger already had."))
+	m.letters, errs[2] = meter.Int64Counter("hookstream.sink.dead_letters", metric.WithDescription("Events that were dead-lettered, by reason."))
+	m.retries, errs[3] = meter.Int64Counter("hookstream.sink.retries", metric.WithDescription("Batches that failed and are tried again, by SQLSTATE."))
+	m.batch, errs[4] = meter.Float64Histogram("hookstream.sink.batch.duration", metric.WithUnit("s"),
+		metric.WithDescription("Time from a poll's batch to its commit."),
+		metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30))
+	m.latency, errs[5] = meter.Float64Histogram("hookstream.sink.latency", metric.WithUnit("s"),
+		metric.WithDescription("Time from a webhook's receipt to its committed row."),
+		metric.WithExplicitBucketBoundaries(.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60, 600, 3600))
+	return m, errors.Join(errs[:]...)
+}
+
+func (m *metrics) committed(ctx context.Context, b *batch, started time.Time) {
+	now := time.Now()
+	m.batch.Record(ctx, now.Sub(started).Seconds())
+	type series struct {
+		entity  string
+		outcome ledger.Outcome
+	}
+	events := map[series]int64{}
+	for _, it := range b.plan.fresh {
+		events[series{it.Event.Entity, it.Outcome}]++
+		m.latency.Record(ctx, now.Sub(it.Event.Meta.ReceivedAt).Seconds())
+	}
+	for s, n := range events {
+		m.events.Add(ctx, n, metric.WithAttributes(attribute.String("entity", s.entity), attribute.String("outcome", string(s.outcome))))
+	}
+	if n := len(b.plan.repeats); n > 0 {
+		m.repeats.Add(ctx, int64(n))
+	}
+	letters := map[reason.Code]int64{}
+	for _, r := range b.refusals() {
+		letters[failure.ReasonOf(r.cause)]++
+	}
+	for code, n := range letters {
+		m.letters.Add(ctx, n, metric.WithAttributes(attribute.String("reason", string(code))))
+	}
+}
+
+// retried counts a failed attempt. Codes are a closed set; what has none did
+// not come from the server.
+func (m *metrics) retried(ctx context.Context, err error) {
+	code := sqlstate.Code(err)
+	switch {
+	case errors.Is(err, fenced.ErrClaim):
+		code = "claim"
+	case code == "":
+		code = "none"
+	}
+	m.retries.Add(ctx, 1, metric.WithAttributes(attribute.String("sqlstate", code)))
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package apply
+
+import (
+	"fmt"
+	"maps"
+	"testing"
+
+	"github.com/hookstream/hookstream/schemas/event"
+	"github.com/hookstream/hookstream/schemas/reason"
+)
+
+// wantLetters checks that the events with these ids are dead, once each.
+func wantLetters(t *testing.T, w *world, want map[string]reason.Code) {
+	t.Helper()
+	got := map[string]reason.Code{}
+	for _, d := range w.letters(t) {
+		id, _ := d.Headers.Get("ce_id")
+		if _, twice := got[id]; twice {
+			t.Errorf("event %s was dead-lettered twice", id)
+		}
+		got[id] = d.Reason
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("dead letters %v, want %v", got, want)
+	}
+}
+
+func TestPoisonRowsAreIsolated(t *testing.T) {
+	w := newWorld(t)
+	w.exec(t, "alter table webhooks.customer add constraint no_debts check (balance >= 0)")
+	w.exec(t, "create unique index one_phone on webhooks.customer (phone)")
+	var events []*event.Event
+	dead := map[string]reason.Code{}
+	want := map[string]string{}
+	for i := range 200 {
+		id := fmt.Sprintf("e%03d", i)
+		ev := newEvent("customer", fmt.Sprintf("c%03d", i), id, int64(i), map[string]any{"balance": int64(i), "phone": id})
+		switch i {
+		case 7, 8, 150:
+			ev.Fields["balance"] = int64(-1)
+			dead[id] = reason.ConstraintViolation
+		case 199:
+			ev.Fields["phone"] = "e000" // conflicts only with another row of the batch
+			dead[id] = reason.ConstraintViolation
+		default:
+			want[id] = "applied"
+		}
+		events = append(events, ev)
+	}
+	for i, text := range []string{`{"a": "\u0000"}`, `{`, `1e999999`} {
+		id := fmt.Sprint("json", i)
+		events = append(events, newEvent("generic", id, id, 1, map[string]any{"payload": text}))
+		dead[id] = reason.InvalidValue
+	}
+	events = append(events, newEvent("generic", "g", "fine", 1, map[string]any{"payload": `{"a": 1e300}`}))
+	want["fine"] = "applied"
+	w.applyEvents(t, events...)
+	wantOutcomes(t, w, want)
+	wantLetters(t, w, dead)
+	if got := one[int](t, w, "select count(*) from webhooks.customer"); got != 196 {
+		t.Errorf("%d rows, want 196", got)
+	}
+}
+
+func TestNextOlderIsTriedWhenTheNewestIsPoison(t *testing.T) {
+	w := newWorld(t)
+	w.exec(t, "alter table webhooks.customer add constraint no_debts check (balance >= 0)")
+	balance := func(id string, n, balance int64) *event.Event {
+		return newEvent("customer", "c", id, n, map[string]any{"balance": balance})
+	}
+	w.applyEvents(t, balance("a", 1, 10), balance("b", 2, 20), balance("c", 3, -1), balance("d", 4, -1))
+	wantOutcomes(t, w, map[string]string{"a": "superseded", "b": "applied"})
+	wantLetters(t, w, map[string]reason.Code{"c": reason.ConstraintViolation, "d": reason.ConstraintViolation})
+	if got := one[int64](t, w, "select balance from webhooks.customer"); got != 20 {
+		t.Errorf("balance is %d, want that of the newest event that can be stored", got)
+	}
+}
+
+func TestRepeatOfPoisonIsAppliedIfItCanBe(t *testing.T) {
+	w := newWorld(t)
+	w.exec(t, "alter table webhooks.customer add constraint no_debts check (balance >= 0)")
+	bad := newEvent("customer", "c", "e", 1, map[string]any{"balance": int64(-1)})
+	corrected := newEvent("customer", "c", "e", 1, map[string]any{"balance": int64(1)})
+	corrected.Meta.Version.Revision = 2
+	w.applyEvents(t, bad, corrected)
+	wantOutcomes(t, w, map[string]string{"e": "applied"})
+	wantLetters(t, w, map[string]reason.Code{"e": reason.ConstraintViolation})
+	if n := one[int](t, w, "select count(*) from hookstream.deliveries"); n != 0 {
+		t.Errorf("%d deliveries: what was not applied has no repeats", n)
+	}
+}
+
+func TestDeferredConstraintsNameTheRow(t *testing.T) {
+	w := newWorld(t)
+	w.exec(t, "create table public.countries (code text primary key)")
+	w.exec(t, "insert into public.countries values ('CH')")
+	w.exec(t, "alter table webhooks.customer add foreign key (country) references public.countries deferrable initially deferred")
+	w.applyEvents(t,
+		newEvent("customer", "a", "good", 1, map[string]any{"country": "CH"}),
+		newEvent("customer", "b", "bad", 1, map[string]any{"country": "XX"}))
+	wantOutcomes(t, w, map[string]string{"good": "applied"})
+	wantLetters(t, w, map[string]reason.Code{"bad": reason.ConstraintViolation})
+}
+
+func TestAWholeBatchOfPoison(t *testing.T) {
+	w := newWorld(t)
+	w.exec(t, "alter table webhooks.customer add constraint nobody check (false)")
+	dead := map[string]reason.Code{}
+	var events []*event.Event
+	for i := range 50 {
+		id := fmt.Sprint("e", i)
+		events = append(events, newEvent("customer", fmt.Sprint("c", i%10), id, int64(i), nil))
+		dead[id] = reason.ConstraintViolation
+	}
+	w.applyEvents(t, events...)
+	wantOutcomes(t, w, map[string]string{})
+	wantLetters(t, w, dead)
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package apply
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/hookstream/hookstream/schemas/event"
+	"github.com/hookstream/hookstream/sink/internal/table"
+)
+
+// row is what the property compares: a value and a version of each group.
+type row struct {
+	name    string
+	deleted bool
+	eventID string
+	main    int64
+	charge  string
+	second  int64
+}
+
+// fold is what the row must be: of each group, the newest event.
+func fold(events []*event.Event) row {
+	var r row
+	var main, charge event.Version
+	for _, ev := range events {
+		v := ev.Meta.Version
+		if table.Owns(ev, "payment") && v.Compare(main) > 0 {
+			main, r.main, r.deleted, r.eventID = v, v.Offset, ev.Meta.Deleted, ev.Meta.EventID
+			r.name, _ = ev.Fields["status"].(string)
+		}
+		if table.Owns(ev, "charge") && v.Compare(charge) > 0 {
+			charge, r.second = v, v.Offset
+			r.charge, _ = ev.Fields["charge_status"].(string)
+		}
+	}
+	return r
+}
+
+// TestAnyOrderGivesTheSameRow: whatever the order, the repeats and the batches
+// in which the events of a key arrive, its row is their fold by version.
+func TestAnyOrderGivesTheSameRow(t *testing.T) {
+	w := newWorld(t)
+	run := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		run++
+		id := fmt.Sprint("p", run)
+		events := drawEvents(rt, id)
+		arrivals := slices.Clone(events)
+		for range rapid.IntRange(0, 4).Draw(rt, "repeats") {
+			arrivals = append(arrivals, rapid.SampledFrom(events).Draw(rt, "repeat"))
+		}
+		arrivals = rapid.Permutation(arrivals).Draw(rt, "arrivals")
+		for rest := arrivals; len(rest) > 0; {
+			n := rapid.IntRange(1, len(rest)).Draw(rt, "batch")
+			w.applyEvents(t, rest[:n]...)
+			rest = rest[n:]
+		}
+		var got row
+		err := w.pool.QueryRow(t.Context(), `select coalesce(status, ''), deleted, coalesce(event_id, ''), version_offset,
+			coalesce(charge_status, ''), charge_version_offset from webhooks.payment where id = $1`, id).
+			Scan(&got.name, &got.deleted, &got.eventID, &got.main, &got.charge, &got.second)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if want := fold(events); got != want {
+			rt.Errorf("row is %+v, want %+v", got, want)
+		}
+		checkLedger(rt, w, id, events, len(arrivals))
+	})
+}
+
+// drawEvents draws snapshots of one payment: some of one field group, some
+// deletions, many of the same second.
+func drawEvents(rt *rapid.T, id string) []*event.Event {
+	n := rapid.IntRange(1, 8).Draw(rt, "events")
+	var events []*event.Event
+	for i := range n {
+		ev := newEvent("payment", id, fmt.Sprintf("%s-%d", id, i), 0, map[string]any{})
+		ev.Meta.Groups = rapid.SampledFrom([][]string{nil, {"payment"}, {"charge"}, {"charge", "payment"}}).Draw(rt, "groups")
+		ev.Meta.Version.Order = rapid.Int64Range(1, 3).Draw(rt, "order")
+		ev.Meta.Version.Generation = rapid.Int32Range(1, 2).Draw(rt, "generation")
+		ev.Meta.Version.Offset = int64(i + 1)
+		if table.Owns(ev, "payment") {
+			ev.Meta.Deleted = rapid.Bool().Draw(rt, "deleted")
+			ev.Fields["status"] = ev.Meta.EventID
+		}
+		if table.Owns(ev, "charge") && rapid.Bool().Draw(rt, "has charge") {
+			ev.Fields["charge_status"] = ev.Meta.EventID
+		}
+		events = append(events, ev)
+	}
+	return events
+}
+
+// checkLedger checks that every event is there once, and every other arrival
+// is a delivery.
+func checkLedger(rt *rapid.T, w *world, id string, events []*event.Event, arrivals int) {
+	var entries, deliveries int
+	err := w.pool.QueryRow(rt.Context(), `select (select count(*) from hookstream.events where entity_id = $1),
+		(select count(*) from hookstream.deliveries where event_id like $1 || '-%')`, id).Scan(&entries, &deliveries)
+	if err != nil {
+		rt.Fatal(err)
+	}
+	if entries != len(events) || deliveries != arrivals-len(events) {
+		rt.Errorf("%d ledger rows and %d deliveries for %d events in %d arrivals", entries, deliveries, len(events), arrivals)
+	}
+}

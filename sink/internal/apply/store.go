@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package apply writes events to Postgres: rows, ledger and consumer offsets in
+// one transaction.
+package apply
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookstream/hookstream/schemas/registry"
+	"github.com/hookstream/hookstream/schemas/topic"
+	"github.com/hookstream/hookstream/sink/internal/sqlstate"
+	"github.com/hookstream/hookstream/sink/internal/table"
+	"github.com/hookstream/hookstream/stage/deadletter"
+	"github.com/hookstream/hookstream/stage/fenced"
+)
+
+// Config of a Store.
+type Config struct {
+	Pool *pgxpool.Pool
+	// Group is the consumer group whose offsets the store keeps.
+	Group   string
+	Topics  topic.Names
+	Tables  []*table.Table
+	Schemas *registry.Decoder
+	// Producer writes dead letters; it must be idempotent and ask for all
+	// acknowledgements. Letters makes them.
+	Producer *kgo.Client
+	Letters  *deadletter.Writer
+	// SynchronousCommit waits for Postgres's disk at each commit. Without,
+	// a crash of Postgres loses the last transactions with their offsets, and
+	// the events are applied again.
+	SynchronousCommit bool
+	// StatementTimeout bounds each statement.
+	StatementTimeout time.Duration
+	Log              *slog.Logger
+}
+
+// Store implements fenced.Store.
+type Store struct {
+	cfg     Config
+	decoder decoder
+	begin   pgx.TxOptions
+	metrics *metrics
+}
+
+var _ fenced.Store = (*Store)(nil)
+
+// New makes a Store. It does not connect.
+func New(cfg Config) (*Store, error) {
+	m, err := newMetrics()
+	if err != nil {
+		return nil, err
+	}
+	tables := map[string]*table.Table{}
+	for _, t := range cfg.Tables {
+		tables[t.Entity.Name] = t
+	}
+	return &Store{
+		cfg: cfg, metrics: m, begin: beginOptions(&cfg),
+		decoder: decoder{topics: cfg.Topics, tables: tables, schemas: cfg.Schemas},
+	}, nil
+}
+
+// beginOptions set in one round trip what holds for a transaction. Constraints
+// that somebody deferred are checked at once: at the commit, nothing would say
+// which row they refused.
+func beginOptions(cfg *Config) pgx.TxOptions {
+	commit := "off"
+	if cfg.SynchronousCommit {
+		commit = "on"
+	}
+	return pgx.TxOptions{BeginQuery: fmt.Sprintf(
+		"begin isolation level read committed; set local synchronous_commit = %s; set local statement_timeout = %d; set constraints all immediate",
+		commit, cfg.StatementTimeout.Milliseconds())}
+}
+
+// classify gives an error its class. A server that has become a standby answers
+// reads but no writes: its connections are dropped, so that the next ones find
+// the new primary.
+func (s *Store) classify(err error) error {
+	if sqlstate.Code(err) == sqlstate.ReadOnly {
+		s.cfg.Pool.Reset()
+	}
+	return sqlstate.Classify(err)
+}
+
+// claimTimeout bounds reading and taking claims, which wait for the lock of a
+// transaction that is about to end.
+const claimTimeout = 30 * time.Second
+
+const takeOver = `insert into hookstream.consumer_offsets as o (consumer_group, topic, partition, epoch)
+	select $1, p.topic, p.partition, 1 from unnest($2::text[], $3::integer[]) as p (topic, partition)
+	order by p.topic, p.partition
+	on conflict (consumer_group, topic, partition) do update set epoch = o.epoch + 1, updated_at = now()
+	returning topic, partition, epoch, next_offset`
+
+const readClaims = `select o.topic, o.partition, o.epoch, o.next_offset
+	from unnest($2::text[], $3::integer[]) as p (topic, partition)
+	join hookstream.consumer_offsets o on o.consumer_group = $1 and o.topic = p.topic and o.partition = p.partition`
+
+// TakeOver implements fenced.Store. Rows are locked in one order, so that two
+// consumers that take over at once do not deadlock.
+func (s *Store) TakeOver(ctx context.Context, parts []fenced.Partition) (map[fenced.Partition]fenced.Claim, error) {
+	claims, err := s.claims(ctx, takeOver, parts)
+	if err != nil {
+		return nil, fmt.Errorf("take %d partitions over: %w", len(parts), err)
+	}
+	return claims, nil
+}
+
+// Claims implements fenced.Store.
+func (s *Store) Claims(ctx context.Context, parts []fenced.Partition) (map[fenced.Partition]fenced.Claim, error) {
+	claims, err := s.claims(ctx, readClaims, parts)
+	if err != nil {
+		return nil, fmt.Errorf("read the claims of %d partitions: %w", len(parts), err)
+	}
+	return claims, nil
+}
+
+func (s *Store) claims(ctx context.Context, sql string, parts []fenced.Partition) (map[fenced.Partition]fenced.Claim, error) {
+	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
+	defer cancel()
+	topics, partitions := make([]string, len(parts)), make([]int32, len(parts))
+	for i, p := range parts {
+		topics[i], partitions[i] = p.Topic, p.Partition
+	}
+	rows, err := s.cfg.Pool.Query(ctx, sql, s.cfg.Group, topics, partitions)
+	if err != nil {
+		return nil, s.classify(err)
+	}
+	claims := map[fenced.Partition]fenced.Claim{}
+	var p fenced.Partition
+	var c fenced.Claim
+	_, err = pgx.ForEachRow(rows, []any{&p.Topic, &p.Partition, &c.Epoch, &c.Next}, func() error {
+		claims[p] = c
+		return nil
+	})
+	return claims, s.classify(err)
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sink
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sr"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hookstream/hookstream/schemas/event"
+	"github.com/hookstream/hookstream/schemas/record"
+	"github.com/hookstream/hookstream/schemas/registry"
+	"github.com/hookstream/hookstream/sink/internal/apply"
+	"github.com/hookstream/hookstream/sink/internal/database"
+	"github.com/hookstream/hookstream/sink/internal/table"
+	"github.com/hookstream/hookstream/stage/admin"
+	"github.com/hookstream/hookstream/stage/deadletter"
+	"github.com/hookstream/hookstream/stage/failure"
+	"github.com/hookstream/hookstream/stage/fenced"
+	"github.com/hookstream/hookstream/stage/service"
+)
+
+// Service is the sink.
+type Service struct {
+	cfg    Config
+	log    *slog.Logger
+	health *admin.Health
+	server *admin.Server
+	tables []*table.Table
+	// client produces dead letters and makes topics; consuming has its own.
+	client *kgo.Client
+	pool   *pgxpool.Pool
+	store  *apply.Store
+}
+
+// The parts that health reports on.
+const (
+	partTopics   = "topics"
+	partDatabase = "database"
+	partConsumer = "consumer"
+)
+
+// New makes the service and opens its admin listener. It connects to nothing
+// yet: what is away at the start is waited for by Run.
+func New(cfg Config, log *slog.Logger) (s *Service, err error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, failure.NewFatal("%w", err)
+	}
+	s = &Service{cfg: cfg, log: log, health: admin.NewHealth(partTopics, partDatabase, partConsumer)}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if s.tables, err = table.All(cfg.TablesSchema); err != nil {
+		return nil, err
+	}
+	ctx := context.Background() // nothing here waits
+	if s.pool, err = database.Open(ctx, string(cfg.DatabaseURL), cfg.PoolSize); err != nil {
+		return nil, err
+	}
+	// A dead letter may be written twice, for it has an id. So its produce
+	// may be given up, rather than hold the database's locks.
+	if s.client, err = cfg.Kafka.NewClient("sink", log, kgo.AllowIdempotentProduceCancellation()); err != nil {
+		return nil, err
+	}
+	schemas, err := sr.NewClient(sr.URLs(cfg.RegistryURL))
+	if err != nil {
+		return nil, failure.NewFatal("HOOKSTREAM_REGISTRY_URL: %w", err)
+	}
+	if s.store, err = apply.New(apply.Config{
+		Pool: s.pool, Group: Group, Topics: cfg.Kafka.Topics, Tables: s.tables,
+		Schemas:  registry.NewDecoder(schemas),
+		Producer: s.client,
+		Letters: &deadletter.Writer{
+			Stage: record.StageSink, Topic: cfg.Kafka.Topics.DeadLetters, Version: service.Version(), Fits: cfg.Kafka.Fits,
+		},
+		SynchronousCommit: cfg.SynchronousCommit, StatementTimeout: cfg.StatementTimeout, Log: log,
+	}); err != nil {
+		return nil, err
+	}
+	s.server, err = admin.Listen(ctx, cfg.AdminAddress, s.health, log)
+	return s, err
+}
+
+// AdminAddress is where /livez, /readyz and /metrics are, or "".
+func (s *Service) AdminAddress() string { return s.server.Address() }
+
+// Run waits for Kafka and Postgres, makes what is missing in them, and applies
+// events until ctx ends. It finishes the batch in hand and returns nil; an
+// error is Fatal and says what to do.
+func (s *Service) Run(ctx context.Context) error {
+	defer s.close()
+	return service.Serve(ctx, s.server, func(ctx context.Context) error {
+		if err := s.prepare(ctx); err != nil || ctx.Err() != nil {
+			return stopped(ctx, err)
+		}
+		return s.consume(ctx)
+	})
+}
+
+// stopped is err, unless that only says that the service was stopped while it
+// waited.
+func stopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && failure.Of(err) != failure.Fatal {
+		return nil
+	}
+	return err
+}
+
+func (s *Service) prepare(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		s.health.Set(partTopics, false, "waiting for Kafka")
+		err := s.cfg.Kafka.EnsureTopics(ctx, s.client, s.log)
+		if err == nil {
+			s.health.Set(partTopics, true, "")
+		}
+		return err
+	})
+	g.Go(func() error { return s.prepareDatabase(ctx) })
+	return g.Wait()
+}
+
+func (s *Service) prepareDatabase(ctx context.Context) error {
+	err := failure.Retry(ctx, failure.DefaultBackoff, func(ctx context.Context) error {
+		return database.Ensure(ctx, s.pool, s.cfg.TablesSchema, s.tables, time.Now())
+	}, func(failures int, err error) {
+		s.health.Set(partDatabase, false, err.Error())
+		s.log.WarnContext(ctx, "waiting for Postgres", "attempt", failures, "error", err)
+	})
+	if err == nil {
+		s.health.Set(partDatabase, true, "")
+	}
+	return err
+}
+
+func (s *Service) consume(ctx context.Context) error {
+	loop := fenced.New(fenced.Config{
+		Kafka: &s.cfg.Kafka, Group: Group, Topics: s.cfg.topics(event.Names()), ClientID: "sink",
+		MaxRecords: s.cfg.MaxRecords, DrainTimeout: s.cfg.DrainTimeout,
+		Log: s.log, Status: s.health.Reporter(partConsumer),
+	}, s.store)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return loop.Run(ctx) })
+	g.Go(func() error { return database.KeepPartitions(ctx, s.pool, s.log) })
+	return g.Wait()
+}
+
+func (s *Service) close() {
+	if s.client != nil {
+		s.client.Close()
+	}
+	if s.pool != nil {
+		s.pool.Close()
+	}
+}

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sink
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sr"
+	"github.com/twmb/franz-go/pkg/sr/srfake"
+
+	"github.com/hookstream/hookstream/schemas/event"
+	"github.com/hookstream/hookstream/schemas/record"
+	"github.com/hookstream/hookstream/schemas/registry"
+	"github.com/hookstream/hookstream/sink/internal/pgtest"
+	"github.com/hookstream/hookstream/stage/failure"
+	"github.com/hookstream/hookstream/stage/kafka"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m.Run) }
+
+const patience = 60 * time.Second
+
+// pipeline is everything around the sink.
+type pipeline struct {
+	cfg     Config
+	client  *kgo.Client
+	encoder *registry.Encoder
+	log     *slog.Logger
+}
+
+func newPipeline(t *testing.T, databaseURL string) *pipeline {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	must(t, err)
+	t.Cleanup(cluster.Close)
+	reg := srfake.New()
+	t.Cleanup(reg.Close)
+	p := &pipeline{log: slog.New(slog.DiscardHandler)}
+	if os.Getenv("HOOKSTREAM_TEST_LOG") != "" {
+		p.log = slog.New(slog.NewTextHandler(os.Stderr, nil))
+	}
+	must(t, Info.Defaults(&p.cfg))
+	p.cfg.Kafka.Brokers, p.cfg.Kafka.Partitions = cluster.ListenAddrs(), 2
+	p.cfg.DatabaseURL, p.cfg.RegistryURL, p.cfg.AdminAddress = DatabaseURL(databaseURL), reg.URL(), "127.0.0.1:0"
+	p.client, err = p.cfg.Kafka.NewClient("test", p.log)
+	must(t, err)
+	t.Cleanup(p.client.Close)
+	must(t, p.cfg.Kafka.EnsureTopics(t.Context(), p.client, p.log))
+	schemas, err := sr.NewClient(sr.URLs(reg.URL()))
+	must(t, err)
+	p.encoder, err = registry.NewEncoder(t.Context(), schemas, p.cfg.Kafka.Topics.Events)
+	must(t, err)
+	return p
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// send publishes customers from..to-1 with one event each.
+func (p *pipeline) send(t *testing.T, from, to int) {
+	t.Helper()
+	var rs []*kgo.Record
+	for i := from; i < to; i++ {
+		id := fmt.Sprint(i)
+		ev := &event.Event{Entity: "customer", ID: id, Fields: map[string]any{"name": id}, Meta: event.Meta{
+			EventID: id, EventType: "customer.created", Provider: "acme", Tenant: "default", BusinessKey: id, CorrelationID: id,
+			OccurredAt: time.Now(), ReceivedAt: time.Now(), RawTopic: "hookstream.raw", RawOffset: int64(i),
+			Version: event.Version{Order: time.Now().UnixMicro(), Generation: 1, Offset: int64(i), Revision: 1},
+		}}
+		value, err := p.encoder.Encode(ev)
+		must(t, err)
+		rs = append(rs, record.EventRecord(p.cfg.Kafka.Topics.Events("customer"), ev, value))
+	}
+	must(t, p.client.ProduceSync(t.Context(), rs...).FirstErr())
+}
+
+// running is a sink that runs.
+type running struct {
+	*Service
+	cancel context.CancelFunc
+	done   chan error
+}
+
+func (p *pipeline) start(t *testing.T) *running {
+	t.Helper()
+	s, err := New(p.cfg, p.log)
+	must(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	r := &running{s, cancel, make(chan error, 1)}
+	go func() { r.done <- s.Run(ctx) }()
+	t.Cleanup(cancel)
+	return r
+}
+
+func (r *running) wait(t *testing.T) error {
+	t.Helper()
+	select {
+	case err := <-r.done:
+		return err
+	case <-time.After(patience):
+		t.Fatal("Run() does not end")
+		return nil
+	}
+}
+
+func (r *running) stop(t *testing.T) {
+	t.Helper()
+	r.cancel()
+	if err := r.wait(t); err != nil {
+		t.Errorf("Run() = %v after a graceful stop", err)
+	}
+}
+
+// get fetches a page of the admin listener.
+func (r *running) get(t *testing.T, path string) (int, string) {
+	t.Helper()
+	res, err := http.Get("http://" + r.AdminAddress() + path)
+	must(t, err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	must(t, err)
+	return res.StatusCode, string(body)
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited %s in vain for %s", patience, what)
+		}
+	}
+}
+
+// customers is how many rows there are, -1 while the database does not answer.
+func (p *pipeline) customers(t *testing.T) int {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), string(p.cfg.DatabaseURL))
+	if err != nil {
+		return -1
+	}
+	defer conn.Close(t.Context())
+	n := -1
+	_ = conn.QueryRow(t.Context(), "select count(*) from webhooks.customer").Scan(&n)
+	return n
+}
+
+func (p *pipeline) await(t *testing.T, n int) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%d rows", n), func() bool { return p.customers(t) == n })
+}
+
+// wantLedger checks that n events were applied, once each, and nothing is dead.
+func (p *pipeline) wantLedger(t *testing.T, n int) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), string(p.cfg.DatabaseURL))
+	must(t, err)
+	defer conn.Close(t.Context())
+	var applied, deliveries int
+	must(t, conn.QueryRow(t.Context(), `select (select count(*) from hookstream.events where outcome = 'applied'),
+		(select count(*) from hookstream.deliveries)`).Scan(&applied, &deliveries))
+	if applied != n || deliveries != 0 {
+		t.Errorf("%d events applied and %d repeats, want %d and none", applied, deliveries, n)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	must(t, p.cfg.Kafka.ReadToEnd(ctx, "letters", p.log, kafka.Partitions{p.cfg.Kafka.Topics.DeadLetters: nil}, func(r *kgo.Record) error {
+		t.Errorf("dead letter %v", r.Headers)
+		return nil
+	}))
+}
+
+func TestEndToEnd(t *testing.T) {
+	p := newPipeline(t, pgtest.Database(t))
+	p.send(t, 0, 100)
+	first := p.start(t)
+	p.await(t, 100)
+	eventually(t, "ready", func() bool { code, _ := first.get(t, "/readyz"); return code == http.StatusOK })
+	// A second instance shares the work, then has all of it.
+	second := p.start(t)
+	p.send(t, 100, 300)
+	p.await(t, 300)
+	first.stop(t)
+	p.send(t, 300, 400)
+	p.await(t, 400)
+	second.stop(t)
+	p.wantLedger(t, 400)
+	lags, err := kadm.NewClient(p.client).Lag(t.Context(), Group)
+	must(t, err)
+	must(t, lags.Error())
+	for _, l := range lags {
+		if n := l.Lag.TotalByTopic()[p.cfg.Kafka.Topics.Events("customer")].Lag; n != 0 {
+			t.Errorf("lag tools see %d records", n)
+		}
+	}
+}
+
+func TestWaitsForPostgresAndSurvivesItsRestart(t *testing.T) {
+	server := pgtest.New(t)
+	p := newPipeline(t, server.URL())
+	server.Stop()
+	p.send(t, 0, 50)
+	r := p.start(t)
+	eventually(t, "a visible reason", func() bool {
+		_, body := r.get(t, "/readyz")
+		var health struct {
+			Parts map[string]struct{ Reason string }
+		}
+		must(t, json.Unmarshal([]byte(body), &health))
+		return health.Parts[partDatabase].Reason != "" && health.Parts[partDatabase].Reason != "starting"
+	})
+	server.Start(t)
+	p.await(t, 50)
+	for round := 1; round <= 2; round++ {
+		p.send(t, round*50, round*50+25)
+		server.Stop()
+		p.send(t, round*50+25, round*50+50)
+		server.Start(t)
+		p.await(t, (round+1)*50)
+	}
+	r.stop(t)
+	p.wantLedger(t, 150)
+}
+
+func TestWrongDatabaseIsFatal(t *testing.T) {
+	server := pgtest.New(t)
+	p := newPipeline(t, strings.Replace(server.URL(), "/postgres?", "/absent?", 1))
+	err := p.start(t).wait(t)
+	if failure.Of(err) != failure.Fatal || !strings.Contains(err.Error(), "HOOKSTREAM_DATABASE_URL") {
+		t.Errorf("Run() = %v, want a Fatal error that names the variable", err)
+	}
+}
+
+func TestStopsWhileItWaits(t *testing.T) {
+	server := pgtest.New(t)
+	p := newPipeline(t, server.URL())
+	server.Stop()
+	r := p.start(t)
+	r.stop(t)
+}
