@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dedup
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/transact"
+)
+
+// progressEvery is how often a long restore says how far it is.
+const progressEvery = 2 * time.Second
+
+// Restore rebuilds the sets of partitions from the changelog, up to the high
+// watermark at the time of the call: it must be called after the partitions
+// were assigned. What was known of them is replaced. A corrupt changelog and a
+// full memory are Fatal.
+func (s *Sets) Restore(ctx context.Context, cfg *kafka.Config, clientID string, log *slog.Logger, parts []transact.Partition) error {
+	started := time.Now()
+	l := s.newLoader(parts)
+	var entries atomic.Int64
+	stop := report(ctx, log, started, len(parts), &entries)
+	defer stop()
+	err := cfg.ReadToEnd(ctx, clientID, log, kafka.Partitions{s.cfg.Topic: numbers(parts)}, func(r *kgo.Record) error {
+		defer func() { entries.Store(int64(l.entries)) }()
+		return l.add(r)
+	})
+	if err != nil {
+		return err
+	}
+	if err := l.use(ctx); err != nil {
+		return err
+	}
+	took := time.Since(started)
+	s.metrics.restored(ctx, l.entries, took)
+	log.InfoContext(ctx, "restored the deduplication set", "partitions", len(parts), "entries", l.entries, "seconds", took.Seconds())
+	return nil
+}
+
+// numbers lists the changelog partitions of raw partitions, each once. The two
+// topics are co-partitioned.
+func numbers(parts []transact.Partition) []int32 {
+	var n []int32
+	for _, p := range parts {
+		if !slices.Contains(n, p.Partition) {
+			n = append(n, p.Partition)
+		}
+	}
+	return n
+}
+
+// report logs the progress of a restore until it is stopped. A restore can take
+// long, because of its size or because it waits out an open transaction.
+func report(ctx context.Context, log *slog.Logger, started time.Time, parts int, entries *atomic.Int64) (stop func()) {
+	done := make(chan struct{})
+	go func() {
+		tick := time.NewTicker(progressEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+				log.InfoContext(ctx, "restoring the deduplication set",
+					"partitions", parts, "entries", entries.Load(), "seconds", time.Since(started).Seconds())
+			}
+		}
+	}()
+	return func() { close(done) }
+}

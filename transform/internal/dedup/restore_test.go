@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dedup
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookstream/hookstream/schemas/identity"
+	"github.com/hookstream/hookstream/schemas/record"
+	"github.com/hookstream/hookstream/schemas/topic"
+	"github.com/hookstream/hookstream/stage/failure"
+	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/transact"
+)
+
+const changelog = "dedup"
+
+// atOnce is far more than a restore takes that need not wait.
+const atOnce = 10 * time.Second
+
+type broker struct {
+	*kfake.Cluster
+	cfg *kafka.Config
+}
+
+func newBroker(t *testing.T) *broker {
+	t.Helper()
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, changelog))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	names := topic.DefaultNames()
+	names.Dedup = changelog
+	return &broker{c, &kafka.Config{Brokers: c.ListenAddrs(), MaxMessageBytes: 1 << 20, Topics: names}}
+}
+
+func (b *broker) producer(t *testing.T, id string) *kgo.Client {
+	t.Helper()
+	cl, err := b.cfg.NewClient(id, slog.New(slog.DiscardHandler), kgo.TransactionalID(id), kgo.TransactionTimeout(5*time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cl.Close)
+	if err := cl.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	return cl
+}
+
+// write produces n entries of a raw partition in the open transaction.
+func write(t *testing.T, cl *kgo.Client, p transact.Partition, from, n int) {
+	t.Helper()
+	var entries []record.DedupEntry
+	for i := range n {
+		entries = append(entries, record.DedupEntry{Fingerprint: fingerprint(from + i), Mark: identity.Mark{9}})
+	}
+	produce(t, cl, record.DedupRecord(changelog, p.Topic, p.Partition, time.Now(), entries))
+}
+
+func produce(t *testing.T, cl *kgo.Client, r *kgo.Record) {
+	t.Helper()
+	if err := cl.ProduceSync(t.Context(), r).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func end(t *testing.T, cl *kgo.Client, commit kgo.TransactionEndTry) {
+	t.Helper()
+	if err := cl.EndTransaction(t.Context(), commit); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (b *broker) restore(t *testing.T, within time.Duration, parts ...transact.Partition) (*Sets, error) {
+	t.Helper()
+	s, err := New(Config{Topic: changelog, Window: window, MaxMessageBytes: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	defer cancel()
+	return s, s.Restore(ctx, b.cfg, "restore", slog.New(slog.DiscardHandler), parts)
+}
+
+func (b *broker) wantRestored(t *testing.T, n int, parts ...transact.Partition) {
+	t.Helper()
+	s, err := b.restore(t, atOnce, parts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Len() != n {
+		t.Errorf("%d entries were restored, want %d", s.Len(), n)
+	}
+}
+
+func TestRestore(t *testing.T) {
+	t.Parallel()
+	p0, p1 := transact.Partition{Topic: "raw", Partition: 0}, transact.Partition{Topic: "raw", Partition: 1}
+	other := transact.Partition{Topic: "raw.acme", Partition: 0}
+
+	t.Run("empty", func(t *testing.T) {
+		t.Parallel()
+		newBroker(t).wantRestored(t, 0, p0, p1)
+	})
+	t.Run("everything was deleted", func(t *testing.T) {
+		t.Parallel()
+		b := newBroker(t)
+		cl := b.producer(t, "a")
+		write(t, cl, p0, 0, 10)
+		end(t, cl, kgo.TryCommit)
+		if err := b.DeleteRecords(changelog, 0, b.PartitionInfo(changelog, 0).HighWatermark); err != nil {
+			t.Fatal(err)
+		}
+		b.wantRestored(t, 0, p0)
+	})
+	t.Run("ends with an aborted transaction", func(t *testing.T) {
+		t.Parallel()
+		b := newBroker(t)
+		cl := b.producer(t, "a")
+		write(t, cl, p0, 0, 10)
+		end(t, cl, kgo.TryCommit)
+		if err := cl.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		write(t, cl, p0, 10, 10)
+		end(t, cl, kgo.TryAbort)
+		b.wantRestored(t, 10, p0)
+	})
+	t.Run("only an aborted transaction", func(t *testing.T) {
+		t.Parallel()
+		b := newBroker(t)
+		cl := b.producer(t, "a")
+		write(t, cl, p0, 0, 10)
+		end(t, cl, kgo.TryAbort)
+		b.wantRestored(t, 0, p0)
+	})
+	t.Run("several partitions and raw topics", func(t *testing.T) {
+		t.Parallel()
+		b := newBroker(t)
+		cl := b.producer(t, "a")
+		write(t, cl, p0, 0, 10)
+		write(t, cl, p1, 10, 20)
+		write(t, cl, other, 30, 5)
+		end(t, cl, kgo.TryCommit)
+		b.wantRestored(t, 10, p0)
+		b.wantRestored(t, 5, other)
+		b.wantRestored(t, 35, p0, p1, other)
+	})
+	t.Run("foreign key", func(t *testing.T) {
+		t.Parallel()
+		b := newBroker(t)
+		cl := b.producer(t, "a")
+		write(t, cl, p0, 0, 10)
+		produce(t, cl, &kgo.Record{Topic: changelog, Value: []byte("foreign")})
+		end(t, cl, kgo.TryCommit)
+		b.wantRestored(t, 10, p0)
+	})
+}
+
+// A transaction whose offsets others may already see can still be open when a
+// partition is assigned. Its entries must be waited for.
+func TestRestoreWaitsOutAnOpenTransaction(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		how  kgo.TransactionEndTry
+		want int
+	}{"committed": {kgo.TryCommit, 15}, "aborted": {kgo.TryAbort, 10}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBroker(t)
+			p := transact.Partition{Topic: "raw", Partition: 0}
+			closed, open := b.producer(t, "closed"), b.producer(t, "open")
+			write(t, closed, p, 0, 10)
+			end(t, closed, kgo.TryCommit)
+			write(t, open, p, 10, 5)
+			if _, err := b.restore(t, time.Second, p); err == nil {
+				t.Fatal("restore did not wait for the open transaction")
+			}
+			timer := time.AfterFunc(200*time.Millisecond, func() { _ = open.EndTransaction(context.Background(), c.how) })
+			defer timer.Stop()
+			b.wantRestored(t, c.want, p)
+		})
+	}
+}
+
+func TestCorruptChangelogIsFatal(t *testing.T) {
+	t.Parallel()
+	b := newBroker(t)
+	p := transact.Partition{Topic: "raw", Partition: 0}
+	cl := b.producer(t, "a")
+	write(t, cl, p, 0, 10)
+	produce(t, cl, &kgo.Record{Topic: changelog, Key: record.DedupKey(p.Topic, p.Partition), Value: []byte("\x01short")})
+	end(t, cl, kgo.TryCommit)
+	s, err := b.restore(t, atOnce, p)
+	if failure.Of(err) != failure.Fatal || !strings.Contains(err.Error(), changelog+"/0/1") {
+		t.Errorf("restore gave %v, want a Fatal error with the record's position", err)
+	}
+	if s.Len() != 0 || len(s.sets) != 0 {
+		t.Error("a failed restore left a part of the set in use")
+	}
+}
