@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package normalize
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/hookstream/hookstream/schemas/reason"
+)
+
+// outcome is what became of a raw record.
+type outcome string
+
+const (
+	outcomeEvent      outcome = "event"
+	outcomeDuplicate  outcome = "duplicate"
+	outcomeDropped    outcome = "dropped"
+	outcomeDeadLetter outcome = "dead-letter"
+)
+
+// tally counts a transaction's outcomes; they become metrics when it commits,
+// so that an aborted attempt is not counted.
+type tally map[result]int64
+
+type result struct {
+	provider string
+	outcome  outcome
+	reason   reason.Code
+}
+
+func (t tally) count(provider string, o outcome, why reason.Code) { t[result{provider, o, why}]++ }
+
+type metrics struct{ records metric.Int64Counter }
+
+func newMetrics() (metrics, error) {
+	records, err := otel.Meter("github.com/hookstream/hookstream/transform/internal/normalize").
+		Int64Counter("hookstream.transform.records", metric.WithDescription("Raw records by provider, outcome and reason."))
+	return metrics{records}, err
+}
+
+func (m *metrics) add(ctx context.Context, t tally) {
+	for r, n := range t {
+		attrs := []attribute.KeyValue{
+			attribute.String("provider", r.provider), attribute.String("outcome", string(r.outcome)),
+		}
+		if r.reason != "" {
+			attrs = append(attrs, attribute.String("reason", string(r.reason)))
+		}
+		m.records.Add(ctx, n, metric.WithAttributes(attrs...))
+	}
+}

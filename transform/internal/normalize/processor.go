@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package normalize turns raw records into canonical events: it maps them by
+// their provider's definition, drops repeated deliveries, and dead-letters what
+// fails for good.
+package normalize
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookstream/hookstream/schemas/registry"
+	"github.com/hookstream/hookstream/stage/deadletter"
+	"github.com/hookstream/hookstream/stage/failure"
+	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/transact"
+	"github.com/hookstream/hookstream/transform/internal/dedup"
+)
+
+// Config of a Processor. Everything but Now is required.
+type Config struct {
+	Kafka       *kafka.Config
+	ClientID    string
+	Catalog     Catalog
+	Bounds      Bounds
+	Encoder     *registry.Encoder
+	DeadLetters *deadletter.Writer
+	Sets        *dedup.Sets
+	Log         *slog.Logger
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+}
+
+// Processor is the transform stage's part of the transactional loop.
+type Processor struct {
+	cfg     Config
+	metrics metrics
+}
+
+// New makes a Processor.
+func New(cfg Config) (*Processor, error) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	m, err := newMetrics()
+	return &Processor{cfg: cfg, metrics: m}, err
+}
+
+// Restore rebuilds the deduplication sets of newly assigned partitions.
+func (p *Processor) Restore(ctx context.Context, parts []transact.Partition) error {
+	return p.cfg.Sets.Restore(ctx, p.cfg.Kafka, p.cfg.ClientID+"-restore", p.cfg.Log, parts)
+}
+
+// Forget drops the deduplication sets of partitions that were taken away.
+func (p *Processor) Forget(parts []transact.Partition) { p.cfg.Sets.Forget(parts) }
+
+// Process turns a batch into events and dead letters, in the order of the
+// input, and what it adds to the deduplication changelog.
+func (p *Processor) Process(ctx context.Context, in []*kgo.Record) (transact.Output, error) {
+	b := &batch{Processor: p, tx: p.cfg.Sets.Begin(), tally: tally{}}
+	for _, r := range in {
+		prep, err := p.prepare(ctx, r)
+		if err == nil {
+			err = b.accept(r, prep)
+		}
+		if err == nil {
+			continue
+		}
+		if failure.Of(err) != failure.Permanent {
+			return transact.Output{}, err
+		}
+		b.deadLetter(r, prep.provider, err)
+	}
+	return transact.Output{
+		Records: append(b.out, b.tx.Records()...),
+		Committed: func() {
+			b.tx.Commit(ctx)
+			p.metrics.add(ctx, b.tally)
+		},
+	}, nil
+}
