@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package transform is the service that turns raw webhooks into canonical
+// events, exactly once.
+package transform
+
+import (
+	"context"
+	"log/slog"
+	"os"
+
+	"github.com/twmb/franz-go/pkg/sr"
+
+	"github.com/hookstream/hookstream/schemas/record"
+	"github.com/hookstream/hookstream/schemas/registry"
+	"github.com/hookstream/hookstream/stage/admin"
+	"github.com/hookstream/hookstream/stage/deadletter"
+	"github.com/hookstream/hookstream/stage/failure"
+	"github.com/hookstream/hookstream/stage/service"
+	"github.com/hookstream/hookstream/stage/transact"
+	"github.com/hookstream/hookstream/transform/internal/dedup"
+	"github.com/hookstream/hookstream/transform/internal/normalize"
+)
+
+// Parts of the service, as /readyz shows them.
+const (
+	partTopics    = "topics"
+	partSchemas   = "schemas"
+	partTransform = "transform"
+)
+
+// Service maps and deduplicates.
+type Service struct {
+	cfg      Config
+	log      *slog.Logger
+	catalog  normalize.Catalog
+	registry *sr.Client
+	health   *admin.Health
+	admin    *admin.Server
+}
+
+// New checks the configuration, compiles the provider definitions and opens the
+// admin listener. It does not wait for anything.
+func New(cfg Config, log *slog.Logger) (*Service, error) {
+	if cfg.InstanceID == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return nil, failure.NewFatal("host name: %w (set HOOKSTREAM_INSTANCE_ID)", err)
+		}
+		cfg.InstanceID = host
+	}
+	if err := cfg.Validate(); err != nil {
+		return nil, failure.NewFatal("configuration: %w", err)
+	}
+	catalog, err := normalize.Load(cfg.DefinitionsDir)
+	if err != nil {
+		return nil, failure.NewFatal("%w", err)
+	}
+	client, err := registryClient(&cfg)
+	if err != nil {
+		return nil, failure.NewFatal("HOOKSTREAM_REGISTRY_URL: %w", err)
+	}
+	health := admin.NewHealth(partTopics, partSchemas, partTransform)
+	server, err := admin.Listen(context.Background(), cfg.AdminAddress, health, log)
+	if err != nil {
+		return nil, err
+	}
+	return &Service{cfg: cfg, log: log, catalog: catalog, registry: client, health: health, admin: server}, nil
+}
+
+// AdminAddress is where the service answers /livez, /readyz and /metrics, or
+// "".
+func (s *Service) AdminAddress() string { return s.admin.Address() }
+
+// Run works until ctx ends, commits what it has in hand and returns nil. While
+// Kafka or the registry are away it waits. An error is Fatal.
+func (s *Service) Run(ctx context.Context) error {
+	return service.Serve(ctx, s.admin, s.work)
+}
+
+func (s *Service) work(ctx context.Context) error {
+	if err := s.ensureTopics(ctx); err != nil {
+		return unlessEnded(ctx, err)
+	}
+	encoder, err := s.registerSchemas(ctx)
+	if err != nil {
+		return unlessEnded(ctx, err)
+	}
+	loop, err := s.loop(encoder)
+	if err != nil {
+		return err
+	}
+	return loop.Run(ctx)
+}
+
+// unlessEnded takes no notice of a wait that a shutdown interrupted.
+func unlessEnded(ctx context.Context, err error) error {
+	if ctx.Err() != nil && failure.Of(err) != failure.Fatal {
+		return nil
+	}
+	return err
+}
+
+func (s *Service) ensureTopics(ctx context.Context) error {
+	client, err := s.cfg.Kafka.NewClient(s.cfg.transactionalID()+"-topics", s.log)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	s.health.Set(partTopics, false, "waiting for Kafka")
+	if err := s.cfg.Kafka.EnsureTopics(ctx, client, s.log); err != nil {
+		return err
+	}
+	s.health.Set(partTopics, true, "")
+	return nil
+}
+
+func (s *Service) loop(encoder *registry.Encoder) (*transact.Loop, error) {
+	cfg := &s.cfg
+	sets, err := dedup.New(dedup.Config{
+		Topic: cfg.Kafka.Topics.Dedup, Window: cfg.Kafka.DedupWindow,
+		MaxEntries: cfg.DedupMaxEntries, MaxMessageBytes: cfg.Kafka.MaxMessageBytes,
+	})
+	if err != nil {
+		return nil, err
+	}
+	processor, err := normalize.New(normalize.Config{
+		Kafka: &cfg.Kafka, ClientID: cfg.transactionalID(), Catalog: s.catalog,
+		Bounds:  normalize.Bounds{MaxAge: cfg.MaxEventAge, MaxSkew: cfg.MaxEventSkew},
+		Encoder: encoder, Sets: sets, Log: s.log,
+		DeadLetters: &deadletter.Writer{
+			Stage: record.StageTransform, Topic: cfg.Kafka.Topics.DeadLetters, Version: service.Version(), Fits: cfg.Kafka.Fits,
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return transact.New(transact.Config{
+		Kafka: &cfg.Kafka, Group: cfg.Group, Topics: []string{cfg.Kafka.Topics.Raw},
+		TransactionalID: cfg.transactionalID(), MaxRecords: cfg.MaxRecords,
+		Timeout: cfg.TransactionTimeout, SessionTimeout: cfg.SessionTimeout, DrainTimeout: cfg.DrainTimeout,
+		Log: s.log, Status: s.health.Reporter(partTransform),
+	}, processor)
+}
