@@ -7,8 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"regexp"
 	"strconv"
-	"strings"
 )
 
 var errNotDecimal = errors.New("minor_units got something that is not a decimal amount")
@@ -63,10 +63,14 @@ func amountText(v any) (string, error) {
 	return text, nil
 }
 
+// decimal is what an amount may look like. big.Rat reads more: fractions,
+// other bases, underscores, and exponents, with which a short text is an
+// enormous number.
+var decimal = regexp.MustCompile(`^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)$`)
+
 // shift multiplies a decimal by 10^scale exactly.
 func shift(text string, scale int) any {
-	// An exponent could make a short text an enormous number.
-	if strings.ContainsAny(text, "eE/") {
+	if !decimal.MatchString(text) {
 		return errNotDecimal
 	}
 	amount, ok := new(big.Rat).SetString(text)
