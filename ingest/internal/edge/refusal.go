@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package edge
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/hookstream/hookstream/ingest/internal/problem"
+)
+
+// The problems that the edge answers with; README.md explains each.
+var (
+	notFound            = problem.Type{Slug: "not-found", Title: "No such webhook endpoint", Status: http.StatusNotFound}
+	methodNotAllowed    = problem.Type{Slug: "method-not-allowed", Title: "Only POST is allowed", Status: http.StatusMethodNotAllowed}
+	tooLarge            = problem.Type{Slug: "too-large", Title: "Body too large", Status: http.StatusRequestEntityTooLarge}
+	unsupportedEncoding = problem.Type{Slug: "unsupported-encoding", Title: "Content-Encoding not supported", Status: http.StatusUnsupportedMediaType}
+	requestTimeout      = problem.Type{Slug: "request-timeout", Title: "Request timed out", Status: http.StatusRequestTimeout}
+	unreadableBody      = problem.Type{Slug: "unreadable-body", Title: "Body could not be read", Status: http.StatusBadRequest}
+	emptyBody           = problem.Type{Slug: "empty-body", Title: "Empty body", Status: http.StatusBadRequest}
+	invalidSignature    = problem.Type{Slug: "invalid-signature", Title: "Signature not verified", Status: http.StatusUnauthorized}
+	overloaded          = problem.Type{Slug: "overloaded", Title: "Too many requests at once", Status: http.StatusServiceUnavailable}
+	notAcknowledged     = problem.Type{Slug: "not-acknowledged", Title: "Not stored", Status: http.StatusServiceUnavailable}
+)
+
+// refusal is an answer other than 202.
+type refusal struct {
+	problem.Type
+	detail string
+	// outcome is the metric label; the type's slug unless something more
+	// precise is known. The set is closed.
+	outcome string
+	// header holds what the status needs besides, as name and value.
+	header [][2]string
+	// err is the cause where it is ours, for the log.
+	err error
+}
+
+func refuse(t problem.Type, format string, args ...any) *refusal {
+	return &refusal{Type: t, outcome: strings.ReplaceAll(t.Slug, "-", "_"), detail: fmt.Sprintf(format, args...)}
+}
+
+func (r *refusal) with(name, value string) *refusal {
+	r.header = append(r.header, [2]string{name, value})
+	return r
+}
+
+// closing ends the connection after the answer: what is left of the request on
+// it is not worth reading.
+func (r *refusal) closing() *refusal { return r.with("Connection", "close") }
+
+// retryAfter is in seconds. Providers add their own, longer backoff.
+const retryAfter = "1"
+
+func tooLargeFor(limit int64) *refusal {
+	return refuse(tooLarge, "the body is larger than %d bytes", limit).closing()
+}
+
+func unknownEndpoint() *refusal {
+	return refuse(notFound, "nothing is configured here; webhooks go to /webhooks/{provider} or /webhooks/{tenant}/{provider}, for a provider with a configured secret")
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package problem writes error answers as problem details (RFC 9457).
+package problem
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+)
+
+// ContentType is the media type of problem details in JSON (RFC 9457, section 3).
+const ContentType = "application/problem+json"
+
+// typeBase is where the types are explained, one heading each.
+const typeBase = "https://github.com/hookstream/hookstream/blob/main/ingest/README.md#"
+
+// Type is a kind of problem. Its status and title never vary.
+type Type struct {
+	// Slug names it: the heading that explains it and the fragment of its URI.
+	Slug   string
+	Title  string
+	Status int
+}
+
+// URI identifies the type and leads to its explanation.
+func (t Type) URI() string { return typeBase + t.Slug }
+
+// Problem is one occurrence.
+type Problem struct {
+	Type
+	// Detail says what is wrong with this request and what to do.
+	Detail string
+	// Instance is the path of the request.
+	Instance      string
+	CorrelationID string
+	// TraceID is empty where the request is not traced.
+	TraceID string
+}
+
+// document is the JSON form, with correlationId and traceId as extension
+// members (RFC 9457, section 3.2).
+type document struct {
+	Type          string `json:"type"`
+	Title         string `json:"title"`
+	Status        int    `json:"status"`
+	Detail        string `json:"detail"`
+	Instance      string `json:"instance"`
+	CorrelationID string `json:"correlationId"`
+	TraceID       string `json:"traceId,omitempty"`
+}
+
+// Write sends p as the answer.
+func (p Problem) Write(w http.ResponseWriter) error {
+	data, err := json.Marshal(document{
+		Type: p.URI(), Title: p.Title, Status: p.Status, Detail: p.Detail,
+		Instance: p.Instance, CorrelationID: p.CorrelationID, TraceID: p.TraceID,
+	})
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", ContentType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
+	w.WriteHeader(p.Status)
+	_, err = w.Write(data)
+	return err
+}

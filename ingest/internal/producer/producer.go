@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package producer writes raw records to Kafka and waits for the
+// acknowledgement, for a bounded time and in bounded memory.
+package producer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/hookstream/hookstream/stage/failure"
+	"github.com/hookstream/hookstream/stage/kafka"
+)
+
+// How often Kafka is asked whether it is there, and how long it may take.
+const (
+	pingEvery   = 5 * time.Second
+	pingTimeout = 4 * time.Second
+)
+
+// ErrUnavailable means that the record was not acknowledged. It may still be
+// written: the sender is expected to send again, and deduplication drops the
+// second one.
+var ErrUnavailable = errors.New("kafka did not acknowledge the record")
+
+// Config of a Producer.
+type Config struct {
+	Kafka *kafka.Config
+	// ClientID names the client in the broker's logs.
+	ClientID string
+	// Timeout bounds the wait for one acknowledgement.
+	Timeout time.Duration
+	Log     *slog.Logger
+	// Status is told whether Kafka can be reached.
+	Status func(ready bool, reason string)
+}
+
+// Producer is safe for concurrent use.
+type Producer struct {
+	cfg    Config
+	client *kgo.Client
+	// checked is set once the topics are known to be as they must be: a
+	// record that is written by another partitioning would break the order of
+	// its key.
+	checked  atomic.Bool
+	duration metric.Float64Histogram
+}
+
+// New makes a Producer. It does not connect yet.
+func New(cfg Config) (*Producer, error) {
+	// No lingering: while one request is under way the next batch fills by
+	// itself, and a webhook alone has nothing to wait for.
+	client, err := cfg.Kafka.NewClient(cfg.ClientID, cfg.Log, kgo.ProducerLinger(0))
+	if err != nil {
+		return nil, err
+	}
+	duration, err := otel.Meter("github.com/hookstream/hookstream/ingest/producer").Float64Histogram(
+		"hookstream.ingest.produce.duration", metric.WithUnit("s"),
+		metric.WithDescription("Time until Kafka acknowledged a raw record, or until it was given up."),
+		metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5))
+	if err != nil {
+		client.Close()
+		return nil, fmt.Errorf("producer metrics: %w", err)
+	}
+	return &Producer{cfg: cfg, client: client, duration: duration}, nil
+}
+
+// Run creates or checks the topics and then watches whether Kafka can be
+// reached, until ctx ends. Its error is Fatal: wrong credentials, or a topic
+// that is not as it must be.
+func (p *Producer) Run(ctx context.Context) error {
+	if err := p.cfg.Kafka.EnsureTopics(ctx, p.client, p.cfg.Log); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	p.checked.Store(true)
+	p.cfg.Status(true, "")
+	tick := time.NewTicker(pingEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if err := p.ping(ctx); failure.Of(err) == failure.Fatal {
+				return err
+			}
+		}
+	}
+}
+
+func (p *Producer) ping(ctx context.Context) error {
+	pingCtx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	err := kafka.Classify(p.client.Ping(pingCtx))
+	switch {
+	case err == nil:
+		p.cfg.Status(true, "")
+	case ctx.Err() == nil:
+		p.cfg.Status(false, err.Error())
+		p.cfg.Log.WarnContext(ctx, "Kafka cannot be reached", "error", err)
+	}
+	return err
+}
+
+// Produce writes r and returns nil once all in-sync replicas have it. It waits
+// for at most the configured timeout and not for room in the client's buffer:
+// the error then wraps ErrUnavailable. That the sender has gone does not stop
+// it: what was verified is worth keeping.
+func (p *Producer) Produce(ctx context.Context, r *kgo.Record) error {
+	if !p.checked.Load() {
+		return fmt.Errorf("%w: its topics are not checked yet", ErrUnavailable)
+	}
+	start := time.Now()
+	// The deadline is the record's too: what is not sent by then leaves the
+	// buffer, so an outage does not fill it with what was given up.
+	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.cfg.Timeout)
+	defer cancel()
+	acknowledged := make(chan error, 1)
+	p.client.TryProduce(wait, r, func(_ *kgo.Record, err error) { acknowledged <- err })
+	var err error
+	select {
+	case err = <-acknowledged:
+	case <-wait.Done():
+		err = context.DeadlineExceeded
+	}
+	p.duration.Record(ctx, time.Since(start).Seconds(), outcomeOf(err))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return nil
+}
+
+var (
+	outcomeAcknowledged = metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "acknowledged")))
+	outcomeTimeout      = metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "timeout")))
+	outcomeBufferFull   = metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "buffer_full")))
+	outcomeFailed       = metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "failed")))
+)
+
+func outcomeOf(err error) metric.MeasurementOption {
+	switch {
+	case err == nil:
+		return outcomeAcknowledged
+	case errors.Is(err, context.DeadlineExceeded):
+		return outcomeTimeout
+	case errors.Is(err, kgo.ErrMaxBuffered):
+		return outcomeBufferFull
+	}
+	return outcomeFailed
+}
+
+// Flush waits until everything buffered is written or given up, or ctx ends.
+func (p *Producer) Flush(ctx context.Context) error { return p.client.Flush(ctx) }
+
+// Close ends the client. Records still in the buffer fail.
+func (p *Producer) Close() { p.client.Close() }

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package producer
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/hookstream/hookstream/schemas/topic"
+	"github.com/hookstream/hookstream/stage/failure"
+	"github.com/hookstream/hookstream/stage/kafka"
+)
+
+// A broker that answers has long enough; one that is silent is waited for briefly.
+const (
+	generous = 20 * time.Second
+	brief    = 300 * time.Millisecond
+)
+
+func newConfig(brokers []string) Config {
+	return Config{
+		Kafka: &kafka.Config{
+			Brokers: brokers, Topics: topic.DefaultNames(), Partitions: 3, Replication: -1,
+			MaxMessageBytes: 4 << 20, Retention: time.Hour, DedupWindow: time.Hour,
+		},
+		ClientID: "test", Timeout: generous, Log: slog.New(slog.DiscardHandler),
+		Status: func(bool, string) {},
+	}
+}
+
+func cluster(t *testing.T, opts ...kfake.Opt) *kfake.Cluster {
+	t.Helper()
+	c, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// silence makes the broker read produce requests and answer none.
+func silence(c *kfake.Cluster) {
+	c.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		return nil, nil, true
+	})
+}
+
+func produce(ctx context.Context, p *Producer) error {
+	return p.Produce(ctx, &kgo.Record{Topic: "hookstream.raw", Key: []byte("k"), Value: []byte("v")})
+}
+
+func TestProduceWaitsForTheTopicsAndThenForTheBroker(t *testing.T) {
+	c := cluster(t)
+	ready := make(chan bool, 1)
+	cfg := newConfig(c.ListenAddrs())
+	cfg.Status = func(ok bool, _ string) { ready <- ok }
+	p, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if err := produce(t.Context(), p); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("before the topics were checked: %v", err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- p.Run(ctx) }()
+	if !<-ready {
+		t.Error("reported as not ready")
+	}
+	if err := produce(t.Context(), p); err != nil {
+		t.Errorf("with a broker: %v", err)
+	}
+	// A sender that has gone does not stop what was begun.
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := produce(gone, p); err != nil {
+		t.Errorf("without its sender: %v", err)
+	}
+
+	silence(c)
+	p.cfg.Timeout = brief
+	start := time.Now()
+	err = produce(t.Context(), p)
+	if !errors.Is(err, ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("from a silent broker: %v", err)
+	}
+	if took := time.Since(start); took < brief || took > generous {
+		t.Errorf("gave up after %s, want about %s", took, brief)
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Errorf("Run ended with %v", err)
+	}
+}
+
+func TestProduceDoesNotWaitForRoom(t *testing.T) {
+	c := cluster(t, kfake.SeedTopics(1, "hookstream.raw"))
+	silence(c)
+	p, err := New(newConfig(c.ListenAddrs()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Close()
+	if p.client, err = kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...), kgo.MaxBufferedRecords(1)); err != nil {
+		t.Fatal(err)
+	}
+	defer p.client.Close()
+	p.checked.Store(true)
+	first := make(chan error, 1)
+	go func() { first <- produce(t.Context(), p) }()
+	deadline := time.Now().Add(10 * time.Second)
+	for p.client.BufferedProduceRecords() == 0 {
+		if time.Now().After(deadline) {
+			t.Fatal("the first record was never buffered")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if err := produce(t.Context(), p); !errors.Is(err, ErrUnavailable) || !errors.Is(err, kgo.ErrMaxBuffered) {
+		t.Errorf("with a full buffer: %v", err)
+	}
+	p.client.Close()
+	if err := <-first; !errors.Is(err, ErrUnavailable) {
+		t.Errorf("closed under a record in hand: %v", err)
+	}
+}
+
+func TestRunRefusesATopicOfAnotherShape(t *testing.T) {
+	c := cluster(t, kfake.SeedTopics(7, "hookstream.raw"))
+	p, err := New(newConfig(c.ListenAddrs()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if err := p.Run(t.Context()); failure.Of(err) != failure.Fatal {
+		t.Errorf("got %v, want a Fatal error", err)
+	}
+	if err := produce(t.Context(), p); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("wrote to a topic of another shape: %v", err)
+	}
+}
