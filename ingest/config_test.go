@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ingest
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hookstream/hookstream/stage/failure"
+)
+
+func TestDefaultsAreValid(t *testing.T) {
+	var cfg Config
+	if err := Info.Defaults(&cfg); err != nil {
+		t.Fatal(err)
+	}
+	if err := cfg.Validate(); err != nil {
+		t.Error(err)
+	}
+	if cfg.Address != ":8080" || cfg.AdminAddress != ":8081" || cfg.MaxBodyBytes != 1<<20 || cfg.ProduceTimeout != 4*time.Second {
+		t.Errorf("defaults %s, %s, %d, %s", cfg.Address, cfg.AdminAddress, cfg.MaxBodyBytes, cfg.ProduceTimeout)
+	}
+}
+
+func TestNewRefusesWhatCannotWork(t *testing.T) {
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	secrets := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(secrets, "default"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(secrets, "default", "svix")
+	if err := os.WriteFile(file, []byte("# new\nwhsec_hunter2!\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cases := map[string]struct {
+		change func(*Config)
+		want   string
+	}{
+		"body without headroom":  {func(c *Config) { c.MaxBodyBytes = 3 << 20 }, "HOOKSTREAM_MAX_BODY_BYTES is 3145728"},
+		"no body at all":         {func(c *Config) { c.MaxBodyBytes = 0 }, "HOOKSTREAM_MAX_BODY_BYTES"},
+		"no requests":            {func(c *Config) { c.MaxInFlight = 0 }, "HOOKSTREAM_MAX_IN_FLIGHT"},
+		"no time to read":        {func(c *Config) { c.ReadTimeout = 0 }, "HOOKSTREAM_READ_TIMEOUT"},
+		"no time to produce":     {func(c *Config) { c.ProduceTimeout = -1 }, "HOOKSTREAM_PRODUCE_TIMEOUT"},
+		"half of TLS":            {func(c *Config) { c.TLSCert = "x" }, "HOOKSTREAM_TLS_KEY_FILE"},
+		"TLS without files":      {func(c *Config) { c.TLSCert, c.TLSKey = "missing", "missing" }, "HOOKSTREAM_TLS_CERT_FILE"},
+		"public URL with a path": {func(c *Config) { c.PublicURL = "https://x.example/hooks" }, "HOOKSTREAM_PUBLIC_URL"},
+		"Kafka":                  {func(c *Config) { c.Kafka.Partitions = 0 }, "HOOKSTREAM_PARTITIONS"},
+		"definitions":            {func(c *Config) { c.DefinitionsDir = "missing" }, "provider definitions"},
+		"secrets folder":         {func(c *Config) { c.SecretsDir = "missing" }, "HOOKSTREAM_SECRETS_DIR"},
+		"secret in a file":       {func(c *Config) { c.SecretsDir = secrets }, file + ":2: the secret is not base64"},
+		"secret in the variable": {func(c *Config) { c.Secrets = "default/svix=hunter2!" }, "HOOKSTREAM_SECRETS: entry 1: the secret is not base64"},
+		"unknown provider":       {func(c *Config) { c.Secrets = "default/strype=hunter2" }, `no definition of a provider "strype"`},
+		"port in use":            {func(c *Config) { c.Address = busy.Addr().String() }, "HOOKSTREAM_ADDRESS"},
+		"admin port in use":      {func(c *Config) { c.AdminAddress = busy.Addr().String() }, "HOOKSTREAM_ADMIN_ADDRESS"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			cfg := config(t, []string{"localhost:1"})
+			c.change(&cfg)
+			_, err := New(cfg, slog.New(slog.DiscardHandler))
+			if failure.Of(err) != failure.Fatal || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want a Fatal error with %q", err, c.want)
+			}
+			if err != nil && strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("the error tells the secret: %v", err)
+			}
+		})
+	}
+}
+
+func TestTLS(t *testing.T) {
+	cfg := config(t, broker(t))
+	cfg.TLSCert, cfg.TLSKey = certificate(t)
+	s := start(t, cfg).waitReady()
+	pool := x509.NewCertPool()
+	pemData, err := os.ReadFile(cfg.TLSCert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool.AppendCertsFromPEM(pemData)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
+	defer client.CloseIdleConnections()
+	res, err := client.Do(signed(t, "https://"+s.Address(), event("1")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusAccepted {
+		t.Errorf("answered %d", res.StatusCode)
+	}
+}
+
+// certificate makes a certificate for 127.0.0.1 and returns its files.
+func certificate(t *testing.T) (cert, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	save := func(name, kind string, data []byte) string {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: data}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	return save("cert.pem", "CERTIFICATE", der), save("key.pem", "PRIVATE KEY", keyDER)
+}
