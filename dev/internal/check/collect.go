@@ -90,12 +90,16 @@ func (c *collector) entities() []string {
 	return names
 }
 
-func (c *collector) events(ctx context.Context) error {
+func (c *collector) eventTopics() []string {
 	var topics []string
 	for _, e := range c.entities() {
 		topics = append(topics, c.target.Kafka.Topics.Events(e))
 	}
-	return c.read(ctx, topics, func(r *kgo.Record) error {
+	return topics
+}
+
+func (c *collector) events(ctx context.Context) error {
+	return c.read(ctx, c.eventTopics(), func(r *kgo.Record) error {
 		meta, err := c.meta(ctx, r.Value)
 		if err != nil {
 			return fmt.Errorf("%s/%d/%d: %w", r.Topic, r.Partition, r.Offset, err)

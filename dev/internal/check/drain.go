@@ -19,7 +19,8 @@ import (
 const drainPoll = 200 * time.Millisecond
 
 // WaitDrained waits until transform has read the whole raw topic and the sink
-// every event that is on its topics. Progress tells how much is left.
+// every event that is on its topics. Progress tells how much is left; a negative
+// number is not known yet.
 func (t *Target) WaitDrained(ctx context.Context, plan *workload.Plan, group string, progress func(raw, events int64)) error {
 	client, err := t.Kafka.NewClient("hookstream-check-drain", t.Log)
 	if err != nil {
@@ -31,16 +32,12 @@ func (t *Target) WaitDrained(ctx context.Context, plan *workload.Plan, group str
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing was written
+	d := drain{Target: t, admin: kadm.NewClient(client), conn: conn, group: group}
+	d.events = (&collector{target: t, plan: plan}).eventTopics()
 	for {
-		raw, err := lag.Of(ctx, kadm.NewClient(client), group, t.Kafka.Topics.Raw)
+		raw, events, err := d.left(ctx)
 		if err != nil {
 			return err
-		}
-		events := int64(-1)
-		if raw == 0 {
-			if events, err = t.eventLag(ctx, plan, conn); err != nil {
-				return err
-			}
 		}
 		if progress != nil {
 			progress(raw, events)
@@ -54,39 +51,80 @@ func (t *Target) WaitDrained(ctx context.Context, plan *workload.Plan, group str
 	}
 }
 
-// eventLag counts the events that the database has not moved over. The end
-// offsets cannot be compared: transaction markers lie behind the last event.
-func (t *Target) eventLag(ctx context.Context, plan *workload.Plan, conn *pgx.Conn) (int64, error) {
-	next := map[Position]int64{}
-	rows, err := conn.Query(ctx, `SELECT topic, partition, next_offset FROM hookstream.consumer_offsets`)
+type drain struct {
+	*Target
+	admin  *kadm.Client
+	conn   *pgx.Conn
+	group  string
+	events []string
+}
+
+// left counts what transform and the sink have still to read. The end offsets
+// alone do not tell: behind the last record lie transaction markers, on the
+// event topics always and on the raw topic after a replay.
+func (d *drain) left(ctx context.Context) (raw, events int64, err error) {
+	atMost, err := lag.Of(ctx, d.admin, d.group, d.Kafka.Topics.Raw)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
+	}
+	if atMost > int64(d.Kafka.Partitions) {
+		return atMost, -1, nil
+	}
+	next, err := d.committed(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	if raw, err = d.behind(ctx, next, d.Kafka.Topics.Raw); err != nil || raw > 0 {
+		return raw, -1, err
+	}
+	if next, err = d.applied(ctx); err != nil {
+		return 0, 0, err
+	}
+	events, err = d.behind(ctx, next, d.events...)
+	return 0, events, err
+}
+
+// behind counts the records at or after the offsets that come next.
+func (d *drain) behind(ctx context.Context, next map[Position]int64, topics ...string) (int64, error) {
+	c := collector{target: d.Target}
+	var n int64
+	err := c.read(ctx, topics, func(r *kgo.Record) error {
+		if r.Offset >= next[Position{Topic: r.Topic, Partition: r.Partition}] {
+			n++
+		}
+		return nil
+	})
+	return n, err
+}
+
+// committed are transform's offsets.
+func (d *drain) committed(ctx context.Context) (map[Position]int64, error) {
+	offsets, err := d.admin.FetchOffsets(ctx, d.group)
+	if err != nil {
+		return nil, err
+	}
+	next := map[Position]int64{}
+	offsets.Each(func(o kadm.OffsetResponse) { next[Position{Topic: o.Topic, Partition: o.Partition}] = o.At })
+	return next, nil
+}
+
+// applied are the sink's offsets, which the database holds.
+func (d *drain) applied(ctx context.Context) (map[Position]int64, error) {
+	rows, err := d.conn.Query(ctx, `SELECT topic, partition, next_offset FROM hookstream.consumer_offsets`)
+	if err != nil {
+		return nil, err
 	}
 	defer rows.Close()
+	next := map[Position]int64{}
 	for rows.Next() {
 		var p Position
 		var n int64
 		if err := rows.Scan(&p.Topic, &p.Partition, &n); err != nil {
-			return 0, err
+			return nil, err
 		}
 		next[p] = n
 	}
-	if err := rows.Err(); err != nil {
-		return 0, err
-	}
-	c := collector{target: t, plan: plan}
-	var topics []string
-	for _, e := range c.entities() {
-		topics = append(topics, t.Kafka.Topics.Events(e))
-	}
-	var behind int64
-	err = c.read(ctx, topics, func(r *kgo.Record) error {
-		if r.Offset >= next[Position{Topic: r.Topic, Partition: r.Partition}] {
-			behind++
-		}
-		return nil
-	})
-	return behind, err
+	return next, rows.Err()
 }
 
 func wait(ctx context.Context, d time.Duration) error {

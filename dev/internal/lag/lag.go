@@ -10,8 +10,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 )
 
-// Of is the lag of group on topic, in records. It is exact on the raw topic,
-// which holds no transaction markers; on others it is one too many a partition.
+// Of is the lag of group on topic, in records. Where the last thing in a
+// partition is a transaction marker, as on the event topics, and on the raw topic
+// after a replay, it is one too many.
 func Of(ctx context.Context, admin *kadm.Client, group, topic string) (int64, error) {
 	ends, err := admin.ListEndOffsets(ctx, topic)
 	if err := errors.Join(err, ends.Error()); err != nil {

@@ -46,19 +46,19 @@ func stop(t *testing.T, s *stack.Stack) {
 	}
 }
 
-// run is one plan on its way through a stack.
-type run struct {
+// trial is one plan on its way through a stack.
+type trial struct {
 	plan     *workload.Plan
 	mu       sync.Mutex
 	outcomes []workload.Outcome
 }
 
-func newRun(seed uint64, n int) *run {
+func newTrial(seed uint64, n int) *trial {
 	now := time.Now()
-	return &run{plan: workload.NewPlan(seed, n, workload.Run(now), now, workload.DefaultMix)}
+	return &trial{plan: workload.NewPlan(seed, n, workload.Run(now), now, workload.DefaultMix)}
 }
 
-func (r *run) send(t *testing.T, s *stack.Stack, events []*workload.Event) {
+func (r *trial) send(t *testing.T, s *stack.Stack, events []*workload.Event) {
 	t.Helper()
 	sender := workload.Sender{URL: "http://" + s.Address(), Connections: 16, Retries: 5}
 	err := sender.Phase(t.Context(), events, func(o workload.Outcome) {
@@ -75,7 +75,7 @@ func target(s *stack.Stack) *check.Target {
 	return &check.Target{Kafka: s.Kafka, RegistryURL: s.Registry, DatabaseURL: s.Database, Schema: s.TablesSchema, Log: slog.New(slog.DiscardHandler)}
 }
 
-func (r *run) judge(t *testing.T, s *stack.Stack) *check.Report {
+func (r *trial) judge(t *testing.T, s *stack.Stack) *check.Report {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -89,27 +89,18 @@ func (r *run) judge(t *testing.T, s *stack.Stack) *check.Report {
 	return check.Judge(r.plan, r.outcomes, seen)
 }
 
-func (r *run) mustBeOK(t *testing.T, s *stack.Stack) {
+func (r *trial) mustBeOK(t *testing.T, s *stack.Stack) {
 	t.Helper()
 	if report := r.judge(t, s); !report.OK() {
 		t.Fatalf("the checker found: %+v", report)
-	} else {
-		t.Logf("%+v", report)
 	}
 }
 
-func TestEveryWebhookIsAccountedFor(t *testing.T) {
-	s := start(t, stack.Options{})
-	r := newRun(1, 3000)
-	for _, phase := range r.plan.Phases {
-		r.send(t, s, phase)
-	}
-	r.mustBeOK(t, s)
-}
-
-func TestGracefulRestartLosesAndRepeatsNothing(t *testing.T) {
-	// Postgres drops its rights, so the folder must be reachable for others.
-	dir, err := os.MkdirTemp("", "hookstream-stack-") //nolint:usetesting // t.TempDir is private to us
+// publicDir is a folder that others can reach: as root, Postgres runs as its own
+// user, and t.TempDir is private to us.
+func publicDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "hookstream-stack-") //nolint:usetesting // see above
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +108,21 @@ func TestGracefulRestartLosesAndRepeatsNothing(t *testing.T) {
 	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // see above
 		t.Fatal(err)
 	}
-	r := newRun(2, 2000)
+	return dir
+}
+
+func TestEveryWebhookIsAccountedFor(t *testing.T) {
+	s := start(t, stack.Options{})
+	r := newTrial(1, 3000)
+	for _, phase := range r.plan.Phases {
+		r.send(t, s, phase)
+	}
+	r.mustBeOK(t, s)
+}
+
+func TestGracefulRestartLosesAndRepeatsNothing(t *testing.T) {
+	dir := publicDir(t)
+	r := newTrial(2, 2000)
 	first := r.plan.Phases[0]
 	s := start(t, stack.Options{DataDir: dir})
 	r.send(t, s, first[:len(first)/2])
@@ -134,7 +139,7 @@ func TestGracefulRestartLosesAndRepeatsNothing(t *testing.T) {
 // topics and tables, and looks whether the checker notices.
 func TestCheckerSeesRealFaults(t *testing.T) {
 	s := start(t, stack.Options{})
-	r := newRun(3, 500)
+	r := newTrial(3, 500)
 	for _, phase := range r.plan.Phases {
 		r.send(t, s, phase)
 	}

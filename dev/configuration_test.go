@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/hookstream/hookstream/ingest"
+	"github.com/hookstream/hookstream/sink"
+	"github.com/hookstream/hookstream/stage/service"
+	"github.com/hookstream/hookstream/transform"
+)
+
+var update = flag.Bool("update", false, "write the generated documents")
+
+const configurationFile = "../docs/configuration.md"
+
+// TestConfigurationIsDocumented holds docs/configuration.md to the structs that
+// it is generated from.
+func TestConfigurationIsDocumented(t *testing.T) {
+	want := configuration(t)
+	if *update {
+		if err := os.WriteFile(configurationFile, []byte(want), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(configurationFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		t.Errorf("%s is out of date; run: go test ./dev -run Configuration -update", configurationFile)
+	}
+}
+
+func configuration(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString(`# Configuration
+
+Generated from the services' configuration structs; do not edit. Every variable is
+also a flag: ` + "`<service> --help`" + ` shows it. Flags win over variables.
+
+OpenTelemetry's own variables apply too: ` + "`OTEL_EXPORTER_OTLP_ENDPOINT`" + ` turns the
+export of traces on, ` + "`OTEL_TRACES_SAMPLER`" + ` samples them.
+`)
+	seen := map[string]bool{}
+	services := []struct {
+		info service.Info
+		cfg  service.Configured
+	}{
+		{ingest.Info, &ingest.Config{}}, {transform.Info, &transform.Config{}}, {sink.Info, &sink.Config{}},
+	}
+	common := map[string]int{}
+	for _, s := range services {
+		for _, f := range flags(t, s.info, s.cfg) {
+			common[f.Envs[0]]++
+		}
+	}
+	table := func(title string, info service.Info, cfg service.Configured, keep func(*kong.Flag) bool) {
+		fmt.Fprintf(&b, "\n## %s\n\n| variable | default | |\n|---|---|---|\n", title)
+		for _, f := range flags(t, info, cfg) {
+			if keep(f) && !seen[title+f.Envs[0]] {
+				seen[title+f.Envs[0]] = true
+				fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.Envs[0], code(f.Default), strings.ReplaceAll(f.Help, "|", "\\|"))
+			}
+		}
+	}
+	perService := func(f *kong.Flag) bool { return common[f.Envs[0]] < len(services) || f.Envs[0] == "HOOKSTREAM_ADMIN_ADDRESS" }
+	table("All services", ingest.Info, &ingest.Config{}, func(f *kong.Flag) bool { return !perService(f) })
+	for _, s := range services {
+		table(s.info.Name, s.info, s.cfg, perService)
+	}
+	return b.String()
+}
+
+func flags(t *testing.T, info service.Info, cfg service.Configured) []*kong.Flag {
+	t.Helper()
+	app, err := kong.New(cfg, kong.Vars{"admin_address": info.AdminAddress})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []*kong.Flag
+	for _, f := range app.Model.Flags {
+		if len(f.Envs) > 0 {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func code(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "`" + s + "`"
+}
