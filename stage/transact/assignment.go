@@ -10,6 +10,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookstream/hookstream/stage/crash"
 )
 
 // change is one assignment or revocation of partitions.
@@ -36,11 +38,13 @@ func (c *changes) reset() {
 // assigned is the client's callback for new partitions. It comes before their
 // offsets are fetched.
 func (c *changes) assigned(_ context.Context, client *kgo.Client, m map[string][]int32) {
+	crash.At(crash.OnAssigned)
 	c.add(client, true, m)
 }
 
 // revoked is the client's callback for partitions that it gave up or lost.
 func (c *changes) revoked(_ context.Context, client *kgo.Client, m map[string][]int32) {
+	crash.At(crash.OnRevoked)
 	c.add(client, false, m)
 }
 

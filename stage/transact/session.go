@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/hookstream/hookstream/stage/crash"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
 )
@@ -182,6 +183,7 @@ func (s *session) commit(ctx context.Context, in int, out Output) error {
 	if err := s.client.Begin(); err != nil {
 		return s.classify(fmt.Errorf("begin transaction: %w", err), begun)
 	}
+	crash.At(crash.BeforeProduce)
 	var produced firstError
 	for _, r := range out.Records {
 		s.client.Produce(ctx, r, produced.promise)
@@ -190,7 +192,10 @@ func (s *session) commit(ctx context.Context, in int, out Output) error {
 		s.abandon(ctx)
 		return fmt.Errorf("transaction %s of %d records: flush: %w", s.cfg.TransactionalID, in, err)
 	}
+	crash.At(crash.AfterProduce)
+	crash.At(crash.BeforeEnd)
 	committed, err := s.client.End(ctx, kgo.TransactionEndTry(produced.get() == nil))
+	crash.At(crash.AfterEnd)
 	err = errors.Join(produced.get(), err)
 	s.count(ctx, in, committed, err)
 	if err != nil {

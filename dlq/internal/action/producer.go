@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/hookstream/hookstream/stage/crash"
 	"github.com/hookstream/hookstream/stage/kafka"
 )
 
@@ -68,13 +69,17 @@ func (p *producer) commit(ctx context.Context, records []*kgo.Record) error {
 	if err := p.client.BeginTransaction(); err != nil {
 		return explain(err)
 	}
+	crash.At(crash.InReplay)
 	if err := p.client.ProduceSync(ctx, records...).FirstErr(); err != nil {
 		// If this fails too, the broker aborts when the transaction times out
 		// or the next run takes over.
 		_ = p.client.EndTransaction(ctx, kgo.TryAbort)
 		return explain(err)
 	}
-	return explain(p.client.EndTransaction(ctx, kgo.TryCommit))
+	crash.At(crash.BeforeReplayEnd)
+	err := p.client.EndTransaction(ctx, kgo.TryCommit)
+	crash.At(crash.AfterReplayEnd)
+	return explain(err)
 }
 
 func explain(err error) error {

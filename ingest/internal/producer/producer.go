@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/hookstream/hookstream/stage/crash"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
 )
@@ -127,6 +128,7 @@ func (p *Producer) Produce(ctx context.Context, r *kgo.Record) error {
 	// buffer, so an outage does not fill it with what was given up.
 	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.cfg.Timeout)
 	defer cancel()
+	crash.At(crash.BeforeRawProduce)
 	acknowledged := make(chan error, 1)
 	p.client.TryProduce(wait, r, func(_ *kgo.Record, err error) { acknowledged <- err })
 	var err error
@@ -135,6 +137,7 @@ func (p *Producer) Produce(ctx context.Context, r *kgo.Record) error {
 	case <-wait.Done():
 		err = context.DeadlineExceeded
 	}
+	crash.At(crash.AfterRawProduce)
 	p.duration.Record(ctx, time.Since(start).Seconds(), outcomeOf(err))
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/hookstream/hookstream/stage/crash"
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/transact"
 )
@@ -29,6 +30,7 @@ func (s *Sets) Restore(ctx context.Context, cfg *kafka.Config, clientID string, 
 	stop := report(ctx, log, started, len(parts), &entries)
 	defer stop()
 	err := cfg.ReadToEnd(ctx, clientID, log, kafka.Partitions{s.cfg.Topic: numbers(parts)}, func(r *kgo.Record) error {
+		crash.At(crash.InRestore)
 		defer func() { entries.Store(int64(l.entries)) }()
 		return l.add(r)
 	})
