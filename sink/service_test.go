@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -24,6 +24,7 @@ import (
 	"github.com/hookstream/hookstream/schemas/event"
 	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/schemas/registry"
+	"github.com/hookstream/hookstream/sink/internal/database"
 	"github.com/hookstream/hookstream/sink/internal/pgtest"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
@@ -38,6 +39,7 @@ type pipeline struct {
 	cfg     Config
 	client  *kgo.Client
 	encoder *registry.Encoder
+	pool    *pgxpool.Pool
 	log     *slog.Logger
 }
 
@@ -55,6 +57,9 @@ func newPipeline(t *testing.T, databaseURL string) *pipeline {
 	must(t, Info.Defaults(&p.cfg))
 	p.cfg.Kafka.Brokers, p.cfg.Kafka.Partitions = cluster.ListenAddrs(), 2
 	p.cfg.DatabaseURL, p.cfg.RegistryURL, p.cfg.AdminAddress = DatabaseURL(databaseURL), reg.URL(), "127.0.0.1:0"
+	p.pool, err = database.Open(t.Context(), databaseURL, 2)
+	must(t, err)
+	t.Cleanup(p.pool.Close)
 	p.client, err = p.cfg.Kafka.NewClient("test", p.log)
 	must(t, err)
 	t.Cleanup(p.client.Close)
@@ -151,13 +156,8 @@ func eventually(t *testing.T, what string, ok func() bool) {
 // customers is how many rows there are, -1 while the database does not answer.
 func (p *pipeline) customers(t *testing.T) int {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), string(p.cfg.DatabaseURL))
-	if err != nil {
-		return -1
-	}
-	defer conn.Close(t.Context())
 	n := -1
-	_ = conn.QueryRow(t.Context(), "select count(*) from webhooks.customer").Scan(&n)
+	_ = p.pool.QueryRow(t.Context(), "select count(*) from webhooks.customer").Scan(&n)
 	return n
 }
 
@@ -169,11 +169,8 @@ func (p *pipeline) await(t *testing.T, n int) {
 // wantLedger checks that n events were applied, once each, and nothing is dead.
 func (p *pipeline) wantLedger(t *testing.T, n int) {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), string(p.cfg.DatabaseURL))
-	must(t, err)
-	defer conn.Close(t.Context())
 	var applied, deliveries int
-	must(t, conn.QueryRow(t.Context(), `select (select count(*) from hookstream.events where outcome = 'applied'),
+	must(t, p.pool.QueryRow(t.Context(), `select (select count(*) from hookstream.events where outcome = 'applied'),
 		(select count(*) from hookstream.deliveries)`).Scan(&applied, &deliveries))
 	if applied != n || deliveries != 0 {
 		t.Errorf("%d events applied and %d repeats, want %d and none", applied, deliveries, n)

@@ -118,7 +118,7 @@ const compareAndSet = `update hookstream.consumer_offsets o set next_offset = b.
 		and o.epoch = b.epoch and o.next_offset = b.expected`
 
 // claim moves the offsets, if they are where the batches say, and returns which
-// events the ledger has already.
+// events the ledger has already. It is one round trip, savepoint included.
 func (b *batch) claim(ctx context.Context, tx pgx.Tx, batches []fenced.Batch) (map[identity.Fingerprint]bool, error) {
 	n := len(batches)
 	topics, partitions := make([]string, n), make([]int32, n)
@@ -136,6 +136,7 @@ func (b *batch) claim(ctx context.Context, tx pgx.Tx, batches []fenced.Batch) (m
 		return nil
 	})
 	ledger.Seen(send, entries(b.items), seen)
+	send.Queue(savepoint)
 	if err := tx.SendBatch(ctx, send).Close(); err != nil {
 		return nil, fmt.Errorf("move the offsets of %d partitions: %w", n, err)
 	}
@@ -145,10 +146,11 @@ func (b *batch) claim(ctx context.Context, tx pgx.Tx, batches []fenced.Batch) (m
 	return seen, nil
 }
 
-// savepoint is set before the upserts and gone back to when one fails.
-const savepoint = "savepoint upserts"
-
-const backToSavepoint = "rollback to savepoint upserts"
+// The savepoint is set before the upserts and gone back to when one fails.
+const (
+	savepoint       = "savepoint upserts"
+	backToSavepoint = "rollback to savepoint upserts"
+)
 
 // upsert writes what the plan says and returns the items that changed a row.
 // While Postgres refuses rows, the plan is made again without them: then the
@@ -157,9 +159,6 @@ const backToSavepoint = "rollback to savepoint upserts"
 // Nothing here stops a flood: if a whole batch is refused for one reason, all
 // of it becomes dead letters.
 func (b *batch) upsert(ctx context.Context, tx pgx.Tx, seen map[identity.Fingerprint]bool) (map[*item]bool, error) {
-	if _, err := tx.Exec(ctx, savepoint); err != nil {
-		return nil, err
-	}
 	for {
 		b.plan = newPlan(b.items, seen, b.poison)
 		applied, err := run(ctx, tx, b.plan.statements)

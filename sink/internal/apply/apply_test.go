@@ -338,11 +338,15 @@ func TestValuesThatNoColumnHoldsAreDeadLettered(t *testing.T) {
 		change(ev)
 		events = append(events, ev)
 	}
-	w.applyEvents(t, append(events, newEvent("customer", "c", "good", 1, nil))...)
+	records := w.records(t, append(events, newEvent("customer", "c", "good", 1, nil), newEvent("customer", "c", "bad", 2, nil))...)
+	forged := header.List(records[len(records)-1].Headers)
+	forged.Set(header.OriginTopic, "a\x00b")
+	records[len(records)-1].Headers = forged
+	w.apply(t, records...)
 	wantOutcomes(t, w, map[string]string{"good": "applied"})
 	letters := w.letters(t)
-	if len(letters) != len(changes) {
-		t.Errorf("%d dead letters, want %d", len(letters), len(changes))
+	if len(letters) != len(changes)+1 {
+		t.Errorf("%d dead letters, want %d", len(letters), len(changes)+1)
 	}
 	for _, d := range letters {
 		if d.Reason != reason.InvalidValue {

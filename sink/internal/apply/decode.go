@@ -68,7 +68,8 @@ func (d *decoder) decode(ctx context.Context, r *kgo.Record) (*item, error) {
 	if !slices.ContainsFunc(t.Entity.Groups, func(g string) bool { return table.Owns(ev, g) }) {
 		return nil, undecodable(fmt.Errorf("the event is a snapshot of no field group of %s", ev.Entity))
 	}
-	if err := storable(t.Entity, ev); err != nil {
+	err = errors.Join(storable(t.Entity, ev), text(envelope.Origin.Topic), moment(r.Timestamp))
+	if err != nil {
 		return nil, failure.NewPermanent(reason.InvalidValue, err)
 	}
 	return &item{

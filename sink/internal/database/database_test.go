@@ -3,6 +3,7 @@
 package database
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"sync"
@@ -30,13 +31,12 @@ func open(t *testing.T, url string) *pgxpool.Pool {
 	return pool
 }
 
-func ensure(t *testing.T, pool *pgxpool.Pool, now time.Time) error {
-	t.Helper()
+func ensure(ctx context.Context, pool *pgxpool.Pool, now time.Time) error {
 	tables, err := table.All("webhooks")
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	return Ensure(t.Context(), pool, "webhooks", tables, now)
+	return Ensure(ctx, pool, "webhooks", tables, now)
 }
 
 func count(t *testing.T, pool *pgxpool.Pool, sql string) (n int) {
@@ -53,14 +53,18 @@ func TestInstancesThatStartTogether(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range errs {
 		pool := open(t, url)
-		wg.Go(func() { errs[i] = ensure(t, pool, noon) })
+		wg.Go(func() {
+			errs[i] = failure.Retry(t.Context(), failure.DefaultBackoff, func(ctx context.Context) error {
+				return ensure(ctx, pool, noon)
+			}, nil)
+		})
 	}
 	wg.Wait()
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
 	}
 	pool := open(t, url)
-	if err := ensure(t, pool, noon); err != nil {
+	if err := ensure(t.Context(), pool, noon); err != nil {
 		t.Fatalf("a restart: %v", err)
 	}
 	for sql, want := range map[string]int{
@@ -78,7 +82,7 @@ func TestInstancesThatStartTogether(t *testing.T) {
 
 func TestPartitionsMoveWithTheCalendar(t *testing.T) {
 	pool := open(t, pgtest.Database(t))
-	if err := ensure(t, pool, noon); err != nil {
+	if err := ensure(t.Context(), pool, noon); err != nil {
 		t.Fatal(err)
 	}
 	insert := func(at time.Time) {
@@ -97,7 +101,7 @@ func TestPartitionsMoveWithTheCalendar(t *testing.T) {
 	if got := count(t, pool, "select count(*) from hookstream.ledger_20260302"); got != 1 {
 		t.Errorf("%d events in the partition of their day", got)
 	}
-	if err := ensure(t, pool, noon.AddDate(0, 0, 100)); err != nil {
+	if err := ensure(t.Context(), pool, noon.AddDate(0, 0, 100)); err != nil {
 		t.Fatal(err)
 	}
 	if got := count(t, pool, "select count(*) from hookstream.ledger_default"); got != 1 {
@@ -122,7 +126,7 @@ func TestMissingDatabaseIsFatal(t *testing.T) {
 		t.Fatal(err)
 	}
 	pool := open(t, strings.Replace(url, cfg.ConnConfig.Database, "absent", 1))
-	if err := ensure(t, pool, noon); failure.Of(err) != failure.Fatal {
+	if err := ensure(t.Context(), pool, noon); failure.Of(err) != failure.Fatal {
 		t.Errorf("Ensure() = %v, want a Fatal error", err)
 	}
 }

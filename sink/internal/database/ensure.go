@@ -5,6 +5,7 @@ package database
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"time"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/hookstream/hookstream/sink/internal/sqlstate"
 	"github.com/hookstream/hookstream/sink/internal/table"
+	"github.com/hookstream/hookstream/stage/failure"
 )
 
 // Schema holds what the sink keeps for itself.
@@ -35,7 +37,8 @@ const lockTimeout = "set local lock_timeout = '5s'"
 
 // Ensure brings the database up to date: the sink's own tables by migrations,
 // the entity tables, in the schema tablesSchema, from the entities' schemas, and
-// the ledger's partitions from the calendar. It is safe to run by several instances at once.
+// the ledger's partitions from the calendar. Instances take turns: it fails with
+// a Transient error while another is at it.
 func Ensure(ctx context.Context, pool *pgxpool.Pool, tablesSchema string, tables []*table.Table, now time.Time) error {
 	return locked(ctx, pool, func(tx pgx.Tx) error {
 		if err := migrate(ctx, pool); err != nil {
@@ -51,12 +54,19 @@ func Ensure(ctx context.Context, pool *pgxpool.Pool, tablesSchema string, tables
 	})
 }
 
-// locked runs change in a transaction that holds the advisory lock. The lock
-// belongs to the transaction and not to the session, for PgBouncer's sake.
+// locked runs change in a transaction that holds the advisory lock, or fails
+// with a Transient error while another instance holds it. The lock belongs to
+// the transaction and not to the session, and nobody waits for it on a
+// connection: both for PgBouncer's sake, where waiters could use up the
+// connections that the holder still needs.
 func locked(ctx context.Context, pool *pgxpool.Pool, change func(pgx.Tx) error) error {
 	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", int64(lockKey)); err != nil {
+		var ours bool
+		if err := tx.QueryRow(ctx, "select pg_try_advisory_xact_lock($1)", int64(lockKey)).Scan(&ours); err != nil {
 			return fmt.Errorf("lock the schema: %w", err)
+		}
+		if !ours {
+			return failure.NewTransient(errBusy)
 		}
 		if _, err := tx.Exec(ctx, lockTimeout); err != nil {
 			return err
@@ -65,6 +75,8 @@ func locked(ctx context.Context, pool *pgxpool.Pool, change func(pgx.Tx) error) 
 	})
 	return sqlstate.Classify(err)
 }
+
+var errBusy = errors.New("another instance is bringing the database up to date")
 
 // migrate runs on a connection of its own, beside the one that holds the lock.
 func migrate(ctx context.Context, pool *pgxpool.Pool) error {
