@@ -21,11 +21,11 @@ var DefaultBackoff = Backoff{First: 100 * time.Millisecond, Max: 15 * time.Secon
 // Delay is how long to wait after the given number of failures in a row,
 // counted from 1: at least half of First, at most Max.
 func (b Backoff) Delay(failures int) time.Duration {
-	ceiling := b.Max
-	if shift := failures - 1; shift < 30 && b.First<<shift < b.Max {
-		ceiling = b.First << shift
+	ceiling := min(b.First, b.Max)
+	least := ceiling / 2
+	for i := 1; i < min(failures, 64) && ceiling < b.Max; i++ {
+		ceiling = min(2*ceiling, b.Max)
 	}
-	least := b.First / 2
 	return least + rand.N(ceiling-least+1) //nolint:gosec // jitter is no secret
 }
 

@@ -49,6 +49,12 @@ type Secret string
 // String hides the value.
 func (Secret) String() string { return "[redacted]" }
 
+// GoString hides it from %#v.
+func (Secret) GoString() string { return "[redacted]" }
+
+// MarshalText hides it from JSON, YAML and logs.
+func (Secret) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
+
 // Validate checks what belongs together. Errors name the variable.
 func (c *Config) Validate() error {
 	var errs []error
