@@ -25,7 +25,7 @@ func Sessions(ctx context.Context, log *slog.Logger, status func(ready bool, rea
 		case failure.Of(err) == failure.Fatal:
 			return err
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // how a session ends then is no failure
 		case err == nil:
 			continue
 		}
@@ -35,7 +35,7 @@ func Sessions(ctx context.Context, log *slog.Logger, status func(ready bool, rea
 		status(false, err.Error())
 		log.ErrorContext(ctx, "session ended; starting a new one", "attempt", failures, "error", err)
 		if failure.DefaultBackoff.Wait(ctx, failures) != nil {
-			return nil
+			return nil //nolint:nilerr // ctx ended
 		}
 	}
 }

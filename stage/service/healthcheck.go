@@ -40,7 +40,7 @@ func healthcheck(address string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return exitFailed
 	}
-	defer res.Body.Close() //nolint:errcheck // nothing was written
+	defer res.Body.Close()
 	_, _ = io.Copy(os.Stdout, io.LimitReader(res.Body, maxHealthBytes))
 	if res.StatusCode != http.StatusOK {
 		return exitFailed
