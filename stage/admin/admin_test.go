@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/hookstream/hookstream/stage/failure"
+)
+
+func serve(t *testing.T, h *Health) *Server {
+	t.Helper()
+	s, err := Listen(t.Context(), "127.0.0.1:0", h, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func get(t *testing.T, s *Server, method, path string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.Address()+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(text)
+}
+
+func TestEndpoints(t *testing.T) {
+	h := NewHealth("kafka", "database")
+	s := serve(t, h)
+	if code, body := get(t, s, http.MethodGet, "/livez"); code != http.StatusOK || !strings.Contains(body, `"live":true`) {
+		t.Errorf("/livez: %d %s", code, body)
+	}
+	if code, body := get(t, s, http.MethodGet, "/readyz"); code != http.StatusServiceUnavailable || strings.Count(body, "starting") != 2 {
+		t.Errorf("/readyz at start: %d %s", code, body)
+	}
+	h.Set("kafka", true, "")
+	h.Set("database", false, "connection refused")
+	if code, body := get(t, s, http.MethodGet, "/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(body, "connection refused") {
+		t.Errorf("/readyz with one part away: %d %s", code, body)
+	}
+	h.Reporter("database")(true, "")
+	code, body := get(t, s, http.MethodGet, "/readyz")
+	var state struct {
+		Ready bool
+		Parts map[string]Status
+	}
+	if err := json.Unmarshal([]byte(body), &state); err != nil {
+		t.Fatal(err)
+	}
+	if code != http.StatusOK || !state.Ready || len(state.Parts) != 2 || !state.Parts["kafka"].Ready {
+		t.Errorf("/readyz: %d %s", code, body)
+	}
+	if code, body := get(t, s, http.MethodGet, "/metrics"); code != http.StatusOK || !strings.Contains(body, "go_goroutines") {
+		t.Errorf("/metrics: %d %.200s", code, body)
+	}
+	if code, _ := get(t, s, http.MethodPost, "/livez"); code != http.StatusMethodNotAllowed {
+		t.Errorf("POST /livez: %d", code)
+	}
+	if code, _ := get(t, s, http.MethodGet, "/debug/pprof/"); code != http.StatusNotFound {
+		t.Errorf("GET /debug/pprof/: %d", code)
+	}
+}
+
+func TestSinceIsTheLastChange(t *testing.T) {
+	h := NewHealth("kafka")
+	since := func() Status {
+		_, parts := h.Ready()
+		return parts["kafka"]
+	}
+	h.Set("kafka", false, "away")
+	first := since()
+	h.Set("kafka", false, "away")
+	if since() != first {
+		t.Error("saying the same again moved the time")
+	}
+	h.Set("kafka", true, "")
+	if now := since(); !now.Ready || now.Since.Before(first.Since) {
+		t.Errorf("got %+v after %+v", now, first)
+	}
+	_, parts := h.Ready()
+	parts["kafka"] = Status{}
+	if !since().Ready {
+		t.Error("a caller changed the state through its copy")
+	}
+}
+
+func TestPortInUseIsFatalAndNamesTheVariable(t *testing.T) {
+	s := serve(t, NewHealth())
+	_, err := Listen(t.Context(), s.Address(), NewHealth(), slog.New(slog.DiscardHandler))
+	if failure.Of(err) != failure.Fatal || !strings.Contains(err.Error(), "HOOKSTREAM_ADMIN_ADDRESS") || !strings.Contains(err.Error(), s.Address()) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestNoAddressIsNoServer(t *testing.T) {
+	s, err := Listen(t.Context(), "", NewHealth(), slog.New(slog.DiscardHandler))
+	if err != nil || s.Address() != "" {
+		t.Fatalf("got %q, %v", s.Address(), err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Serve(ctx); err != nil {
+		t.Error(err)
+	}
+}
