@@ -34,6 +34,7 @@ type Config struct {
 	RegistryURL       string        `help:"Schema registry." default:"http://localhost:8081" env:"HOOKSTREAM_REGISTRY_URL"`
 	TablesSchema      string        `help:"Database schema of the entity tables, one table an entity. It is created if it is missing." default:"webhooks" env:"HOOKSTREAM_TABLES_SCHEMA"`
 	MaxRecords        int           `help:"Most records of one database transaction." default:"1000" env:"HOOKSTREAM_SINK_MAX_RECORDS"`
+	SessionTimeout    time.Duration `help:"How long an instance that went silent keeps its partitions." default:"15s" env:"HOOKSTREAM_SESSION_TIMEOUT"`
 	PoolSize          int32         `help:"Most connections to Postgres." default:"4" env:"HOOKSTREAM_SINK_POOL_SIZE"`
 	StatementTimeout  time.Duration `help:"Longest time for one statement. The batch is then tried again." default:"30s" env:"HOOKSTREAM_SINK_STATEMENT_TIMEOUT"`
 	SynchronousCommit bool          `help:"Wait for Postgres's disk at each commit. Without, a crash of Postgres loses the last transactions together with their offsets, and the events are applied again." env:"HOOKSTREAM_SINK_SYNCHRONOUS_COMMIT"`
@@ -59,6 +60,9 @@ func (c *Config) Validate() error {
 	}
 	if u, err := url.Parse(c.RegistryURL); err != nil || u.Scheme == "" || u.Host == "" {
 		errs = append(errs, fmt.Errorf("HOOKSTREAM_REGISTRY_URL %q is not a URL", c.RegistryURL))
+	}
+	if c.SessionTimeout < time.Second {
+		errs = append(errs, fmt.Errorf("HOOKSTREAM_SESSION_TIMEOUT is %s, must be at least 1s", c.SessionTimeout))
 	}
 	if n := len(c.TablesSchema); n == 0 || n > maxIdentifier || c.TablesSchema == database.Schema {
 		errs = append(errs, fmt.Errorf("HOOKSTREAM_TABLES_SCHEMA %q must have 1 to %d bytes and not be %s, which the sink keeps for itself",

@@ -143,7 +143,7 @@ func (s *Service) prepareDatabase(ctx context.Context) error {
 func (s *Service) consume(ctx context.Context) error {
 	loop := fenced.New(fenced.Config{
 		Kafka: &s.cfg.Kafka, Group: Group, Topics: s.cfg.topics(event.Names()), ClientID: "sink",
-		MaxRecords: s.cfg.MaxRecords, DrainTimeout: s.cfg.DrainTimeout,
+		MaxRecords: s.cfg.MaxRecords, SessionTimeout: s.cfg.SessionTimeout, DrainTimeout: s.cfg.DrainTimeout,
 		Log: s.log, Status: s.health.Reporter(partConsumer),
 	}, s.store)
 	g, ctx := errgroup.WithContext(ctx)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/hookstream/hookstream/stage/crash"
 	"github.com/hookstream/hookstream/stage/failure"
 )
 
@@ -27,6 +28,7 @@ func (l *Loop) takeOver(ctx context.Context, offsets map[string]map[int32]kgo.Of
 	var claims map[Partition]Claim
 	err := failure.Retry(ctx, failure.DefaultBackoff, func(ctx context.Context) (err error) {
 		claims, err = l.store.TakeOver(ctx, parts)
+		crash.At(crash.OnTakeOver)
 		return err
 	}, func(failures int, err error) {
 		l.cfg.Status(false, err.Error())

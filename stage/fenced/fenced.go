@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/hookstream/hookstream/stage/crash"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
 )
@@ -82,6 +83,9 @@ type Config struct {
 	ClientID string
 	// MaxRecords of one database transaction.
 	MaxRecords int
+	// SessionTimeout is how long a member that went silent keeps its
+	// partitions.
+	SessionTimeout time.Duration
 	// DrainTimeout bounds finishing the current batch at shutdown.
 	DrainTimeout time.Duration
 	Log          *slog.Logger
@@ -121,6 +125,8 @@ func (l *Loop) session(ctx context.Context) error {
 	client, err := l.cfg.Kafka.NewClient(l.cfg.ClientID, l.cfg.Log,
 		kgo.ConsumerGroup(l.cfg.Group),
 		kgo.ConsumeTopics(l.cfg.Topics...),
+		kgo.SessionTimeout(l.cfg.SessionTimeout),
+		kgo.HeartbeatInterval(l.cfg.SessionTimeout/5),
 		// Kafka is told the offsets for lag tools only, in the background:
 		// a commit in the loop would wait for rebalances.
 		kgo.AutoCommitMarks(),
@@ -279,6 +285,7 @@ func (l *Loop) applied(client *kgo.Client, batches []Batch) {
 		return
 	}
 	l.cfg.Status(true, "")
+	crash.At(crash.BeforeOffsetCommit)
 	client.MarkCommitOffsets(offsets)
 }
 

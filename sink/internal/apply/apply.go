@@ -15,6 +15,7 @@ import (
 	"github.com/hookstream/hookstream/sink/internal/ledger"
 	"github.com/hookstream/hookstream/sink/internal/sqlstate"
 	"github.com/hookstream/hookstream/sink/internal/table"
+	"github.com/hookstream/hookstream/stage/crash"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/fenced"
 )
@@ -92,8 +93,14 @@ func (b *batch) apply(ctx context.Context, batches []fenced.Batch) error {
 		if err := ledger.Insert(ctx, tx, entries(b.plan.fresh), entries(b.plan.repeats)); err != nil {
 			return err
 		}
-		return b.bury(ctx)
+		crash.At(crash.BeforeDeadLetters)
+		if err := b.bury(ctx); err != nil {
+			return err
+		}
+		crash.At(crash.BeforeCommit)
+		return nil
 	})
+	crash.At(crash.AfterCommit)
 	err = b.store.classify(err)
 	if failure.Of(err) == failure.Permanent {
 		return unattributed(err)
