@@ -41,7 +41,7 @@ func TestModulesKnowOnlyWhatTheyMay(t *testing.T) {
 			}
 			other, _, _ := strings.Cut(rest, "/")
 			other = strings.TrimSuffix(strings.TrimSuffix(other, ".test"), "_test")
-		if other != module && !slices.Contains(allowed, other) {
+			if other != module && !slices.Contains(allowed, other) {
 				t.Errorf("%s depends on %s", module, dep)
 			}
 		}

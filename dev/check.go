@@ -93,7 +93,7 @@ func (c *checkCommand) check(ctx context.Context, log *slog.Logger, plan *worklo
 			}
 		}
 		c.progress(fmt.Sprintf("sending %d webhooks", len(segment)))
-		sender := workload.Sender{URL: "http://" + s.Address(), Connections: c.Connections, Retries: 20}
+		sender := workload.Sender{URLs: []string{"http://" + s.Address()}, Connections: c.Connections, Retries: 20}
 		if err := sender.Phase(ctx, segment, outcomes.add); err != nil {
 			return nil, err
 		}

@@ -72,7 +72,9 @@ export of traces on, ` + "`OTEL_TRACES_SAMPLER`" + ` samples them.
 			}
 		}
 	}
-	perService := func(f *kong.Flag) bool { return common[f.Envs[0]] < len(services) || f.Envs[0] == "HOOKSTREAM_ADMIN_ADDRESS" }
+	perService := func(f *kong.Flag) bool {
+		return common[f.Envs[0]] < len(services) || f.Envs[0] == "HOOKSTREAM_ADMIN_ADDRESS"
+	}
 	table("All services", ingest.Info, &ingest.Config{}, func(f *kong.Flag) bool { return !perService(f) })
 	for _, s := range services {
 		table(s.info.Name, s.info, s.cfg, perService)

@@ -90,7 +90,7 @@ const chunk = 500
 
 // traffic sends sample webhooks at the rate until ctx ends.
 func (c *runCommand) traffic(ctx context.Context, s *stack.Stack) error {
-	sender := workload.Sender{URL: "http://" + s.Address(), Connections: 8, Retries: 3}
+	sender := workload.Sender{URLs: []string{"http://" + s.Address()}, Connections: 8, Retries: 3}
 	ticker := time.NewTicker(time.Duration(float64(time.Second) / max(c.Rate, 0.1)))
 	defer ticker.Stop()
 	g, gctx := errgroup.WithContext(ctx)

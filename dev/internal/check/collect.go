@@ -35,7 +35,7 @@ var serialPattern = regexp.MustCompile(`"hookstream_serial":"([^"]+)"`)
 
 // Collect reads everything of the plan's run.
 func (t *Target) Collect(ctx context.Context, plan *workload.Plan) (*Observed, error) {
-	seen := &Observed{Raw: map[string][]Position{}, Rows: map[RowKey]Row{}, Ledger: map[string]int{}}
+	seen := &Observed{Raw: map[string][]Position{}, Replays: map[string]int{}, Rows: map[RowKey]Row{}, Ledger: map[string]int{}}
 	registry, err := sr.NewClient(sr.URLs(t.RegistryURL))
 	if err != nil {
 		return nil, err
@@ -71,10 +71,17 @@ func (c *collector) ours(body []byte) (string, bool) {
 
 func (c *collector) raw(ctx context.Context) error {
 	return c.read(ctx, []string{c.target.Kafka.Topics.Raw}, func(r *kgo.Record) error {
-		// A replayed record is a second copy by intent.
-		if serial, ok := c.ours(r.Value); ok && header(r, "hookstream-replay-count") == "" {
-			c.seen.Raw[serial] = append(c.seen.Raw[serial], Position{r.Topic, r.Partition, r.Offset})
+		serial, ok := c.ours(r.Value)
+		if !ok {
+			return nil
 		}
+		// A replayed record is a second copy by intent, and must be the only one.
+		if count := header(r, "hookstream-replay-count"); count != "" {
+			c.seen.Replays[fmt.Sprintf("%s/%s/%s, number %s", header(r, "hookstream-origin-topic"),
+				header(r, "hookstream-origin-partition"), header(r, "hookstream-origin-offset"), count)]++
+			return nil
+		}
+		c.seen.Raw[serial] = append(c.seen.Raw[serial], Position{r.Topic, r.Partition, r.Offset})
 		return nil
 	})
 }
@@ -145,6 +152,9 @@ func (c *collector) meta(ctx context.Context, value []byte) (map[string]any, err
 
 func (c *collector) deadLetters(ctx context.Context) error {
 	return c.read(ctx, []string{c.target.Kafka.Topics.DeadLetters}, func(r *kgo.Record) error {
+		if header(r, "hookstream-replay-count") != "" {
+			return nil // failed again
+		}
 		d := DeadLetter{
 			ID: strings.Join([]string{
 				header(r, "__connect.errors.stage"), header(r, "__connect.errors.topic"),

@@ -21,6 +21,7 @@ func Judge(plan *workload.Plan, outcomes []workload.Outcome, seen *Observed) *Re
 	j.answers(outcomes)
 	j.index()
 	j.raw()
+	j.replays()
 	j.published()
 	j.ledger()
 	j.rows()
@@ -107,6 +108,15 @@ func (j *judge) raw() {
 	}
 }
 
+// replays checks that no dead letter was sent twice.
+func (j *judge) replays() {
+	for replay, n := range j.seen.Replays {
+		for range n - 1 {
+			j.report.problem(&j.report.Duplicated, "replay of %s was sent %d times", replay, n)
+		}
+	}
+}
+
 // published checks that each event is on its topic once, came from its first
 // raw record, and that no key went back.
 func (j *judge) published() {
@@ -132,7 +142,10 @@ func (j *judge) published() {
 		}
 		last[key] = p.RawOffset
 	}
+	before := r.Lost + r.Duplicated
 	j.once("event", count)
+	// All raw records are committed when this is judged.
+	r.Torn = r.Lost + r.Duplicated - before
 }
 
 // sinkPoison reports whether the identity is of an event that is published and

@@ -43,6 +43,8 @@ type Row struct {
 type Observed struct {
 	// Raw positions by serial, in order within a partition.
 	Raw map[string][]Position
+	// Replays counts the copies of each replay of a raw record.
+	Replays map[string]int
 	// Published in order within a partition.
 	Published   []Published
 	DeadLetters []DeadLetter

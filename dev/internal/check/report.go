@@ -32,6 +32,9 @@ type Report struct {
 	// Reordered: a key went back to an older raw record on its topic, or its
 	// webhooks lie in several partitions.
 	Reordered int `json:"reordered"`
+	// Torn transactions: raw records that were committed without their events,
+	// or events that came out again because they were not.
+	Torn int `json:"torn"`
 	// WrongRows differ from the fold of their key's events by version.
 	WrongRows int `json:"wrong_rows"`
 	// Unexpected: an answer or a dead letter that should not be there.

@@ -60,7 +60,7 @@ func newTrial(seed uint64, n int) *trial {
 
 func (r *trial) send(t *testing.T, s *stack.Stack, events []*workload.Event) {
 	t.Helper()
-	sender := workload.Sender{URL: "http://" + s.Address(), Connections: 16, Retries: 5}
+	sender := workload.Sender{URLs: []string{"http://" + s.Address()}, Connections: 16, Retries: 5}
 	err := sender.Phase(t.Context(), events, func(o workload.Outcome) {
 		r.mu.Lock()
 		defer r.mu.Unlock()

@@ -9,13 +9,15 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // Sender posts deliveries as providers do: on kept-alive connections, and again
 // when there was no clear answer.
 type Sender struct {
-	URL string
+	// URLs of the ingest instances, in turn.
+	URLs []string
 	// Connections used at once.
 	Connections int
 	// Retries after a 5xx or no answer, each a little later.
@@ -23,6 +25,7 @@ type Sender struct {
 
 	once   sync.Once
 	client *http.Client
+	turn   atomic.Uint64
 }
 
 // Outcome is the last answer to one delivery.
@@ -40,6 +43,7 @@ const (
 	answerTimeout  = 15 * time.Second
 	maxAnswerBytes = 64 << 10
 	retryPause     = 200 * time.Millisecond
+	maxRetryPause  = 2 * time.Second
 )
 
 func (s *Sender) init() {
@@ -88,13 +92,14 @@ func (s *Sender) Deliver(ctx context.Context, e *Event) Outcome {
 			}
 			return out
 		}
-		pause(ctx, retryPause*time.Duration(out.Attempts))
+		pause(ctx, min(retryPause*time.Duration(out.Attempts), maxRetryPause))
 	}
 	return out
 }
 
 func (s *Sender) post(ctx context.Context, e *Event) (int, error) {
-	req, err := e.Request(ctx, s.URL, time.Now())
+	url := s.URLs[s.turn.Add(1)%uint64(len(s.URLs))]
+	req, err := e.Request(ctx, url, time.Now())
 	if err != nil {
 		return 0, err
 	}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hookstream/hookstream/dev/internal/check"
+	"github.com/hookstream/hookstream/dev/internal/workload"
+	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/transform"
+)
+
+// Options of a run.
+type Options struct {
+	Seed   uint64
+	Kills  int
+	Events int
+	// Rate of webhooks, a second.
+	Rate float64
+	// Brokers is 1 or 3.
+	Brokers int
+	// Root of the repository, to build the services from; Dir for data, logs
+	// and programs.
+	Root, Dir string
+	Log       *slog.Logger
+	// Progress is told what happens, in a line.
+	Progress func(string)
+}
+
+// Report is the checker's verdict and what the run did.
+type Report struct {
+	*check.Report
+	Faults      map[kind]int `json:"faults"`
+	Kills       int          `json:"kills"`
+	ZombieWrite int          `json:"zombie_writes"`
+	// Recovery from a fault to the first webhook received after it whose row
+	// is there, in seconds.
+	RecoveryP50 float64 `json:"recovery_p50_seconds"`
+	RecoveryP99 float64 `json:"recovery_p99_seconds"`
+	RecoveryMax float64 `json:"recovery_max_seconds"`
+}
+
+// OK reports whether every promise held.
+func (r *Report) OK() bool { return r.Report.OK() && r.ZombieWrite == 0 }
+
+func defaults() (kafka.Config, error) {
+	var cfg transform.Config
+	err := transform.Info.Defaults(&cfg)
+	return cfg.Kafka, err
+}
+
+// Run does all of it: install, launch, load and faults at once, drain, judge.
+func Run(ctx context.Context, o Options) (_ *Report, err error) {
+	o.Progress("building the services with their crash points")
+	programs, err := build(ctx, o.Root, o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	logFile, err := os.Create(filepath.Join(o.Dir, "services.log"))
+	if err != nil {
+		return nil, err
+	}
+	defer logFile.Close() //nolint:errcheck // the run is over
+	o.Progress("starting Kafka, Postgres and the schema registry")
+	in, err := install(ctx, o.Dir, o.Brokers, o.Log)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, in.stop(context.WithoutCancel(ctx))) }()
+	r := &run{Options: o, in: in, programs: programs, faults: map[kind]int{}}
+	if err := r.launch(ctx, logFile); err != nil {
+		return nil, err
+	}
+	return r.run(ctx)
+}
+
+// run is one run under way.
+type run struct {
+	Options
+	in       *installation
+	fleet    *fleet
+	programs map[string]string
+	env      []string
+	plan     *workload.Plan
+
+	mu       sync.Mutex
+	outcomes []workload.Outcome
+
+	faults     map[kind]int
+	kills      int
+	recoveries []time.Duration
+}
+
+func (r *run) launch(ctx context.Context, log io.Writer) error {
+	replication := r.Brokers
+	r.env = environment(r.in.bootstrap(), replication, r.in.registryURL(), r.in.databaseURL())
+	r.Progress("launching the services")
+	var err error
+	if r.fleet, err = launch(r.Dir, r.programs, r.env, log); err != nil {
+		return err
+	}
+	// The sink makes the table that the audit watches.
+	for {
+		if err = installAudit(ctx, r.in.pg.URL()); err == nil {
+			return nil
+		}
+		if sleep(ctx, 200*time.Millisecond) != nil {
+			return errors.Join(err, r.fleet.stop())
+		}
+	}
+}
+
+func (r *run) run(ctx context.Context) (_ *Report, err error) {
+	started := time.Now()
+	schedule := Schedule(r.Seed, r.Kills, r.Brokers)
+	// Conflicts need an order that kills do not keep.
+	mix := workload.DefaultMix
+	mix.Conflicts = 0
+	// Enough for all faults, whatever they take; what is not sent is not judged.
+	most := max(r.Events, int(r.Rate*float64(len(schedule))*20))
+	r.plan = workload.NewPlan(r.Seed, most, workload.Run(started), started, mix)
+
+	g, gctx := errgroup.WithContext(ctx)
+	faulty, over := context.WithCancel(gctx)
+	g.Go(func() error { return r.load(gctx, faulty) })
+	g.Go(func() error { defer over(); return r.inject(gctx, schedule) })
+	if err := g.Wait(); err != nil {
+		return nil, errors.Join(err, r.fleet.stop())
+	}
+	report, err := r.judge(ctx)
+	if err = errors.Join(err, r.fleet.stop()); err != nil {
+		return nil, err
+	}
+	report.Seconds = time.Since(started).Seconds()
+	return report, nil
+}
+
+// load sends the plan at the rate, at least Events webhooks and until the faults
+// are over.
+func (r *run) load(ctx, faulty context.Context) error {
+	sender := workload.Sender{URLs: r.fleet.urls, Connections: 32, Retries: 1000}
+	ticker := time.NewTicker(time.Duration(float64(time.Second) / r.Rate))
+	defer ticker.Stop()
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(sender.Connections)
+	for n, event := range r.plan.Phases[0] {
+		if n >= r.Events && faulty.Err() != nil {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return g.Wait()
+		case <-ticker.C:
+		}
+		g.Go(func() error {
+			out := sender.Deliver(gctx, event)
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.outcomes = append(r.outcomes, out)
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// drainTimeout bounds how long the pipeline may take to catch up in the end.
+const drainTimeout = 5 * time.Minute
+
+func (r *run) judge(ctx context.Context) (*Report, error) {
+	cfg, err := r.in.direct()
+	if err != nil {
+		return nil, err
+	}
+	t := check.Target{Kafka: cfg, RegistryURL: r.in.reg.URL(), DatabaseURL: r.in.pg.URL(), Schema: "webhooks", Log: r.Log}
+	drain, cancel := context.WithTimeout(ctx, drainTimeout)
+	defer cancel()
+	if err := t.WaitDrained(drain, r.plan, "hookstream-transform", func(raw, events int64) {
+		r.Progress(fmt.Sprintf("draining: %d raw records to go, %d events", raw, max(0, events)))
+	}); err != nil {
+		return nil, err
+	}
+	r.Progress("comparing")
+	seen, err := t.Collect(ctx, r.plan)
+	if err != nil {
+		return nil, err
+	}
+	report := &Report{Report: check.Judge(r.plan, r.outcomes, seen), Faults: r.faults, Kills: r.kills}
+	report.Seed = r.Seed
+	if report.ZombieWrite, err = zombieWrites(ctx, r.in.pg.URL()); err != nil {
+		return nil, err
+	}
+	report.recovery(r.recoveries)
+	return report, nil
+}
+
+func (r *Report) recovery(times []time.Duration) {
+	if len(times) == 0 {
+		return
+	}
+	slices.Sort(times)
+	at := func(q float64) float64 { return times[int(q*float64(len(times)-1))].Seconds() }
+	r.RecoveryP50, r.RecoveryP99, r.RecoveryMax = at(.5), at(.99), at(1)
+}
