@@ -12,6 +12,9 @@ GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v
 ARGS   ?=
 EVENTS ?= 50000
 SEED   ?= 1
+KILLS  ?= 60
+# Brokers of the Kafka that is started without Docker: 1 or 3.
+BROKERS ?= 1
 
 # Runs one command in each module.
 in-each-module = for module in $(MODULES); do echo "== $$module: $(1)"; (cd $$module && $(1)); done
@@ -55,6 +58,27 @@ build: ## Build the four services and dev into bin/
 test: setup ## Run all tests with the race detector
 	CGO_ENABLED=1 go test -race -count=1 -timeout 15m $(ARGS) $(PACKAGES)
 
+# One package after the other: they share the broker.
+.PHONY: test-real
+test-real: setup ## Run the same tests on Apache Kafka (Java and Maven, or HOOKSTREAM_TEST_BROKERS)
+	@brokers=$${HOOKSTREAM_TEST_BROKERS:-$$(go run ./dev kafka up --brokers $(BROKERS))}; \
+	echo "on Apache Kafka at $$brokers"; \
+	HOOKSTREAM_TEST_BROKERS=$$brokers CGO_ENABLED=1 go test -race -count=1 -p 1 -timeout 30m $(ARGS) $(PACKAGES); status=$$?; \
+	[ -n "$${HOOKSTREAM_TEST_BROKERS:-}" ] || go run ./dev kafka down; exit $$status
+
+.PHONY: chaos
+chaos: ## Kill everything on Apache Kafka: KILLS processes, BROKERS brokers, SEED
+	@.ci/setup postgres
+	go run ./dev chaos --kills $(KILLS) --seed $(SEED) --kafka $(BROKERS) $(ARGS)
+
+.PHONY: kafka-up
+kafka-up: ## Start Apache Kafka without Docker (BROKERS=1 or 3; Java and Maven)
+	go run ./dev kafka up --brokers $(BROKERS)
+
+.PHONY: kafka-down
+kafka-down: ## Stop it
+	go run ./dev kafka down
+
 .PHONY: bench
 bench: ## Run all benchmarks
 	@.ci/setup postgres
@@ -69,8 +93,9 @@ tidy: ## Tidy every module
 	@$(call in-each-module,GOWORK=off go mod tidy)
 
 .PHONY: clean
-clean: ## Remove what was built
-	rm -rf bin
+clean: ## Remove what was built, and the data of the Kafka without Docker
+	-go run ./dev kafka down
+	rm -rf bin "$${XDG_CACHE_HOME:-$$HOME/.cache}"/hookstream/kafka-*
 
 ## Check
 

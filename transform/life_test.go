@@ -41,7 +41,7 @@ func TestInstancesComeAndGo(t *testing.T) {
 		e.payments(t, max(0, wave-1)*perWave, (wave+1)*perWave) // the last two waves again
 		switch {
 		case len(instances) < 3:
-			instances = append(instances, begin(fmt.Sprint(wave + 1)))
+			instances = append(instances, begin(fmt.Sprint(wave+1)))
 		default:
 			instances[0].stop(t)
 			instances = instances[1:]

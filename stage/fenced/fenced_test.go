@@ -97,7 +97,7 @@ func (b *broker) start(t *testing.T, store fenced.Store) *run {
 	ctx, cancel := context.WithCancel(t.Context())
 	r := &run{cancel, make(chan error, 1)}
 	loop := fenced.New(fenced.Config{
-		Kafka:          b.cfg, Group: group, Topics: []string{in}, ClientID: "applier",
+		Kafka: b.cfg, Group: group, Topics: []string{in}, ClientID: "applier",
 		MaxRecords: 50, SessionTimeout: 15 * time.Second, DrainTimeout: 10 * time.Second, Log: quiet(),
 	}, store)
 	go func() { r.done <- loop.Run(ctx) }()
