@@ -61,7 +61,7 @@ func (c *chaosCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer logFile.Close() //nolint:errcheck // the run is over
+	defer logFile.Close()
 	report, err := chaos.Run(ctx, chaos.Options{
 		Seed: c.Seed, Kills: c.Kills, Events: c.Events, Rate: c.Rate, Brokers: c.Kafka, Root: root, Dir: dir,
 		Log: slog.New(slog.NewJSONHandler(io.Writer(logFile), nil)), Progress: c.progress(time.Now()),

@@ -31,7 +31,7 @@ type parts struct {
 func (p *parts) logger(ctx context.Context) (*slog.Logger, func(), error) {
 	var w io.WriteCloser = os.Stderr
 	if p.LogFile != "-" {
-		if err := os.MkdirAll(filepath.Dir(p.LogFile), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Dir(p.LogFile), 0o750); err != nil {
 			return nil, nil, err
 		}
 		f, err := os.OpenFile(p.LogFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)

@@ -30,7 +30,7 @@ func installAudit(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close(ctx) //nolint:errcheck // nothing is pending
+	defer conn.Close(ctx)
 	if _, err := conn.Exec(ctx, auditSQL); err != nil {
 		return fmt.Errorf("install the audit: %w", err)
 	}
@@ -44,7 +44,7 @@ func zombieWrites(ctx context.Context, url string) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer conn.Close(ctx) //nolint:errcheck // nothing is pending
+	defer conn.Close(ctx)
 	err = conn.QueryRow(ctx, `
 		SELECT count(*) FROM (
 			SELECT epoch, next_offset,

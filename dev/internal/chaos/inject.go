@@ -183,7 +183,7 @@ func (r *run) appliedAfter(ctx context.Context, t time.Time) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending
+	defer conn.Close(context.WithoutCancel(ctx))
 	var ok bool
 	err = conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM hookstream.ledger WHERE received_at > $1)`, t).Scan(&ok)
 	return ok, err

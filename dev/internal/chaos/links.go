@@ -74,7 +74,7 @@ func (b *bridge) accept() {
 }
 
 func (b *bridge) carry(from net.Conn) {
-	defer from.Close() //nolint:errcheck // it only ends
+	defer from.Close()
 	socket := b.socket.Load()
 	if socket == nil {
 		return
@@ -83,7 +83,7 @@ func (b *bridge) carry(from net.Conn) {
 	if err != nil {
 		return
 	}
-	defer to.Close() //nolint:errcheck // it only ends
+	defer to.Close()
 	done := make(chan struct{}, 2)
 	pipe := func(dst, src net.Conn) {
 		_, _ = io.Copy(dst, src) // either side may end it

@@ -72,7 +72,7 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer logFile.Close() //nolint:errcheck // the run is over
+	defer logFile.Close()
 	o.Progress("starting Kafka, Postgres and the schema registry")
 	in, err := install(ctx, o.Dir, o.Brokers, o.Log)
 	if err != nil {

@@ -186,7 +186,7 @@ func (c *collector) database(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close(ctx) //nolint:errcheck // nothing was written
+	defer conn.Close(ctx)
 	for _, entity := range c.entities() {
 		if err := c.rows(ctx, conn, entity); err != nil {
 			return fmt.Errorf("rows of %s: %w", entity, err)

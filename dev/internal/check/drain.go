@@ -31,7 +31,7 @@ func (t *Target) WaitDrained(ctx context.Context, plan *workload.Plan, group str
 	if err != nil {
 		return err
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing was written
+	defer conn.Close(context.WithoutCancel(ctx))
 	d := drain{Target: t, admin: kadm.NewClient(client), conn: conn, group: group}
 	d.events = (&collector{target: t, plan: plan}).eventTopics()
 	for {

@@ -82,7 +82,7 @@ func fetch(ctx context.Context, dir string, pom []byte) error {
 		return err
 	}
 	output := filepath.Join(project, "output")
-	cmd := exec.CommandContext(ctx, mvn, "--batch-mode", "--quiet", "--strict-checksums", "-Doutput="+output, "generate-resources") //nolint:gosec // our own arguments
+	cmd := exec.CommandContext(ctx, mvn, "--batch-mode", "--quiet", "--strict-checksums", "-Doutput="+output, "generate-resources")
 	cmd.Dir = project
 	cmd.WaitDelay = 5 * time.Second
 	if said, err := cmd.CombinedOutput(); err != nil {

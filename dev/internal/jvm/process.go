@@ -65,7 +65,7 @@ func Start(ctx context.Context, program Program) (*Process, error) {
 		life = "detached"
 	}
 	args := append([]string{"-c", launchScript, "hookstream-launch", life, program.Java}, program.Args...)
-	//nolint:noctx,gosec // the program outlives the context of its start; its arguments are ours
+	//nolint:noctx // the program outlives the context of its start; its arguments are ours
 	cmd := exec.Command("/bin/sh", args...)
 	cmd.Dir = program.Dir
 	cmd.Env = environment()

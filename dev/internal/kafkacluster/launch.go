@@ -118,7 +118,7 @@ func (l *launcher) format(ctx context.Context, b broker) error {
 	}
 	args := append(l.jvmFlags("128m"), "kafka.tools.StorageTool", "format",
 		"--config", "format.properties", "--cluster-id", l.layout.ClusterID)
-	cmd := exec.CommandContext(ctx, l.java, args...) //nolint:gosec // our own arguments
+	cmd := exec.CommandContext(ctx, l.java, args...)
 	cmd.Dir = dir
 	cmd.WaitDelay = 5 * time.Second
 	if said, err := cmd.CombinedOutput(); err != nil {

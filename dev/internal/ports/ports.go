@@ -43,7 +43,7 @@ func (p *Picker) Pick(preferred int) (int, error) {
 		return preferred, nil
 	}
 	for range maxTries {
-		port := first + rand.IntN(count) //nolint:gosec // not a secret
+		port := first + rand.IntN(count)
 		if p.Take(port) == nil {
 			return port, nil
 		}

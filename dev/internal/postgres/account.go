@@ -44,7 +44,7 @@ func serverAccount() (*account, error) {
 // parseID also reads macOS's nobody, whose id is -2.
 func parseID(id string) (uint32, error) {
 	n, err := strconv.ParseInt(id, 10, 64)
-	return uint32(n), err
+	return uint32(n), err //nolint:gosec // -2 becomes what the kernel calls nobody
 }
 
 func (a *account) credential() *syscall.Credential {

@@ -69,7 +69,7 @@ func (r *Registry) Save(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(r.file), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(r.file), 0o750); err != nil {
 		return err
 	}
 	return os.WriteFile(r.file, data, 0o600)

@@ -52,7 +52,7 @@ func probe(ctx context.Context, url string) (answer string, ready bool) {
 	if err != nil {
 		return err.Error(), false
 	}
-	defer res.Body.Close() //nolint:errcheck // nothing was written
+	defer res.Body.Close()
 	body, _ := io.ReadAll(io.LimitReader(res.Body, maxReadyBytes))
 	return string(body), res.StatusCode == http.StatusOK
 }

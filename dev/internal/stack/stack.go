@@ -230,17 +230,17 @@ func secrets(byProvider map[string]string) ingest.Secret {
 // startServices starts the sink first and ingest last, so that they stop in the
 // order of the flow.
 func (s *Stack) startServices(ctx context.Context) error {
-	sinkService, err := sink.New(s.sinkConfig, s.opts.Log.With("service", "sink"))
+	sinkService, err := sink.New(s.sinkConfig, s.opts.Log.With("service", "sink")) //nolint:contextcheck // New opens a listener and waits for nothing
 	if err != nil {
 		return err
 	}
 	s.run(ctx, "sink", sinkService)
-	transformService, err := transform.New(s.transformConfig, s.opts.Log.With("service", "transform"))
+	transformService, err := transform.New(s.transformConfig, s.opts.Log.With("service", "transform")) //nolint:contextcheck // New opens a listener and waits for nothing
 	if err != nil {
 		return err
 	}
 	s.run(ctx, "transform", transformService)
-	ingestService, err := ingest.New(s.ingestConfig, s.opts.Log.With("service", "ingest"))
+	ingestService, err := ingest.New(s.ingestConfig, s.opts.Log.With("service", "ingest")) //nolint:contextcheck // New opens a listener and waits for nothing
 	if err != nil {
 		return err
 	}
