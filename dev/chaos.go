@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/hookstream/hookstream/dev/internal/chaos"
+	"github.com/hookstream/hookstream/stage/crash"
 )
 
 type chaosCommand struct {
@@ -23,6 +24,7 @@ type chaosCommand struct {
 	Kafka    int     `help:"Brokers of the cluster: 1, or 3 with replication factor 3 and min.insync.replicas 2." enum:"1,3" default:"1"`
 	Dir      string  `help:"Folder for data, programs and logs; a temporary one by default." type:"path"`
 	Output   string  `short:"o" help:"text or json." enum:"text,json" default:"text"`
+	Sabotage string  `help:"Make the services wrong on purpose, to see that it is noticed." enum:",offsets-before-write,no-epoch-check,state-before-commit" default:""`
 	Schedule bool    `help:"Print the seed's faults and exit."`
 }
 
@@ -63,7 +65,7 @@ func (c *chaosCommand) Run(ctx context.Context) error {
 	}
 	defer logFile.Close()
 	report, err := chaos.Run(ctx, chaos.Options{
-		Seed: c.Seed, Kills: c.Kills, Events: c.Events, Rate: c.Rate, Brokers: c.Kafka, Root: root, Dir: dir,
+		Seed: c.Seed, Kills: c.Kills, Events: c.Events, Rate: c.Rate, Brokers: c.Kafka, Sabotage: crash.Bug(c.Sabotage), Root: root, Dir: dir,
 		Log: slog.New(slog.NewJSONHandler(io.Writer(logFile), nil)), Progress: c.progress(time.Now()),
 	})
 	if err != nil {

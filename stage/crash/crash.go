@@ -39,3 +39,21 @@ const (
 // Variable names the environment variable that arms one point: its name, an @,
 // and at which pass the process dies, counted from 1.
 const Variable = "HOOKSTREAM_CRASH"
+
+// Bug is a mistake that a chaos build can make on purpose, to show that the
+// checker notices it.
+type Bug string
+
+// The bugs.
+const (
+	// OffsetsBeforeWrite commits the sink's offsets before its rows.
+	OffsetsBeforeWrite Bug = "offsets-before-write"
+	// NoEpochCheck lets a sink write that lost its partition.
+	NoEpochCheck Bug = "no-epoch-check"
+	// StateBeforeCommit adds to the deduplication set before the transaction
+	// committed.
+	StateBeforeCommit Bug = "state-before-commit"
+)
+
+// SabotageVariable names the environment variable that chooses a bug.
+const SabotageVariable = "HOOKSTREAM_SABOTAGE"

@@ -9,3 +9,6 @@ const Armed = false
 
 // At does nothing.
 func At(Point) {}
+
+// Has is false.
+func Has(Bug) bool { return false }

@@ -42,3 +42,8 @@ func At(p Point) {
 		select {} // not a step further
 	}
 }
+
+var bug = Bug(os.Getenv(SabotageVariable))
+
+// Has reports whether the process is to make this mistake.
+func Has(b Bug) bool { return b == bug }

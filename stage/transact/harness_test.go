@@ -17,40 +17,52 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/hookstream/hookstream/schemas/topic"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/kafkatest"
 	"github.com/hookstream/hookstream/stage/transact"
 )
 
-const (
-	in, out = "in", "out"
-	group   = "copiers"
-	// patience is how long a condition may take to come true.
-	patience = 30 * time.Second
-)
+// patience is how long a condition may take to come true.
+const patience = time.Minute
 
-// broker is an in-memory broker with the topics in and out.
+// broker is a Kafka with the topics in and out, and a consumer group.
 type broker struct {
-	*kfake.Cluster
-	cfg    *kafka.Config
-	client *kgo.Client
+	*kafkatest.Broker
+	in, out, group string
+	cfg            *kafka.Config
+	client         *kgo.Client
+	session        time.Duration
 }
 
 func newBroker(t *testing.T, partitions int32) *broker {
 	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, in, out), kfake.GroupMinSessionTimeout(100*time.Millisecond))
-	if err != nil {
+	b := kafkatest.New(t, kfake.GroupMinSessionTimeout(time.Second))
+	session := 6 * time.Second // Kafka's own minimum
+	if b.Embedded() {
+		session = time.Second
+	}
+	return withTopics(t, &broker{Broker: b, session: session}, partitions)
+}
+
+// newFake is a broker that misbehaves when told to.
+func newFake(t *testing.T, why string) (*kfake.Cluster, *broker) {
+	t.Helper()
+	c := kafkatest.Fake(t, why)
+	b := &broker{Broker: &kafkatest.Broker{Addresses: c.ListenAddrs()}, session: 6 * time.Second}
+	return c, withTopics(t, b, 1)
+}
+
+func withTopics(t *testing.T, b *broker, partitions int32) *broker {
+	t.Helper()
+	b.in, b.out, b.group = b.CreateTopic(t, partitions, "in"), b.CreateTopic(t, partitions, "out"), b.Name("copiers")
+	b.cfg = &kafka.Config{Brokers: b.Addresses, MaxMessageBytes: 1 << 20, Topics: b.Topics()}
+	var err error
+	if b.client, err = b.cfg.NewClient("test", quiet()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(c.Close)
-	cfg := &kafka.Config{Brokers: c.ListenAddrs(), MaxMessageBytes: 1 << 20, Topics: topic.DefaultNames()}
-	client, err := cfg.NewClient("test", quiet())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
-	return &broker{Cluster: c, cfg: cfg, client: client}
+	t.Cleanup(b.client.Close)
+	return b
 }
 
 func quiet() *slog.Logger {
@@ -66,7 +78,7 @@ func (b *broker) send(t *testing.T, from, to int) {
 	var rs []*kgo.Record
 	for i := from; i < to; i++ {
 		v := []byte(strconv.Itoa(i))
-		rs = append(rs, &kgo.Record{Topic: in, Key: v, Value: v})
+		rs = append(rs, &kgo.Record{Topic: b.in, Key: v, Value: v})
 	}
 	if err := b.client.ProduceSync(t.Context(), rs...).FirstErr(); err != nil {
 		t.Fatal(err)
@@ -79,7 +91,7 @@ func (b *broker) output(t *testing.T) map[string]int {
 	n := map[string]int{}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	if err := b.cfg.ReadToEnd(ctx, "output", quiet(), kafka.Partitions{out: nil}, func(r *kgo.Record) error {
+	if err := b.cfg.ReadToEnd(ctx, "output", quiet(), kafka.Partitions{b.out: nil}, func(r *kgo.Record) error {
 		n[string(r.Value)]++
 		return nil
 	}); err != nil {
@@ -106,7 +118,7 @@ func (b *broker) wantOutput(t *testing.T, n int) {
 // committed is the sum of the group's committed offsets.
 func (b *broker) committed(t *testing.T) int64 {
 	t.Helper()
-	offsets, err := kadm.NewClient(b.client).FetchOffsets(t.Context(), group)
+	offsets, err := kadm.NewClient(b.client).FetchOffsets(t.Context(), b.group)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,9 +136,10 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// copier copies in to out, and checks the loop's promises to a Processor.
+// copier copies records to out, and checks the loop's promises to a Processor.
 // Restore and process, where set, come first.
 type copier struct {
+	out     string
 	restore func(ctx context.Context, parts []transact.Partition) error
 	process func(ctx context.Context, records []*kgo.Record) error
 
@@ -176,7 +189,7 @@ func (c *copier) Process(ctx context.Context, records []*kgo.Record) (transact.O
 		if p := (transact.Partition{Topic: r.Topic, Partition: r.Partition}); !c.owned[p] {
 			c.broken = fmt.Errorf("record of %s processed without its state", p)
 		}
-		o.Records = append(o.Records, &kgo.Record{Topic: out, Key: r.Key, Value: r.Value})
+		o.Records = append(o.Records, &kgo.Record{Topic: c.out, Key: r.Key, Value: r.Value})
 	}
 	o.Committed = func() {
 		c.mu.Lock()
@@ -204,8 +217,8 @@ type run struct {
 
 func (b *broker) config(id string) transact.Config {
 	return transact.Config{
-		Kafka: b.cfg, Group: group, Topics: []string{in}, TransactionalID: id, MaxRecords: 100,
-		Timeout: time.Minute, SessionTimeout: time.Second, DrainTimeout: 5 * time.Second, Log: quiet(),
+		Kafka: b.cfg, Group: b.group, Topics: []string{b.in}, TransactionalID: b.Name(id), MaxRecords: 100,
+		Timeout: time.Minute, SessionTimeout: b.session, DrainTimeout: 5 * time.Second, Log: quiet(),
 	}
 }
 
@@ -213,6 +226,7 @@ func (b *broker) config(id string) transact.Config {
 // its promises.
 func (b *broker) start(t *testing.T, cfg transact.Config, c *copier) *run {
 	t.Helper()
+	c.out = b.out
 	loop, err := transact.New(cfg, c)
 	if err != nil {
 		t.Fatal(err)

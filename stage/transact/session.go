@@ -183,6 +183,10 @@ func (s *session) commit(ctx context.Context, in int, out Output) error {
 	if err := s.client.Begin(); err != nil {
 		return s.classify(fmt.Errorf("begin transaction: %w", err), begun)
 	}
+	if crash.Has(crash.StateBeforeCommit) {
+		out.Committed()
+		out.Committed = nil
+	}
 	crash.At(crash.BeforeProduce)
 	var produced firstError
 	for _, r := range out.Records {

@@ -44,9 +44,9 @@ func TestOutputAndOffsetsCommitTogether(t *testing.T) {
 
 func TestProduceErrorAbortsAndIsTriedAgain(t *testing.T) {
 	t.Parallel()
-	b := newBroker(t, 1)
+	cluster, b := newFake(t, "Kafka refuses no sound record once and takes it the next time")
 	b.send(t, 0, 50)
-	fault := b.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: out, Err: kerr.InvalidRecord, Count: 1})
+	fault := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: b.out, Err: kerr.InvalidRecord, Count: 1})
 	c := &copier{}
 	b.start(t, b.config("a"), c)
 	b.wantOutput(t, 50)
@@ -60,10 +60,23 @@ func TestRefusedSizeIsFatal(t *testing.T) {
 	t.Parallel()
 	b := newBroker(t, 1)
 	b.send(t, 0, 5)
-	b.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: out, Err: kerr.MessageTooLarge, Count: -1})
+	b.limit(t, b.out, "20")
 	wantNamed(t, b.start(t, b.config("a"), &copier{}).fatal(t), "max.message.bytes")
 	if n := b.committed(t); n != 0 {
 		t.Errorf("offsets were committed up to %d", n)
+	}
+}
+
+// limit sets max.message.bytes of a topic.
+func (b *broker) limit(t *testing.T, topic, bytes string) {
+	t.Helper()
+	change := kadm.AlterConfig{Op: kadm.SetConfig, Name: "max.message.bytes", Value: &bytes}
+	changed, err := kadm.NewClient(b.client).AlterTopicConfigs(t.Context(), []kadm.AlterConfig{change}, topic)
+	if err == nil {
+		_, err = changed.On(topic, func(r *kadm.AlterConfigsResponse) error { return r.Err })
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -123,7 +136,7 @@ func TestRestoreFailure(t *testing.T) {
 
 	corrupt := failure.NewFatal("corrupt")
 	other := b.config("b")
-	other.Group = "others"
+	other.Group = b.Name("others")
 	r := b.start(t, other, &copier{restore: func(context.Context, []transact.Partition) error { return corrupt }})
 	if err := r.fatal(t); !errors.Is(err, corrupt) {
 		t.Errorf("Run gave %v, want %v", err, corrupt)
@@ -199,11 +212,11 @@ func TestShutdownDuringRestoreProcessesNothing(t *testing.T) {
 
 func TestShutdownWithoutBrokerEnds(t *testing.T) {
 	t.Parallel()
-	b := newBroker(t, 1)
+	cluster, b := newFake(t, "it is stopped here, and others use the real one")
 	b.send(t, 0, 10)
 	r := b.start(t, b.config("a"), &copier{})
 	b.wantOutput(t, 10)
-	b.Close()
+	cluster.Close()
 	r.stop(t)
 }
 
@@ -213,7 +226,7 @@ func TestPredecessorsTransactionIsAborted(t *testing.T) {
 	t.Parallel()
 	b := newBroker(t, 1)
 	b.send(t, 0, 10)
-	dead, err := b.cfg.NewClient("dead", quiet(), kgo.TransactionalID("a"), kgo.TransactionTimeout(10*time.Minute))
+	dead, err := b.cfg.NewClient("dead", quiet(), kgo.TransactionalID(b.Name("a")), kgo.TransactionTimeout(10*time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,11 +234,11 @@ func TestPredecessorsTransactionIsAborted(t *testing.T) {
 	if err := dead.BeginTransaction(); err != nil {
 		t.Fatal(err)
 	}
-	if err := dead.ProduceSync(t.Context(), &kgo.Record{Topic: out, Value: []byte("never")}).FirstErr(); err != nil {
+	if err := dead.ProduceSync(t.Context(), &kgo.Record{Topic: b.out, Value: []byte("never")}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
 	b.start(t, b.config("a"), &copier{restore: func(ctx context.Context, _ []transact.Partition) error {
-		return b.cfg.ReadToEnd(ctx, "restore", quiet(), kafka.Partitions{out: nil}, func(*kgo.Record) error { return nil })
+		return b.cfg.ReadToEnd(ctx, "restore", quiet(), kafka.Partitions{b.out: nil}, func(*kgo.Record) error { return nil })
 	}})
 	b.wantOutput(t, 10)
 }
@@ -237,7 +250,7 @@ func TestSharedTransactionalIDIsFatal(t *testing.T) {
 	first := b.start(t, b.config("a"), &copier{})
 	b.wantOutput(t, 10)
 	other := b.config("a")
-	other.Group = "others" // takes the id, not the partitions
+	other.Group = b.Name("others") // takes the id, not the partitions
 	b.start(t, other, &copier{})
 	eventually(t, "the other's output", func() bool { return b.output(t)["0"] == 2 })
 	b.send(t, 10, 20)
@@ -249,14 +262,12 @@ func TestLostOffsetIsFatal(t *testing.T) {
 	b := newBroker(t, 1)
 	b.send(t, 0, 50)
 	offsets := kadm.Offsets{}
-	offsets.AddOffset(in, 0, 10, -1)
-	if err := kadm.NewClient(b.client).CommitAllOffsets(t.Context(), group, offsets); err != nil {
+	offsets.AddOffset(b.in, 0, 10, -1)
+	if err := kadm.NewClient(b.client).CommitAllOffsets(t.Context(), b.group, offsets); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.DeleteRecords(in, 0, 20); err != nil {
-		t.Fatal(err)
-	}
-	wantNamed(t, b.start(t, b.config("a"), &copier{}).fatal(t), in+"/0")
+	b.DeleteRecords(t, b.in, 0, 20)
+	wantNamed(t, b.start(t, b.config("a"), &copier{}).fatal(t), b.in+"/0")
 }
 
 // wantNamed checks that an error names what a person must look at.
@@ -275,9 +286,7 @@ func TestAbortedFirstTransactionGoesBackToTheLogStart(t *testing.T) {
 	b := newBroker(t, partitions)
 	b.send(t, 0, 100)
 	for p := range int32(partitions) {
-		if err := b.DeleteRecords(in, p, 10); err != nil {
-			t.Fatal(err)
-		}
+		b.DeleteRecords(t, b.in, p, 10)
 	}
 	entered, release := make(chan struct{}), make(chan struct{})
 	var once atomic.Bool
@@ -302,11 +311,11 @@ func waitMembers(t *testing.T, b *broker, members, partitions int) {
 	t.Helper()
 	admin := kadm.NewClient(b.client)
 	eventually(t, fmt.Sprintf("%d members", members), func() bool {
-		groups, err := admin.DescribeGroups(t.Context(), group)
+		groups, err := admin.DescribeGroups(t.Context(), b.group)
 		if err != nil {
 			t.Fatal(err)
 		}
-		g := groups[group]
+		g := groups[b.group]
 		assigned := 0
 		for _, m := range g.Members {
 			if a, ok := m.Assigned.AsConsumer(); ok {

@@ -40,7 +40,7 @@ func (r *run) inject(ctx context.Context, schedule []Fault) error {
 		if err != nil {
 			return fmt.Errorf("fault %d, %s: %w", n+1, f, err)
 		}
-		r.faults[f.Kind]++
+		r.struck[f.Kind]++
 		if f.kills() {
 			r.kills++
 		}

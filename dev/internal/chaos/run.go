@@ -18,6 +18,7 @@ import (
 
 	"github.com/hookstream/hookstream/dev/internal/check"
 	"github.com/hookstream/hookstream/dev/internal/workload"
+	"github.com/hookstream/hookstream/stage/crash"
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/transform"
 )
@@ -31,6 +32,10 @@ type Options struct {
 	Rate float64
 	// Brokers is 1 or 3.
 	Brokers int
+	// Faults replaces the schedule that the seed would draw.
+	Faults []Fault
+	// Sabotage makes the services wrong on purpose.
+	Sabotage crash.Bug
 	// Root of the repository, to build the services from; Dir for data, logs
 	// and programs.
 	Root, Dir string
@@ -79,7 +84,7 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, in.stop(context.WithoutCancel(ctx))) }()
-	r := &run{Options: o, in: in, programs: programs, faults: map[kind]int{}}
+	r := &run{Options: o, in: in, programs: programs, struck: map[kind]int{}}
 	if err := r.launch(ctx, logFile); err != nil {
 		return nil, err
 	}
@@ -98,7 +103,7 @@ type run struct {
 	mu       sync.Mutex
 	outcomes []workload.Outcome
 
-	faults     map[kind]int
+	struck     map[kind]int
 	kills      int
 	recoveries []time.Duration
 }
@@ -106,6 +111,7 @@ type run struct {
 func (r *run) launch(ctx context.Context, log io.Writer) error {
 	replication := r.Brokers
 	r.env = environment(r.in.bootstrap(), replication, r.in.registryURL(), r.in.databaseURL())
+	r.env = append(r.env, crash.SabotageVariable+"="+string(r.Sabotage))
 	r.Progress("launching the services")
 	var err error
 	if r.fleet, err = launch(r.Dir, r.programs, r.env, log); err != nil {
@@ -124,7 +130,10 @@ func (r *run) launch(ctx context.Context, log io.Writer) error {
 
 func (r *run) run(ctx context.Context) (_ *Report, err error) {
 	started := time.Now()
-	schedule := Schedule(r.Seed, r.Kills, r.Brokers)
+	schedule := r.Options.Faults
+	if schedule == nil {
+		schedule = Schedule(r.Seed, r.Kills, r.Brokers)
+	}
 	// Conflicts need an order that kills do not keep.
 	mix := workload.DefaultMix
 	mix.Conflicts = 0
@@ -196,7 +205,7 @@ func (r *run) judge(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	report := &Report{Report: check.Judge(r.plan, r.outcomes, seen), Faults: r.faults, Kills: r.kills}
+	report := &Report{Report: check.Judge(r.plan, r.outcomes, seen), Faults: r.struck, Kills: r.kills}
 	report.Seed = r.Seed
 	if report.ZombieWrite, err = zombieWrites(ctx, r.in.pg.URL()); err != nil {
 		return nil, err

@@ -41,6 +41,9 @@ func (s *Store) Apply(ctx context.Context, batches []fenced.Batch) error {
 	b := &batch{store: s, poison: map[*item]error{}}
 	err := b.decode(ctx, batches)
 	if err == nil {
+		err = b.sabotage(ctx, batches)
+	}
+	if err == nil {
 		err = b.apply(ctx, batches)
 	}
 	if err != nil {
@@ -138,7 +141,7 @@ func (b *batch) claim(ctx context.Context, tx pgx.Tx, batches []fenced.Batch) (m
 	var moved int64
 	seen := map[identity.Fingerprint]bool{}
 	send := &pgx.Batch{}
-	send.Queue(compareAndSet, b.store.cfg.Group, topics, partitions, epochs, expected, next).Exec(func(tag pgconn.CommandTag) error {
+	send.Queue(claimSQL, b.store.cfg.Group, topics, partitions, epochs, expected, next).Exec(func(tag pgconn.CommandTag) error {
 		moved = tag.RowsAffected()
 		return nil
 	})
