@@ -32,6 +32,15 @@ func DefaultNames() Names {
 	}
 }
 
+// Prefixed are the names with a prefix before each, for installations that share
+// a Kafka.
+func (n Names) Prefixed(prefix string) Names {
+	return Names{
+		Raw: prefix + n.Raw, Dedup: prefix + n.Dedup, DeadLetters: prefix + n.DeadLetters,
+		Resolutions: prefix + n.Resolutions, SinkReplay: prefix + n.SinkReplay, EventsPrefix: prefix + n.EventsPrefix,
+	}
+}
+
 const eventsSuffix = ".v1"
 
 // Events is the topic of an entity's events, for example events.payment.v1.

@@ -48,6 +48,18 @@ func TestEntityIsTheReverseOfEvents(t *testing.T) {
 	}
 }
 
+func TestPrefixedNamesShareNoTopic(t *testing.T) {
+	taken := map[string]bool{}
+	for _, prefix := range []string{"", "a.", "b."} {
+		for _, s := range DefaultNames().Prefixed(prefix).Pipeline([]string{"payment"}, Sizing{}) {
+			if taken[s.Name] || !strings.HasPrefix(s.Name, prefix) {
+				t.Errorf("%s, with the prefix %q", s.Name, prefix)
+			}
+			taken[s.Name] = true
+		}
+	}
+}
+
 func TestPipeline(t *testing.T) {
 	specs := DefaultNames().Pipeline([]string{"payment"}, Sizing{
 		Partitions: 6, MaxMessageBytes: 1 << 20, Retention: 30 * 24 * time.Hour, DedupWindow: 72 * time.Hour,

@@ -15,43 +15,39 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/hookstream/hookstream/schemas/topic"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/fenced"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/kafkatest"
 )
 
-const (
-	in    = "in"
-	group = "appliers"
-	// patience is how long a condition may take to come true.
-	patience = 40 * time.Second
-)
+// patience is how long a condition may take to come true.
+const patience = time.Minute
 
 var errAway = errors.New("the database is away")
 
+// broker is a Kafka with a topic in, and a consumer group.
 type broker struct {
-	cfg    *kafka.Config
-	client *kgo.Client
+	in, group string
+	cfg       *kafka.Config
+	client    *kgo.Client
 }
 
 func newBroker(t *testing.T, partitions int32) *broker {
 	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, in))
-	if err != nil {
+	k := kafkatest.New(t)
+	b := &broker{
+		in: k.CreateTopic(t, partitions, "in"), group: k.Name("appliers"),
+		cfg: &kafka.Config{Brokers: k.Addresses, MaxMessageBytes: 1 << 20, Topics: k.Topics()},
+	}
+	var err error
+	if b.client, err = b.cfg.NewClient("test", quiet()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(c.Close)
-	cfg := &kafka.Config{Brokers: c.ListenAddrs(), MaxMessageBytes: 1 << 20, Topics: topic.DefaultNames()}
-	client, err := cfg.NewClient("test", quiet())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
-	return &broker{cfg, client}
+	t.Cleanup(b.client.Close)
+	return b
 }
 
 func quiet() *slog.Logger {
@@ -67,7 +63,7 @@ func (b *broker) send(t *testing.T, from, to int) {
 	var rs []*kgo.Record
 	for i := from; i < to; i++ {
 		v := []byte(strconv.Itoa(i))
-		rs = append(rs, &kgo.Record{Topic: in, Key: v, Value: v})
+		rs = append(rs, &kgo.Record{Topic: b.in, Key: v, Value: v})
 	}
 	if err := b.client.ProduceSync(t.Context(), rs...).FirstErr(); err != nil {
 		t.Fatal(err)
@@ -77,7 +73,7 @@ func (b *broker) send(t *testing.T, from, to int) {
 // committed is the sum of the group's offsets in Kafka.
 func (b *broker) committed(t *testing.T) int {
 	t.Helper()
-	offsets, err := kadm.NewClient(b.client).FetchOffsets(t.Context(), group)
+	offsets, err := kadm.NewClient(b.client).FetchOffsets(t.Context(), b.group)
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 		t.Fatal(err)
 	}
@@ -97,7 +93,7 @@ func (b *broker) start(t *testing.T, store fenced.Store) *run {
 	ctx, cancel := context.WithCancel(t.Context())
 	r := &run{cancel, make(chan error, 1)}
 	loop := fenced.New(fenced.Config{
-		Kafka: b.cfg, Group: group, Topics: []string{in}, ClientID: "applier",
+		Kafka: b.cfg, Group: b.group, Topics: []string{b.in}, ClientID: "applier",
 		MaxRecords: 50, SessionTimeout: 15 * time.Second, DrainTimeout: 10 * time.Second, Log: quiet(),
 	}, store)
 	go func() { r.done <- loop.Run(ctx) }()
@@ -148,7 +144,7 @@ func TestAppliesOnceAndContinuesFromTheDatabase(t *testing.T) {
 		t.Errorf("Kafka was told %d records after a stop, want 500", got)
 	}
 	// Whatever Kafka's offsets say, the database's count.
-	if _, err := kadm.NewClient(b.client).DeleteGroup(t.Context(), group); err != nil {
+	if _, err := kadm.NewClient(b.client).DeleteGroup(t.Context(), b.group); err != nil {
 		t.Fatal(err)
 	}
 	b.send(t, 500, 600)
@@ -172,7 +168,7 @@ func TestKafkaIsToldWhileRunning(t *testing.T) {
 
 func TestTakenOverByAnotherConsumer(t *testing.T) {
 	b, db := newBroker(t, 1), newMemory()
-	p := fenced.Partition{Topic: in}
+	p := fenced.Partition{Topic: b.in}
 	b.send(t, 0, 10)
 	r := b.start(t, db)
 	db.await(t, 10)
@@ -192,7 +188,7 @@ func TestTakenOverByAnotherConsumer(t *testing.T) {
 
 func TestZombieAppliesNothing(t *testing.T) {
 	b, db := newBroker(t, 1), newMemory()
-	p := fenced.Partition{Topic: in}
+	p := fenced.Partition{Topic: b.in}
 	b.send(t, 0, 10)
 	zombie := &faulty{memory: db}
 	// While the first batch is in hand, another consumer applies it.
@@ -202,7 +198,7 @@ func TestZombieAppliesNothing(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		return db.Apply(t.Context(), []fenced.Batch{{Partition: p, Claim: claims[p], Records: records(0, 10)}})
+		return db.Apply(t.Context(), []fenced.Batch{{Partition: p, Claim: claims[p], Records: b.records(0, 10)}})
 	}
 	r := b.start(t, zombie)
 	eventually(t, "a new session", func() bool { return db.epoch(p) == 3 })
@@ -212,10 +208,10 @@ func TestZombieAppliesNothing(t *testing.T) {
 	db.wantOnce(t, 15)
 }
 
-func records(from, to int) []*kgo.Record {
+func (b *broker) records(from, to int) []*kgo.Record {
 	var rs []*kgo.Record
 	for i := from; i < to; i++ {
-		rs = append(rs, &kgo.Record{Topic: in, Offset: int64(i), Value: []byte(strconv.Itoa(i))})
+		rs = append(rs, &kgo.Record{Topic: b.in, Offset: int64(i), Value: []byte(strconv.Itoa(i))})
 	}
 	return rs
 }
@@ -244,7 +240,7 @@ func TestLostAnswerOfACommit(t *testing.T) {
 
 func TestDatabaseLostCommits(t *testing.T) {
 	b, db := newBroker(t, 1), newMemory()
-	p := fenced.Partition{Topic: in}
+	p := fenced.Partition{Topic: b.in}
 	b.send(t, 0, 100)
 	r := b.start(t, db)
 	db.await(t, 100)
@@ -318,9 +314,9 @@ func TestFatalFailureStops(t *testing.T) {
 func TestOffsetOutsideTheLogIsFatal(t *testing.T) {
 	b, db := newBroker(t, 1), newMemory()
 	b.send(t, 0, 5)
-	db.claims[fenced.Partition{Topic: in}] = fenced.Claim{Epoch: 7, Next: 1000}
+	db.claims[fenced.Partition{Topic: b.in}] = fenced.Claim{Epoch: 7, Next: 1000}
 	err := b.start(t, db).wait(t)
-	if failure.Of(err) != failure.Fatal || !strings.Contains(err.Error(), in+"/0") {
+	if failure.Of(err) != failure.Fatal || !strings.Contains(err.Error(), b.in+"/0") {
 		t.Errorf("Run() = %v, want a Fatal error that names the partition", err)
 	}
 }

@@ -32,12 +32,13 @@ import (
 
 	"github.com/hookstream/hookstream/schemas/header"
 	"github.com/hookstream/hookstream/stage/failure"
+	"github.com/hookstream/hookstream/stage/kafkatest"
 )
 
 func TestSASL(t *testing.T) {
 	for _, mechanism := range []string{"plain", "scram-sha-256", "scram-sha-512"} {
 		t.Run(mechanism, func(t *testing.T) {
-			kafka := cluster(t, kfake.EnableSASL(), kfake.Superuser(strings.ToUpper(mechanism), "user", "right"))
+			kafka := kafkatest.Fake(t, "it asks for no password", kfake.EnableSASL(), kfake.Superuser(strings.ToUpper(mechanism), "user", "right"))
 			c := &Config{Brokers: kafka.ListenAddrs(), MaxMessageBytes: 1 << 20, SASLMechanism: mechanism, SASLUser: "user", SASLPassword: "right"}
 			if err := Ping(t.Context(), client(t, c), quiets); err != nil {
 				t.Fatal(err)
@@ -61,7 +62,8 @@ func TestSASL(t *testing.T) {
 
 func TestTLSWithItsOwnCA(t *testing.T) {
 	cert, ca := certificate(t)
-	c := config(t, kfake.TLS(&tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}))
+	fake := kafkatest.Fake(t, "it speaks no TLS", kfake.TLS(&tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}))
+	c := installation(&kafkatest.Broker{Addresses: fake.ListenAddrs()})
 	c.TLS, c.CAFile = true, ca
 	if err := Ping(t.Context(), client(t, c), quiets); err != nil {
 		t.Fatal(err)

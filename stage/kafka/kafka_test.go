@@ -3,50 +3,29 @@
 package kafka
 
 import (
-	"crypto/rand"
 	"log/slog"
-	"os"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/hookstream/hookstream/schemas/topic"
+	"github.com/hookstream/hookstream/stage/kafkatest"
 )
 
 var quiets = slog.New(slog.DiscardHandler)
 
-// config is an installation of its own, on the broker that
-// HOOKSTREAM_TEST_BROKERS names or on a fake one.
-func config(t *testing.T, opts ...kfake.Opt) *Config {
+// config is an installation of its own.
+func config(t *testing.T) *Config {
 	t.Helper()
-	c := &Config{
-		Topics: topic.DefaultNames(), Partitions: 3, Replication: -1, MaxMessageBytes: 1 << 20,
-		Retention: 30 * 24 * time.Hour, DedupWindow: 72 * time.Hour,
-	}
-	if brokers := os.Getenv("HOOKSTREAM_TEST_BROKERS"); brokers != "" && len(opts) == 0 {
-		c.Brokers = strings.Split(brokers, ",")
-		prefix := "t" + strings.ToLower(rand.Text()[:8]) + "."
-		for _, name := range []*string{&c.Topics.Raw, &c.Topics.Dedup, &c.Topics.DeadLetters, &c.Topics.Resolutions, &c.Topics.SinkReplay, &c.Topics.EventsPrefix} {
-			*name = prefix + *name
-		}
-		return c
-	}
-	c.Brokers = cluster(t, opts...).ListenAddrs()
-	return c
+	return installation(kafkatest.New(t))
 }
 
-func cluster(t *testing.T, opts ...kfake.Opt) *kfake.Cluster {
-	t.Helper()
-	cluster, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1))...)
-	if err != nil {
-		t.Fatal(err)
+func installation(b *kafkatest.Broker) *Config {
+	return &Config{
+		Brokers: b.Addresses, Topics: b.Topics(), Partitions: 3, Replication: -1, MaxMessageBytes: 1 << 20,
+		Retention: 30 * 24 * time.Hour, DedupWindow: 72 * time.Hour,
 	}
-	t.Cleanup(cluster.Close)
-	return cluster
 }
 
 func client(t *testing.T, c *Config, more ...kgo.Opt) *kgo.Client {
