@@ -91,7 +91,7 @@ func TestDryRunChangesNothing(t *testing.T) {
 	// The dead letter itself is larger than the replay may be.
 	w.write(large)
 	w.cfg.MaxMessageBytes -= 4 << 10
-	r := w.dlq("replay", "--all", "--dry-run").want(t, exitPartial, "2 to hookstream.raw", "1 to hookstream.sink.replay",
+	r := w.dlq("replay", "--all", "--dry-run").want(t, exitPartial, "2 to "+w.cfg.Topics.Raw, "1 to "+w.cfg.Topics.SinkReplay,
 		"replayed 5 times already", "too large for HOOKSTREAM_MAX_MESSAGE_BYTES", `stage "edge" is unknown`, "topic gone does not exist",
 		"too large to be kept",
 		"1 of them failed with malformed_body", "dry run: nothing was changed")

@@ -4,7 +4,6 @@ package dlq
 
 import (
 	"bytes"
-	"crypto/rand"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -14,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/hookstream/hookstream/dlq/internal/console"
@@ -24,6 +22,7 @@ import (
 	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/schemas/topic"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/kafkatest"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -33,31 +32,18 @@ const partitions = 3
 // world is a broker with an installation's topics on it.
 type world struct {
 	*testing.T
+	broker *kafkatest.Broker
 	cfg    kafka.Config
 	client *kgo.Client
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{T: t, cfg: kafka.Config{
-		Topics: topic.DefaultNames(), Partitions: partitions, Replication: -1,
+	b := kafkatest.New(t)
+	w := &world{T: t, broker: b, cfg: kafka.Config{
+		Brokers: b.Addresses, Topics: b.Topics(), Partitions: partitions, Replication: -1,
 		MaxMessageBytes: 128 << 10, Retention: time.Hour, DedupWindow: time.Hour,
 	}}
-	if brokers := os.Getenv("HOOKSTREAM_TEST_BROKERS"); brokers != "" {
-		w.cfg.Brokers = strings.Split(brokers, ",")
-		prefix := "t" + strings.ToLower(rand.Text()[:8]) + "."
-		n := &w.cfg.Topics
-		for _, name := range []*string{&n.Raw, &n.Dedup, &n.DeadLetters, &n.Resolutions, &n.SinkReplay, &n.EventsPrefix} {
-			*name = prefix + *name
-		}
-	} else {
-		cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(cluster.Close)
-		w.cfg.Brokers = cluster.ListenAddrs()
-	}
 	var err error
 	if w.client, err = w.cfg.NewClient("test", slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)

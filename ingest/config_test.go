@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/hookstream/hookstream/stage/failure"
+	"github.com/hookstream/hookstream/stage/kafkatest"
 )
 
 func TestDefaultsAreValid(t *testing.T) {
@@ -72,7 +73,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			cfg := config(t, []string{"localhost:1"})
+			cfg := config(t, &kafkatest.Broker{Addresses: []string{"localhost:1"}})
 			c.change(&cfg)
 			_, err := New(cfg, slog.New(slog.DiscardHandler))
 			if failure.Of(err) != failure.Fatal || !strings.Contains(err.Error(), c.want) {
@@ -86,7 +87,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 }
 
 func TestTLS(t *testing.T) {
-	cfg := config(t, broker(t))
+	cfg := config(t, kafkatest.New(t))
 	cfg.TLSCert, cfg.TLSKey = certificate(t)
 	s := start(t, cfg).waitReady()
 	pool := x509.NewCertPool()

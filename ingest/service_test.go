@@ -23,14 +23,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/propagation"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/hookstream/hookstream/stage/kafkatest"
 )
 
 const (
@@ -56,23 +56,14 @@ type running struct {
 	done chan error
 }
 
-func config(t *testing.T, brokers []string) Config {
+func config(t *testing.T, b *kafkatest.Broker) Config {
 	t.Helper()
 	var cfg Config
 	if err := Info.Defaults(&cfg); err != nil {
 		t.Fatal(err)
 	}
 	cfg.Address, cfg.AdminAddress = "127.0.0.1:0", "127.0.0.1:0"
-	cfg.Kafka.Brokers = brokers
-	cfg.Kafka.Partitions = 3
-	// Topics of one test alone, for a broker that tests share.
-	prefix := strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-")) + "-" + uuid.NewString()[:8] + "."
-	for _, name := range []*string{
-		&cfg.Kafka.Topics.Raw, &cfg.Kafka.Topics.Dedup, &cfg.Kafka.Topics.DeadLetters,
-		&cfg.Kafka.Topics.Resolutions, &cfg.Kafka.Topics.SinkReplay, &cfg.Kafka.Topics.EventsPrefix,
-	} {
-		*name = prefix + *name
-	}
+	cfg.Kafka.Brokers, cfg.Kafka.Topics, cfg.Kafka.Partitions = b.Addresses, b.Topics(), 3
 	cfg.Secrets = Secret("default/stripe=" + stripeSecret)
 	return cfg
 }
@@ -131,25 +122,6 @@ func eventually(t *testing.T, what string, condition func() bool) {
 			t.Fatalf("not within %s: %s", patience, what)
 		}
 	}
-}
-
-// broker is $HOOKSTREAM_TEST_BROKERS, or an embedded one.
-func broker(t *testing.T) []string {
-	t.Helper()
-	if b := os.Getenv("HOOKSTREAM_TEST_BROKERS"); b != "" {
-		return strings.Split(b, ",")
-	}
-	return fake(t).ListenAddrs()
-}
-
-func fake(t *testing.T) *kfake.Cluster {
-	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	return c
 }
 
 func event(id string) string {
@@ -232,7 +204,7 @@ func readUntil(t *testing.T, cfg *Config, enough func([]*kgo.Record) bool) []*kg
 }
 
 func TestWebhookBecomesARecordByteForByte(t *testing.T) {
-	cfg := config(t, broker(t))
+	cfg := config(t, kafkatest.New(t))
 	s := start(t, cfg).waitReady()
 	const body = "{ \"id\" : \"evt_1\",\r\n \"type\":\"charge.captured\", \"created\":1767225600,\"data\":{\"object\":{\"id\":\"ch_1\",\"payment_intent\":\"pi_\\u00e9é\"}}}\n"
 	const theirs = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -306,7 +278,7 @@ func checkTrace(t *testing.T, traceparent, theirs string) {
 }
 
 func TestProblemsCarryTheTrace(t *testing.T) {
-	s := start(t, config(t, broker(t)))
+	s := start(t, config(t, kafkatest.New(t)))
 	r := signed(t, s.url, event("1"))
 	r.Header.Set("Stripe-Signature", "t=1,v1=0")
 	if got := mustSend(t, r, http.StatusUnauthorized); len(got.TraceID) != 32 || got.CorrelationID == "" {
@@ -321,7 +293,7 @@ func TestWithoutKafkaTheAnswerIs503(t *testing.T) {
 	}
 	nobody := l.Addr().String()
 	l.Close()
-	s := start(t, config(t, []string{nobody}))
+	s := start(t, config(t, &kafkatest.Broker{Addresses: []string{nobody}}))
 	got := mustSend(t, signed(t, s.url, event("1")), http.StatusServiceUnavailable)
 	if got.header.Get("Retry-After") == "" || !strings.HasSuffix(got.Type, "#not-acknowledged") {
 		t.Errorf("answered %+v", got)
@@ -339,7 +311,7 @@ func TestWithoutKafkaTheAnswerIs503(t *testing.T) {
 // within the deadline and nothing piles up; when it is back, so are we; and what
 // was answered 202 is there.
 func TestOutage(t *testing.T) {
-	c := fake(t)
+	c := kafkatest.Fake(t, "it hangs up here on everybody")
 	var away atomic.Bool
 	c.Control(func(kmsg.Request) (kmsg.Response, error, bool) {
 		c.KeepControl()
@@ -348,7 +320,7 @@ func TestOutage(t *testing.T) {
 		}
 		return nil, nil, false
 	})
-	cfg := config(t, c.ListenAddrs())
+	cfg := config(t, &kafkatest.Broker{Addresses: c.ListenAddrs()})
 	cfg.ProduceTimeout = 200 * time.Millisecond
 	s := start(t, cfg).waitReady()
 	eventually(t, "webhooks are accepted", func() bool {
@@ -416,8 +388,8 @@ func count(t *testing.T, s *running) int {
 // TestDrainFinishesWhatIsInHand: a request that waits for the broker when the
 // service is told to stop is answered as if nothing had happened.
 func TestDrainFinishesWhatIsInHand(t *testing.T) {
-	c := fake(t)
-	cfg := config(t, c.ListenAddrs())
+	c := kafkatest.Fake(t, "it holds one answer back here")
+	cfg := config(t, &kafkatest.Broker{Addresses: c.ListenAddrs()})
 	s := start(t, cfg).waitReady()
 	reached, release := make(chan struct{}), make(chan struct{})
 	c.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
@@ -459,7 +431,7 @@ func TestDrainFinishesWhatIsInHand(t *testing.T) {
 // TestDrainUnderLoadLosesNothing stops the service amid traffic and looks for
 // everything it had accepted.
 func TestDrainUnderLoadLosesNothing(t *testing.T) {
-	cfg := config(t, broker(t))
+	cfg := config(t, kafkatest.New(t))
 	s := start(t, cfg).waitReady()
 	var mu sync.Mutex
 	accepted := map[string]bool{}
@@ -498,7 +470,7 @@ func TestDrainUnderLoadLosesNothing(t *testing.T) {
 }
 
 func TestOverTheWire(t *testing.T) {
-	cfg := config(t, broker(t))
+	cfg := config(t, kafkatest.New(t))
 	cfg.ReadTimeout = 300 * time.Millisecond
 	s := start(t, cfg).waitReady()
 	t.Run("10 MB", func(t *testing.T) {

@@ -7,7 +7,6 @@ replace github.com/hookstream/hookstream/schemas => ../schemas
 replace github.com/hookstream/hookstream/stage => ../stage
 
 require (
-	github.com/google/uuid v1.6.0
 	github.com/hookstream/hookstream/schemas v0.0.0
 	github.com/hookstream/hookstream/stage v0.0.0
 	github.com/twmb/franz-go v1.22.2
@@ -27,6 +26,7 @@ require (
 	github.com/go-json-experiment/json v1.27.2 // indirect
 	github.com/go-logr/logr v1.4.4 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect
+	github.com/google/uuid v1.6.0 // indirect
 	github.com/grpc-ecosystem/grpc-gateway/v2 v2.31.0 // indirect
 	github.com/itchyny/gojq v0.12.20 // indirect
 	github.com/itchyny/timefmt-go v0.1.9 // indirect

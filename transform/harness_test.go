@@ -9,12 +9,10 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -27,8 +25,8 @@ import (
 	"github.com/hookstream/hookstream/schemas/identity"
 	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/schemas/registry"
-	"github.com/hookstream/hookstream/schemas/topic"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/kafkatest"
 	"github.com/hookstream/hookstream/transform"
 )
 
@@ -53,6 +51,7 @@ func child(text string) int {
 	if err := json.Unmarshal([]byte(text), &cfg); err != nil {
 		panic(err)
 	}
+	cfg.RegistryPassword, cfg.Kafka.SASLPassword = "", "" // JSON hides that there are none
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	s, err := transform.New(cfg, logger())
@@ -83,20 +82,18 @@ type env struct {
 	session, transaction time.Duration
 }
 
-// newEnv uses HOOKSTREAM_TEST_BROKERS, else a broker in memory.
 func newEnv(t *testing.T, partitions int32) *env {
 	t.Helper()
 	reg := srfake.New()
 	t.Cleanup(reg.Close)
-	name := "transform-test-" + uuid.NewString()[:8]
-	e := &env{group: name, registry: reg.URL(), session: 6 * time.Second, transaction: 10 * time.Second}
+	b := kafkatest.New(t, kfake.GroupMinSessionTimeout(time.Second))
+	e := &env{group: b.Name("transform"), registry: reg.URL(), session: 6 * time.Second, transaction: 10 * time.Second}
+	if b.Embedded() {
+		e.session, e.transaction = 2*time.Second, 4*time.Second
+	}
 	e.kafka = kafka.Config{
-		Brokers: e.brokers(t), Partitions: partitions, Replication: -1, MaxMessageBytes: 1 << 20,
+		Brokers: b.Addresses, Topics: b.Topics(), Partitions: partitions, Replication: -1, MaxMessageBytes: 1 << 20,
 		Retention: time.Hour, DedupWindow: time.Hour,
-		Topics: topic.Names{
-			Raw: name + ".raw", Dedup: name + ".dedup", DeadLetters: name + ".dlq", Resolutions: name + ".dlq.resolutions",
-			SinkReplay: name + ".sink.replay", EventsPrefix: name + ".events.",
-		},
 	}
 	var err error
 	if e.client, err = e.kafka.NewClient("test", logger()); err != nil {
@@ -107,20 +104,6 @@ func newEnv(t *testing.T, partitions int32) *env {
 		t.Fatal(err)
 	}
 	return e
-}
-
-func (e *env) brokers(t *testing.T) []string {
-	t.Helper()
-	if b := os.Getenv("HOOKSTREAM_TEST_BROKERS"); b != "" {
-		return strings.Split(b, ",")
-	}
-	e.session, e.transaction = 2*time.Second, 4*time.Second
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(time.Second))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	return c.ListenAddrs()
 }
 
 func (e *env) config(t *testing.T, instance string) transform.Config {

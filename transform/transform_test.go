@@ -150,6 +150,10 @@ func poisons(raw string) map[string]poison {
 	body := func(text string) *kgo.Record { return with(func(w *record.Webhook) { w.Body = []byte(text) }) }
 	stripped := payment(0).Record(raw)
 	stripped.Headers = nil
+	future := with(func(w *record.Webhook) {
+		w.OccurredAt, w.ReceivedAt = time.Time{}, time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)
+	})
+	future.Timestamp = time.Time{} // Kafka refuses a record that is an hour ahead, not its headers
 	renamed := payment(0).Record(raw)
 	renamed.Key = []byte("default/acme/another")
 	return map[string]poison{
@@ -172,9 +176,7 @@ func poisons(raw string) map[string]poison {
 		"missing key":        {with(func(w *record.Webhook) { w.Defect = reason.MissingKey }), reason.MissingKey},
 		"from the year 2099": {with(func(w *record.Webhook) { w.OccurredAt = time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC) }), reason.TimeOutOfBounds},
 		"from the year 1970": {with(func(w *record.Webhook) { w.OccurredAt = time.Unix(0, 0) }), reason.TimeOutOfBounds},
-		"receipt in the 2099": {with(func(w *record.Webhook) {
-			w.OccurredAt, w.ReceivedAt = time.Time{}, time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)
-		}), reason.TimeOutOfBounds},
+		"receipt in 2099":    {future, reason.TimeOutOfBounds},
 	}
 }
 

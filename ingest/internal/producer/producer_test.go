@@ -16,6 +16,7 @@ import (
 	"github.com/hookstream/hookstream/schemas/topic"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/kafkatest"
 )
 
 // A broker that answers has long enough; one that is silent is waited for briefly.
@@ -24,25 +25,15 @@ const (
 	brief    = 300 * time.Millisecond
 )
 
-func newConfig(brokers []string) Config {
+func newConfig(b *kafkatest.Broker) Config {
 	return Config{
 		Kafka: &kafka.Config{
-			Brokers: brokers, Topics: topic.DefaultNames(), Partitions: 3, Replication: -1,
+			Brokers: b.Addresses, Topics: b.Topics(), Partitions: 3, Replication: -1,
 			MaxMessageBytes: 4 << 20, Retention: time.Hour, DedupWindow: time.Hour,
 		},
 		ClientID: "test", Timeout: generous, Log: slog.New(slog.DiscardHandler),
 		Status: func(bool, string) {},
 	}
-}
-
-func cluster(t *testing.T, opts ...kfake.Opt) *kfake.Cluster {
-	t.Helper()
-	c, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1))...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	return c
 }
 
 // silence makes the broker read produce requests and answer none.
@@ -54,13 +45,12 @@ func silence(c *kfake.Cluster) {
 }
 
 func produce(ctx context.Context, p *Producer) error {
-	return p.Produce(ctx, &kgo.Record{Topic: "hookstream.raw", Key: []byte("k"), Value: []byte("v")})
+	return p.Produce(ctx, &kgo.Record{Topic: p.cfg.Kafka.Topics.Raw, Key: []byte("k"), Value: []byte("v")})
 }
 
-func TestProduceWaitsForTheTopicsAndThenForTheBroker(t *testing.T) {
-	c := cluster(t)
+func TestProduceWaitsForTheTopics(t *testing.T) {
 	ready := make(chan bool, 1)
-	cfg := newConfig(c.ListenAddrs())
+	cfg := newConfig(kafkatest.New(t))
 	cfg.Status = func(ok bool, _ string) { ready <- ok }
 	p, err := New(cfg)
 	if err != nil {
@@ -85,6 +75,29 @@ func TestProduceWaitsForTheTopicsAndThenForTheBroker(t *testing.T) {
 	if err := produce(gone, p); err != nil {
 		t.Errorf("without its sender: %v", err)
 	}
+	stop()
+	if err := <-done; err != nil {
+		t.Errorf("Run ended with %v", err)
+	}
+}
+
+func TestProduceWaitsBrieflyForASilentBroker(t *testing.T) {
+	c := kafkatest.Fake(t, "it falls silent here")
+	ready := make(chan bool, 1)
+	cfg := newConfig(&kafkatest.Broker{Addresses: c.ListenAddrs()})
+	cfg.Status = func(ok bool, _ string) { ready <- ok }
+	p, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- p.Run(ctx) }()
+	<-ready
+	if err := produce(t.Context(), p); err != nil {
+		t.Errorf("while it answers: %v", err)
+	}
 
 	silence(c)
 	p.cfg.Timeout = brief
@@ -103,9 +116,9 @@ func TestProduceWaitsForTheTopicsAndThenForTheBroker(t *testing.T) {
 }
 
 func TestProduceDoesNotWaitForRoom(t *testing.T) {
-	c := cluster(t, kfake.SeedTopics(1, "hookstream.raw"))
+	c := kafkatest.Fake(t, "it is silent here", kfake.SeedTopics(1, topic.DefaultNames().Raw))
 	silence(c)
-	p, err := New(newConfig(c.ListenAddrs()))
+	p, err := New(newConfig(&kafkatest.Broker{Addresses: c.ListenAddrs()}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,8 +147,9 @@ func TestProduceDoesNotWaitForRoom(t *testing.T) {
 }
 
 func TestRunRefusesATopicOfAnotherShape(t *testing.T) {
-	c := cluster(t, kfake.SeedTopics(7, "hookstream.raw"))
-	p, err := New(newConfig(c.ListenAddrs()))
+	b := kafkatest.New(t)
+	b.CreateTopic(t, 7, topic.DefaultNames().Raw)
+	p, err := New(newConfig(b))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/hookstream/hookstream/schemas/identity"
@@ -17,34 +16,30 @@ import (
 	"github.com/hookstream/hookstream/schemas/topic"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/kafkatest"
 	"github.com/hookstream/hookstream/stage/transact"
 )
-
-const changelog = "dedup"
 
 // atOnce is far more than a restore takes that need not wait.
 const atOnce = 10 * time.Second
 
+// broker is a Kafka with a changelog of two partitions.
 type broker struct {
-	*kfake.Cluster
-	cfg *kafka.Config
+	*kafkatest.Broker
+	cfg       *kafka.Config
+	changelog string
 }
 
 func newBroker(t *testing.T) *broker {
 	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, changelog))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	names := topic.DefaultNames()
-	names.Dedup = changelog
-	return &broker{c, &kafka.Config{Brokers: c.ListenAddrs(), MaxMessageBytes: 1 << 20, Topics: names}}
+	b := kafkatest.New(t)
+	changelog := b.CreateTopic(t, 2, topic.DefaultNames().Dedup)
+	return &broker{b, &kafka.Config{Brokers: b.Addresses, MaxMessageBytes: 1 << 20, Topics: b.Topics()}, changelog}
 }
 
 func (b *broker) producer(t *testing.T, id string) *kgo.Client {
 	t.Helper()
-	cl, err := b.cfg.NewClient(id, slog.New(slog.DiscardHandler), kgo.TransactionalID(id), kgo.TransactionTimeout(5*time.Minute))
+	cl, err := b.cfg.NewClient(id, slog.New(slog.DiscardHandler), kgo.TransactionalID(b.Name(id)), kgo.TransactionTimeout(5*time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,13 +51,13 @@ func (b *broker) producer(t *testing.T, id string) *kgo.Client {
 }
 
 // write produces n entries of a raw partition in the open transaction.
-func write(t *testing.T, cl *kgo.Client, p transact.Partition, from, n int) {
+func (b *broker) write(t *testing.T, cl *kgo.Client, p transact.Partition, from, n int) {
 	t.Helper()
 	var entries []record.DedupEntry
 	for i := range n {
 		entries = append(entries, record.DedupEntry{Fingerprint: fingerprint(from + i), Mark: identity.Mark{9}})
 	}
-	produce(t, cl, record.DedupRecord(changelog, p.Topic, p.Partition, time.Now(), entries))
+	produce(t, cl, record.DedupRecord(b.changelog, p.Topic, p.Partition, time.Now(), entries))
 }
 
 func produce(t *testing.T, cl *kgo.Client, r *kgo.Record) {
@@ -81,7 +76,7 @@ func end(t *testing.T, cl *kgo.Client, commit kgo.TransactionEndTry) {
 
 func (b *broker) restore(t *testing.T, within time.Duration, parts ...transact.Partition) (*Sets, error) {
 	t.Helper()
-	s, err := New(Config{Topic: changelog, Window: window, MaxMessageBytes: 1 << 20})
+	s, err := New(Config{Topic: b.changelog, Window: window, MaxMessageBytes: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,23 +109,21 @@ func TestRestore(t *testing.T) {
 		t.Parallel()
 		b := newBroker(t)
 		cl := b.producer(t, "a")
-		write(t, cl, p0, 0, 10)
+		b.write(t, cl, p0, 0, 10)
 		end(t, cl, kgo.TryCommit)
-		if err := b.DeleteRecords(changelog, 0, b.PartitionInfo(changelog, 0).HighWatermark); err != nil {
-			t.Fatal(err)
-		}
+		b.DeleteRecords(t, b.changelog, 0, kafkatest.End)
 		b.wantRestored(t, 0, p0)
 	})
 	t.Run("ends with an aborted transaction", func(t *testing.T) {
 		t.Parallel()
 		b := newBroker(t)
 		cl := b.producer(t, "a")
-		write(t, cl, p0, 0, 10)
+		b.write(t, cl, p0, 0, 10)
 		end(t, cl, kgo.TryCommit)
 		if err := cl.BeginTransaction(); err != nil {
 			t.Fatal(err)
 		}
-		write(t, cl, p0, 10, 10)
+		b.write(t, cl, p0, 10, 10)
 		end(t, cl, kgo.TryAbort)
 		b.wantRestored(t, 10, p0)
 	})
@@ -138,7 +131,7 @@ func TestRestore(t *testing.T) {
 		t.Parallel()
 		b := newBroker(t)
 		cl := b.producer(t, "a")
-		write(t, cl, p0, 0, 10)
+		b.write(t, cl, p0, 0, 10)
 		end(t, cl, kgo.TryAbort)
 		b.wantRestored(t, 0, p0)
 	})
@@ -146,9 +139,9 @@ func TestRestore(t *testing.T) {
 		t.Parallel()
 		b := newBroker(t)
 		cl := b.producer(t, "a")
-		write(t, cl, p0, 0, 10)
-		write(t, cl, p1, 10, 20)
-		write(t, cl, other, 30, 5)
+		b.write(t, cl, p0, 0, 10)
+		b.write(t, cl, p1, 10, 20)
+		b.write(t, cl, other, 30, 5)
 		end(t, cl, kgo.TryCommit)
 		b.wantRestored(t, 10, p0)
 		b.wantRestored(t, 5, other)
@@ -158,8 +151,8 @@ func TestRestore(t *testing.T) {
 		t.Parallel()
 		b := newBroker(t)
 		cl := b.producer(t, "a")
-		write(t, cl, p0, 0, 10)
-		produce(t, cl, &kgo.Record{Topic: changelog, Value: []byte("foreign")})
+		b.write(t, cl, p0, 0, 10)
+		produce(t, cl, &kgo.Record{Topic: b.changelog, Value: []byte("foreign")})
 		end(t, cl, kgo.TryCommit)
 		b.wantRestored(t, 10, p0)
 	})
@@ -178,9 +171,9 @@ func TestRestoreWaitsOutAnOpenTransaction(t *testing.T) {
 			b := newBroker(t)
 			p := transact.Partition{Topic: "raw", Partition: 0}
 			closed, open := b.producer(t, "closed"), b.producer(t, "open")
-			write(t, closed, p, 0, 10)
+			b.write(t, closed, p, 0, 10)
 			end(t, closed, kgo.TryCommit)
-			write(t, open, p, 10, 5)
+			b.write(t, open, p, 10, 5)
 			if _, err := b.restore(t, time.Second, p); err == nil {
 				t.Fatal("restore did not wait for the open transaction")
 			}
@@ -196,11 +189,11 @@ func TestCorruptChangelogIsFatal(t *testing.T) {
 	b := newBroker(t)
 	p := transact.Partition{Topic: "raw", Partition: 0}
 	cl := b.producer(t, "a")
-	write(t, cl, p, 0, 10)
-	produce(t, cl, &kgo.Record{Topic: changelog, Key: record.DedupKey(p.Topic, p.Partition), Value: []byte("\x01short")})
+	b.write(t, cl, p, 0, 10)
+	produce(t, cl, &kgo.Record{Topic: b.changelog, Key: record.DedupKey(p.Topic, p.Partition), Value: []byte("\x01short")})
 	end(t, cl, kgo.TryCommit)
 	s, err := b.restore(t, atOnce, p)
-	if failure.Of(err) != failure.Fatal || !strings.Contains(err.Error(), changelog+"/0/1") {
+	if failure.Of(err) != failure.Fatal || !strings.Contains(err.Error(), b.changelog+"/0/1") {
 		t.Errorf("restore gave %v, want a Fatal error with the record's position", err)
 	}
 	if s.Len() != 0 || len(s.sets) != 0 {
