@@ -17,15 +17,17 @@ import (
 )
 
 type chaosCommand struct {
-	Kills    int     `help:"Processes to kill with SIGKILL. Other faults come on top." default:"20"`
-	Events   int     `help:"Webhooks to send at least." default:"5000"`
-	Seed     uint64  `help:"Webhooks and faults are drawn from it." default:"1"`
-	Rate     float64 `help:"Webhooks a second." default:"100"`
-	Kafka    int     `help:"Brokers of the cluster: 1, or 3 with replication factor 3 and min.insync.replicas 2." enum:"1,3" default:"1"`
-	Dir      string  `help:"Folder for data, programs and logs; a temporary one by default." type:"path"`
-	Output   string  `short:"o" help:"text or json." enum:"text,json" default:"text"`
-	Sabotage string  `help:"Make the services wrong on purpose, to see that it is noticed." enum:",offsets-before-write,no-epoch-check,state-before-commit" default:""`
-	Schedule bool    `help:"Print the seed's faults and exit."`
+	Kills    int           `help:"Processes to kill with SIGKILL. Other faults come on top." default:"20"`
+	Events   int           `help:"Webhooks to send at least." default:"5000"`
+	Seed     uint64        `help:"Webhooks and faults are drawn from it." default:"1"`
+	Rate     float64       `help:"Webhooks a second." default:"100"`
+	Kafka    int           `help:"Brokers of the cluster: 1, or 3 with replication factor 3 and min.insync.replicas 2." enum:"1,3" default:"1"`
+	Dir      string        `help:"Folder for data, programs and logs; a temporary one by default." type:"path"`
+	Output   string        `short:"o" help:"text or json." enum:"text,json" default:"text"`
+	Fault    []string      `help:"Faults to apply instead of the seed's: restart-postgres, kill-broker." enum:"restart-postgres,kill-broker" placeholder:"KIND"`
+	Outage   time.Duration `help:"How long a part that is stopped, cut or slowed stays so." default:"2s"`
+	Sabotage string        `help:"Make the services wrong on purpose, to see that it is noticed." enum:",offsets-before-write,no-epoch-check,state-before-commit" default:""`
+	Schedule bool          `help:"Print the seed's faults and exit."`
 }
 
 // Help is what --help adds.
@@ -40,7 +42,8 @@ Exit code 0 means that nothing was lost, duplicated, reordered or torn, no zombi
 wrote, and no dead letter is there that should not be.
 
   go run ./dev chaos --kills 60 --seed 1
-  go run ./dev chaos --kills 30 --seed 2 --kafka 3 -o json`
+  go run ./dev chaos --kills 30 --seed 2 --kafka 3 -o json
+  go run ./dev chaos --fault restart-postgres --outage 3m`
 }
 
 // Run implements the command.
@@ -65,7 +68,7 @@ func (c *chaosCommand) Run(ctx context.Context) error {
 	}
 	defer logFile.Close()
 	report, err := chaos.Run(ctx, chaos.Options{
-		Seed: c.Seed, Kills: c.Kills, Events: c.Events, Rate: c.Rate, Brokers: c.Kafka, Sabotage: crash.Bug(c.Sabotage), Root: root, Dir: dir,
+		Seed: c.Seed, Kills: c.Kills, Events: c.Events, Rate: c.Rate, Brokers: c.Kafka, Outage: c.Outage, Faults: chaos.Named(c.Fault), Sabotage: crash.Bug(c.Sabotage), Root: root, Dir: dir,
 		Log: slog.New(slog.NewJSONHandler(io.Writer(logFile), nil)), Progress: c.progress(time.Now()),
 	})
 	if err != nil {

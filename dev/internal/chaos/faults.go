@@ -50,6 +50,15 @@ func (f Fault) kills() bool {
 	return f.Kind == killProcess || f.Kind == crashPoint || f.Kind == killBroker || f.Kind == crashReplay
 }
 
+// Named are faults of the parts, by kind; nil where there are no names.
+func Named(kinds []string) []Fault {
+	var faults []Fault
+	for _, k := range kinds {
+		faults = append(faults, Fault{Kind: kind(k), Target: map[kind]string{killBroker: "kafka", restartPostgres: "postgres"}[kind(k)]})
+	}
+	return faults
+}
+
 var points = []crash.Point{
 	crash.BeforeRawProduce, crash.AfterRawProduce,
 	crash.BeforeProduce, crash.AfterProduce, crash.BeforeEnd, crash.AfterEnd,

@@ -18,8 +18,6 @@ import (
 const (
 	// pauseTime makes a zombie: the group gives the partitions to others.
 	pauseTime = sessionTimeout + 2*time.Second
-	// outage is how long a part is away.
-	outage = 2 * time.Second
 	// crashPatience is how long an armed instance may take to reach its point.
 	crashPatience = 10 * time.Second
 	// recoveryLimit is how long a fault may stop all progress.
@@ -78,11 +76,11 @@ func (r *run) fault(ctx context.Context, f Fault) (at time.Time, err error) {
 		}
 		return at, nil
 	case restartPostgres:
-		return time.Now(), r.in.restartPostgres(ctx, outage)
+		return time.Now(), r.in.restartPostgres(ctx, r.Outage)
 	case cutLink:
 		at = time.Now()
 		r.in.links[f.Target].cut()
-		if err := sleep(ctx, outage); err != nil {
+		if err := sleep(ctx, r.Outage); err != nil {
 			return at, err
 		}
 		return at, r.in.links[f.Target].mend()
@@ -92,7 +90,7 @@ func (r *run) fault(ctx context.Context, f Fault) (at time.Time, err error) {
 			return at, err
 		}
 		defer r.in.links[f.Target].quicken(ctx)
-		return at, sleep(ctx, outage)
+		return at, sleep(ctx, r.Outage)
 	}
 	return at, fmt.Errorf("no fault is called %s", f.Kind)
 }
@@ -144,7 +142,7 @@ func (r *run) scale(ctx context.Context, f Fault) (time.Time, error) {
 	if err := i.stop(30 * time.Second); err != nil {
 		return at, err
 	}
-	if err := sleep(ctx, outage); err != nil {
+	if err := sleep(ctx, r.Outage); err != nil {
 		return at, err
 	}
 	return at, i.start("")

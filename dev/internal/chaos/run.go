@@ -34,6 +34,8 @@ type Options struct {
 	Brokers int
 	// Faults replaces the schedule that the seed would draw.
 	Faults []Fault
+	// Outage is how long a part that is stopped, cut or slowed stays so.
+	Outage time.Duration
 	// Sabotage makes the services wrong on purpose.
 	Sabotage crash.Bug
 	// Root of the repository, to build the services from; Dir for data, logs

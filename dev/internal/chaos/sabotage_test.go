@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/hookstream/hookstream/dev/internal/jvm"
 	"github.com/hookstream/hookstream/stage/crash"
@@ -38,7 +39,7 @@ func TestDeliberateBugsAreCaught(t *testing.T) {
 	for bug, c := range bugs {
 		t.Run(string(bug), func(t *testing.T) {
 			report, err := Run(t.Context(), Options{
-				Seed: 1, Faults: c.faults, Events: 1000, Rate: 300, Brokers: 1, Sabotage: bug,
+				Seed: 1, Faults: c.faults, Events: 1000, Rate: 300, Brokers: 1, Outage: 2 * time.Second, Sabotage: bug,
 				Root: "../../..", Dir: publicDir(t), Log: slog.New(slog.DiscardHandler),
 				Progress: func(s string) { t.Log(s) },
 			})
