@@ -22,9 +22,6 @@ var Info = service.Info{
 	AdminAddress: ":8083",
 }
 
-// Group is the sink's consumer group.
-const Group = "hookstream-sink"
-
 // Config of the sink.
 type Config struct {
 	service.Common `embed:""`
@@ -33,6 +30,7 @@ type Config struct {
 	DatabaseURL       DatabaseURL   `help:"Postgres to write to, as a URL or libpq keywords. PgBouncer in transaction mode works." env:"HOOKSTREAM_DATABASE_URL" placeholder:"postgres://USER:PASSWORD@HOST:PORT/DATABASE"`
 	RegistryURL       string        `help:"Schema registry." default:"http://localhost:8081" env:"HOOKSTREAM_REGISTRY_URL"`
 	TablesSchema      string        `help:"Database schema of the entity tables, one table an entity. It is created if it is missing." default:"webhooks" env:"HOOKSTREAM_TABLES_SCHEMA"`
+	Group             string        `help:"Consumer group; the database keeps its offsets under this name." default:"hookstream-sink" env:"HOOKSTREAM_SINK_GROUP"`
 	MaxRecords        int           `help:"Most records of one database transaction." default:"1000" env:"HOOKSTREAM_SINK_MAX_RECORDS"`
 	SessionTimeout    time.Duration `help:"How long an instance that went silent keeps its partitions." default:"15s" env:"HOOKSTREAM_SESSION_TIMEOUT"`
 	PoolSize          int32         `help:"Most connections to Postgres." default:"4" env:"HOOKSTREAM_SINK_POOL_SIZE"`
@@ -60,6 +58,9 @@ func (c *Config) Validate() error {
 	}
 	if u, err := url.Parse(c.RegistryURL); err != nil || u.Scheme == "" || u.Host == "" {
 		errs = append(errs, fmt.Errorf("HOOKSTREAM_REGISTRY_URL %q is not a URL", c.RegistryURL))
+	}
+	if c.Group == "" {
+		errs = append(errs, errors.New("HOOKSTREAM_SINK_GROUP is empty"))
 	}
 	if c.SessionTimeout < time.Second {
 		errs = append(errs, fmt.Errorf("HOOKSTREAM_SESSION_TIMEOUT is %s, must be at least 1s", c.SessionTimeout))

@@ -13,6 +13,8 @@ func TestValidateNamesTheVariable(t *testing.T) {
 		"HOOKSTREAM_DATABASE_URL":           func(c *Config) { c.DatabaseURL = "" },
 		"HOOKSTREAM_REGISTRY_URL":           func(c *Config) { c.RegistryURL = "localhost" },
 		"HOOKSTREAM_TABLES_SCHEMA":          func(c *Config) { c.TablesSchema = "hookstream" },
+		"HOOKSTREAM_SINK_GROUP":             func(c *Config) { c.Group = "" },
+		"HOOKSTREAM_SESSION_TIMEOUT":        func(c *Config) { c.SessionTimeout = 0 },
 		"HOOKSTREAM_SINK_MAX_RECORDS":       func(c *Config) { c.MaxRecords = 0 },
 		"HOOKSTREAM_SINK_POOL_SIZE":         func(c *Config) { c.PoolSize = 1 },
 		"HOOKSTREAM_SINK_STATEMENT_TIMEOUT": func(c *Config) { c.StatementTimeout = 0 },

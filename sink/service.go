@@ -74,7 +74,7 @@ func New(cfg Config, log *slog.Logger) (s *Service, err error) {
 		return nil, failure.NewFatal("HOOKSTREAM_REGISTRY_URL: %w", err)
 	}
 	if s.store, err = apply.New(apply.Config{
-		Pool: s.pool, Group: Group, Topics: cfg.Kafka.Topics, Tables: s.tables,
+		Pool: s.pool, Group: cfg.Group, Topics: cfg.Kafka.Topics, Tables: s.tables,
 		Schemas:  registry.NewDecoder(schemas),
 		Producer: s.client,
 		Letters: &deadletter.Writer{
@@ -142,7 +142,7 @@ func (s *Service) prepareDatabase(ctx context.Context) error {
 
 func (s *Service) consume(ctx context.Context) error {
 	loop := fenced.New(fenced.Config{
-		Kafka: &s.cfg.Kafka, Group: Group, Topics: s.cfg.topics(event.Names()), ClientID: "sink",
+		Kafka: &s.cfg.Kafka, Group: s.cfg.Group, Topics: s.cfg.topics(event.Names()), ClientID: "sink",
 		MaxRecords: s.cfg.MaxRecords, SessionTimeout: s.cfg.SessionTimeout, DrainTimeout: s.cfg.DrainTimeout,
 		Log: s.log, Status: s.health.Reporter(partConsumer),
 	}, s.store)

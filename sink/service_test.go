@@ -16,7 +16,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
 	"github.com/twmb/franz-go/pkg/sr/srfake"
@@ -28,6 +27,7 @@ import (
 	"github.com/hookstream/hookstream/sink/internal/pgtest"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/kafkatest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m.Run) }
@@ -45,9 +45,7 @@ type pipeline struct {
 
 func newPipeline(t *testing.T, databaseURL string) *pipeline {
 	t.Helper()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
-	must(t, err)
-	t.Cleanup(cluster.Close)
+	broker := kafkatest.New(t)
 	reg := srfake.New()
 	t.Cleanup(reg.Close)
 	p := &pipeline{log: slog.New(slog.DiscardHandler)}
@@ -55,8 +53,10 @@ func newPipeline(t *testing.T, databaseURL string) *pipeline {
 		p.log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
 	must(t, Info.Defaults(&p.cfg))
-	p.cfg.Kafka.Brokers, p.cfg.Kafka.Partitions = cluster.ListenAddrs(), 2
+	p.cfg.Kafka.Brokers, p.cfg.Kafka.Topics, p.cfg.Kafka.Partitions = broker.Addresses, broker.Topics(), 2
+	p.cfg.Group = broker.Name(p.cfg.Group)
 	p.cfg.DatabaseURL, p.cfg.RegistryURL, p.cfg.AdminAddress = DatabaseURL(databaseURL), reg.URL(), "127.0.0.1:0"
+	var err error
 	p.pool, err = database.Open(t.Context(), databaseURL, 2)
 	must(t, err)
 	t.Cleanup(p.pool.Close)
@@ -86,7 +86,7 @@ func (p *pipeline) send(t *testing.T, from, to int) {
 		id := fmt.Sprint(i)
 		ev := &event.Event{Entity: "customer", ID: id, Fields: map[string]any{"name": id}, Meta: event.Meta{
 			EventID: id, EventType: "customer.created", Provider: "acme", Tenant: "default", BusinessKey: id, CorrelationID: id,
-			OccurredAt: time.Now(), ReceivedAt: time.Now(), RawTopic: "hookstream.raw", RawOffset: int64(i),
+			OccurredAt: time.Now(), ReceivedAt: time.Now(), RawTopic: p.cfg.Kafka.Topics.Raw, RawOffset: int64(i),
 			Version: event.Version{Order: time.Now().UnixMicro(), Generation: 1, Offset: int64(i), Revision: 1},
 		}}
 		value, err := p.encoder.Encode(ev)
@@ -198,7 +198,7 @@ func TestEndToEnd(t *testing.T) {
 	p.await(t, 400)
 	second.stop(t)
 	p.wantLedger(t, 400)
-	lags, err := kadm.NewClient(p.client).Lag(t.Context(), Group)
+	lags, err := kadm.NewClient(p.client).Lag(t.Context(), p.cfg.Group)
 	must(t, err)
 	must(t, lags.Error())
 	for _, l := range lags {

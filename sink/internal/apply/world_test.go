@@ -13,7 +13,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
 	"github.com/twmb/franz-go/pkg/sr/srfake"
@@ -28,6 +27,7 @@ import (
 	"github.com/hookstream/hookstream/stage/deadletter"
 	"github.com/hookstream/hookstream/stage/fenced"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/kafkatest"
 )
 
 func TestMain(m *testing.M) {
@@ -57,15 +57,14 @@ func newWorld(t testing.TB) *world {
 
 func newWorldAt(t testing.TB, url string) *world {
 	t.Helper()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, topic.DefaultNames().DeadLetters))
-	must(t, err)
-	t.Cleanup(cluster.Close)
+	broker := kafkatest.New(t)
+	broker.CreateTopic(t, 1, topic.DefaultNames().DeadLetters)
 	reg := srfake.New()
 	t.Cleanup(reg.Close)
 	client, err := sr.NewClient(sr.URLs(reg.URL()))
 	must(t, err)
 	w := &world{
-		kafka:  &kafka.Config{Brokers: cluster.ListenAddrs(), MaxMessageBytes: 1 << 20, Topics: topic.DefaultNames()},
+		kafka:  &kafka.Config{Brokers: broker.Addresses, MaxMessageBytes: 1 << 20, Topics: broker.Topics()},
 		log:    slog.New(slog.DiscardHandler),
 		claims: map[fenced.Partition]fenced.Claim{},
 	}
