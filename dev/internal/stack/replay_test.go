@@ -22,8 +22,10 @@ import (
 // replay brings their rows.
 func TestReplayAfterTheMappingWasMended(t *testing.T) {
 	dlq := buildDLQ(t)
-	dir := publicDir(t)
-	broken := start(t, stack.Options{DataDir: dir, DefinitionsDir: brokenStripe(t)})
+	opts := options(t)
+	opts.DataDir = publicDir(t)
+	opts.DefinitionsDir = brokenStripe(t)
+	broken := start(t, opts)
 	r := newTrial(5, 300)
 	r.send(t, broken, customers(r.plan))
 	waitFor(t, func() bool { return len(openLetters(t, dlq, broken)) == len(customers(r.plan)) })
@@ -32,7 +34,8 @@ func TestReplayAfterTheMappingWasMended(t *testing.T) {
 	}
 	stop(t, broken)
 
-	mended := start(t, stack.Options{DataDir: dir})
+	opts.DefinitionsDir = ""
+	mended := start(t, opts)
 	run(t, dlq, mended, "replay", "--all", "--yes")
 	report := r.judge(t, mended)
 	if report.Lost+report.Duplicated+report.Reordered+report.WrongRows != 0 || report.Events != report.Unique {
@@ -93,7 +96,10 @@ func buildDLQ(t *testing.T) string {
 // run runs the operators' tool. Exit code 3 only says that something was left.
 func run(t *testing.T, dlq string, s *stack.Stack, args ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), dlq, append(args, "--brokers", strings.Join(s.Kafka.Brokers, ","))...)
+	n := s.Kafka.Topics
+	args = append(args, "--brokers", strings.Join(s.Kafka.Brokers, ","), "--topic-raw", n.Raw,
+		"--topic-dead-letters", n.DeadLetters, "--topic-resolutions", n.Resolutions, "--topic-sink-replay", n.SinkReplay)
+	cmd := exec.CommandContext(t.Context(), dlq, args...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

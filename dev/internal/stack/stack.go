@@ -36,6 +36,9 @@ type Options struct {
 	Brokers     []string
 	DatabaseURL string
 	RegistryURL string
+	// Prefix begins the names of all topics and groups, for installations that
+	// share brokers.
+	Prefix string
 	// Address of ingest; KafkaPort and RegistryAddress of the embedded parts.
 	// A port of 0 is a free one.
 	Address         string
@@ -193,7 +196,7 @@ func (s *Stack) configure(context.Context) error {
 	}
 	brokers := s.Kafka.Brokers
 	s.Kafka = s.transformConfig.Kafka
-	s.Kafka.Brokers = brokers
+	s.Kafka.Brokers, s.Kafka.Topics = brokers, s.Kafka.Topics.Prefixed(s.opts.Prefix)
 	s.sinkConfig.Kafka, s.transformConfig.Kafka, s.ingestConfig.Kafka = s.Kafka, s.Kafka, s.Kafka
 	for _, c := range []service.Configured{&s.sinkConfig, &s.transformConfig, &s.ingestConfig} {
 		c.Settings().AdminAddress = "127.0.0.1:0"
@@ -202,9 +205,13 @@ func (s *Stack) configure(context.Context) error {
 	s.sinkConfig.RegistryURL = s.Registry
 	s.transformConfig.RegistryURL = s.Registry
 	s.transformConfig.DefinitionsDir = s.opts.DefinitionsDir
-	// The embedded broker forgets after a kill which transactions it aborted,
-	// so each start is another producer. On real Kafka the id must be stable.
-	s.transformConfig.InstanceID = "embedded-" + strconv.FormatInt(time.Now().UnixMilli(), 36)
+	s.sinkConfig.Group = s.opts.Prefix + s.sinkConfig.Group
+	s.transformConfig.Group = s.opts.Prefix + s.transformConfig.Group
+	if len(s.opts.Brokers) == 0 {
+		// The embedded broker forgets after a kill which transactions it aborted,
+		// so each start is another producer. On real Kafka the id is stable.
+		s.transformConfig.InstanceID = "embedded-" + strconv.FormatInt(time.Now().UnixMilli(), 36)
+	}
 	s.ingestConfig.Address = s.opts.Address
 	s.ingestConfig.DefinitionsDir = s.opts.DefinitionsDir
 	s.ingestConfig.Secrets = secrets(s.opts.Secrets)

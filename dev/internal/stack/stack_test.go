@@ -16,10 +16,20 @@ import (
 	"github.com/hookstream/hookstream/dev/internal/check"
 	"github.com/hookstream/hookstream/dev/internal/stack"
 	"github.com/hookstream/hookstream/dev/internal/workload"
+	"github.com/hookstream/hookstream/stage/kafkatest"
 )
 
-// start brings up a stack that is stopped with the test. Real parts come from
-// the environment, where it names them.
+// options name the Kafka of the environment, with names of this test's own, or
+// leave it embedded.
+func options(t *testing.T) stack.Options {
+	t.Helper()
+	if b := kafkatest.Shared(t); b != nil {
+		return stack.Options{Brokers: b.Addresses, Prefix: b.Prefix}
+	}
+	return stack.Options{}
+}
+
+// start brings up a stack that is stopped with the test.
 func start(t *testing.T, opts stack.Options) *stack.Stack {
 	t.Helper()
 	opts.Address, opts.RegistryAddress = "127.0.0.1:0", "127.0.0.1:0"
@@ -112,7 +122,7 @@ func publicDir(t *testing.T) string {
 }
 
 func TestEveryWebhookIsAccountedFor(t *testing.T) {
-	s := start(t, stack.Options{})
+	s := start(t, options(t))
 	r := newTrial(1, 3000)
 	for _, phase := range r.plan.Phases {
 		r.send(t, s, phase)
@@ -121,13 +131,14 @@ func TestEveryWebhookIsAccountedFor(t *testing.T) {
 }
 
 func TestGracefulRestartLosesAndRepeatsNothing(t *testing.T) {
-	dir := publicDir(t)
+	opts := options(t)
+	opts.DataDir = publicDir(t)
 	r := newTrial(2, 2000)
 	first := r.plan.Phases[0]
-	s := start(t, stack.Options{DataDir: dir})
+	s := start(t, opts)
 	r.send(t, s, first[:len(first)/2])
 	stop(t, s) // while transform and sink still have work
-	s = start(t, stack.Options{DataDir: dir})
+	s = start(t, opts)
 	r.send(t, s, first[len(first)/2:])
 	for _, phase := range r.plan.Phases[1:] {
 		r.send(t, s, phase)
@@ -138,7 +149,7 @@ func TestGracefulRestartLosesAndRepeatsNothing(t *testing.T) {
 // TestCheckerSeesRealFaults breaks what a sound pipeline did, on the real
 // topics and tables, and looks whether the checker notices.
 func TestCheckerSeesRealFaults(t *testing.T) {
-	s := start(t, stack.Options{})
+	s := start(t, options(t))
 	r := newTrial(3, 500)
 	for _, phase := range r.plan.Phases {
 		r.send(t, s, phase)
