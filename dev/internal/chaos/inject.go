@@ -63,10 +63,12 @@ func (r *run) fault(ctx context.Context, f Fault) (at time.Time, err error) {
 		return r.scale(ctx, f)
 	case crashReplay:
 		return r.replay(ctx, f)
-	case killBroker:
+	case killBroker, restartBroker:
 		at = time.Now()
-		if err := r.in.cluster.Kill(f.Instance); err != nil {
-			return at, err
+		if f.Kind == killBroker {
+			if err := r.in.cluster.Kill(f.Instance); err != nil {
+				return at, err
+			}
 		}
 		if err := r.in.cluster.Restart(ctx, f.Instance); err != nil {
 			return at, err

@@ -19,6 +19,11 @@ import (
 // progressEvery is how often a long restore says how far it is.
 const progressEvery = 2 * time.Second
 
+// stuckAfter is how long a restore may stand still before it looks like an open
+// transaction that outlived its timeout. The broker lets none be longer than a
+// minute, as this service begins them.
+const stuckAfter = 2 * time.Minute
+
 // Restore rebuilds the sets of partitions from the changelog, up to the high
 // watermark at the time of the call: it must be called after the partitions
 // were assigned. What was known of them is replaced. A corrupt changelog and a
@@ -63,6 +68,7 @@ func numbers(parts []transact.Partition) []int32 {
 func report(ctx context.Context, log *slog.Logger, started time.Time, parts int, entries *atomic.Int64) (stop func()) {
 	done := make(chan struct{})
 	go func() {
+		before := int64(-1)
 		tick := time.NewTicker(progressEvery)
 		defer tick.Stop()
 		for {
@@ -70,8 +76,15 @@ func report(ctx context.Context, log *slog.Logger, started time.Time, parts int,
 			case <-done:
 				return
 			case <-tick.C:
+				took := time.Since(started)
 				log.InfoContext(ctx, "restoring the deduplication set",
-					"partitions", parts, "entries", entries.Load(), "seconds", time.Since(started).Seconds())
+					"partitions", parts, "entries", entries.Load(), "seconds", took.Seconds())
+				if n := entries.Load(); took > stuckAfter && n == before {
+					log.WarnContext(ctx, "the deduplication changelog ends in a transaction that nobody ends, and its partitions wait; "+
+						"look for one with kafka-transactions.sh find-hanging", "partitions", parts, "seconds", took.Seconds())
+				} else {
+					before = n
+				}
 			}
 		}
 	}()
