@@ -59,8 +59,8 @@ func TestProduceErrorAbortsAndIsTriedAgain(t *testing.T) {
 func TestRefusedSizeIsFatal(t *testing.T) {
 	t.Parallel()
 	b := newBroker(t, 1)
-	b.send(t, 0, 5)
-	b.limit(t, b.out, "20")
+	b.send(t, 0, 100)
+	b.limit(t, b.out, "200")
 	wantNamed(t, b.start(t, b.config("a"), &copier{}).fatal(t), "max.message.bytes")
 	if n := b.committed(t); n != 0 {
 		t.Errorf("offsets were committed up to %d", n)

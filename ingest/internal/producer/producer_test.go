@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -159,5 +160,30 @@ func TestRunRefusesATopicOfAnotherShape(t *testing.T) {
 	}
 	if err := produce(t.Context(), p); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("wrote to a topic of another shape: %v", err)
+	}
+}
+
+// TestKafkaTakesNoRecordFromTheFuture: a clock that is more than an hour ahead of
+// the broker's (message.timestamp.after.max.ms) is answered with a refusal, which
+// the sender tries again, and not with a loss.
+func TestKafkaTakesNoRecordFromTheFuture(t *testing.T) {
+	b := kafkatest.Shared(t)
+	if b == nil {
+		t.Skip("needs Kafka itself, by HOOKSTREAM_TEST_BROKERS: the embedded broker takes any timestamp")
+	}
+	cfg := newConfig(b)
+	b.CreateTopic(t, 1, topic.DefaultNames().Raw)
+	p, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	p.checked.Store(true)
+	ahead := &kgo.Record{Topic: cfg.Kafka.Topics.Raw, Timestamp: time.Now().Add(2 * time.Hour)}
+	if err := p.Produce(t.Context(), ahead); !errors.Is(err, ErrUnavailable) || !errors.Is(err, kerr.InvalidTimestamp) {
+		t.Errorf("two hours ahead: %v", err)
+	}
+	if err := produce(t.Context(), p); err != nil {
+		t.Errorf("afterwards: %v", err)
 	}
 }

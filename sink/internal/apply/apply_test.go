@@ -184,7 +184,7 @@ func TestRepeatsBecomeDeliveries(t *testing.T) {
 		t.Errorf("rows are %q: a repeat was applied", got)
 	}
 	got := one[string](t, w, `select string_agg(event_id || raw_offset || '@' || event_topic || event_offset, ',' order by event_id, raw_offset) from hookstream.deliveries`)
-	if want := "e2@events.customer.v11,e3@events.customer.v13,u2@events.customer.v14,u3@events.customer.v15"; got != want {
+	if want := strings.ReplaceAll("e2@TOPIC1,e3@TOPIC3,u2@TOPIC4,u3@TOPIC5", "TOPIC", w.kafka.Topics.Events("customer")); got != want {
 		t.Errorf("deliveries are %q, want %q", got, want)
 	}
 }
@@ -196,14 +196,14 @@ func TestLedgerExplains(t *testing.T) {
 	w.apply(t, r)
 	got := one[map[string]any](t, w, "select to_jsonb(e) - 'applied_at' - 'fingerprint' from hookstream.events e")
 	want := map[string]any{}
-	must(t, json.Unmarshal([]byte(`{
+	must(t, json.Unmarshal(fmt.Appendf(nil, `{
 		"tenant": "default", "provider": "acme", "event_id": "e", "event_type": "thing.happened",
 		"entity": "customer", "entity_id": "c", "business_key": "c", "outcome": "applied", "deleted": false,
 		"occurred_at": "2026-03-01T12:00:01+00:00", "received_at": "2026-03-01T12:00:02+00:00", "published_at": "2026-03-01T12:00:02+00:00",
 		"version_order": 1772366401000000, "version_generation": 1, "version_offset": 1, "version_revision": 1,
 		"correlation_id": "c-e", "trace_id": "0af7651916cd43dd8448eb211c80319c",
 		"raw_topic": "hookstream.raw", "raw_partition": 3, "raw_offset": 1,
-		"event_topic": "events.customer.v1", "event_partition": 0, "event_offset": 0, "replay_count": 0}`), &want))
+		"event_topic": %q, "event_partition": 0, "event_offset": 0, "replay_count": 0}`, w.kafka.Topics.Events("customer")), &want))
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("ledger has %v, want %v", got, want)
 	}
@@ -212,7 +212,7 @@ func TestLedgerExplains(t *testing.T) {
 func TestZombieChangesNothing(t *testing.T) {
 	w := newWorld(t)
 	w.applyEvents(t, newEvent("customer", "c", "e1", 1, map[string]any{"name": "mine"}))
-	p := fenced.Partition{Topic: "events.customer.v1"}
+	p := fenced.Partition{Topic: w.kafka.Topics.Events("customer")}
 	newer, err := w.store.TakeOver(t.Context(), []fenced.Partition{p})
 	must(t, err)
 	// The other store still has its older epoch, and a poison record.
@@ -269,10 +269,10 @@ func TestReplayIsAppliedOnceAndInItsPlace(t *testing.T) {
 	if got := one[string](t, w, "select string_agg(name, ',' order by id) from webhooks.customer"); got != "newer,other" {
 		t.Errorf("rows are %q", got)
 	}
-	if got := one[string](t, w, "select event_topic || '/' || event_offset || ' ' || replay_count from hookstream.events where event_id = 'other'"); got != "events.customer.v1/41 1" {
+	if got := one[string](t, w, "select event_topic || '/' || event_offset || ' ' || replay_count from hookstream.events where event_id = 'other'"); got != w.kafka.Topics.Events("customer")+"/41 1" {
 		t.Errorf("the ledger has the replay at %q, want where it was first written", got)
 	}
-	if got := one[string](t, w, "select event_topic || '/' || event_offset from hookstream.deliveries"); got != "hookstream.sink.replay/2" {
+	if got := one[string](t, w, "select event_topic || '/' || event_offset from hookstream.deliveries"); got != w.kafka.Topics.SinkReplay+"/2" {
 		t.Errorf("the second replay was seen at %q", got)
 	}
 }
