@@ -60,11 +60,8 @@ test: setup ## Run all tests with the race detector
 
 # One package after the other: they share the broker.
 .PHONY: test-real
-test-real: setup ## Run the same tests on Apache Kafka (Java and Maven, or HOOKSTREAM_TEST_BROKERS)
-	@brokers=$${HOOKSTREAM_TEST_BROKERS:-$$(go run ./dev kafka up --brokers $(BROKERS))}; \
-	echo "on Apache Kafka at $$brokers"; \
-	HOOKSTREAM_TEST_BROKERS=$$brokers CGO_ENABLED=1 go test -race -count=1 -p 1 -timeout 30m $(ARGS) $(PACKAGES); status=$$?; \
-	[ -n "$${HOOKSTREAM_TEST_BROKERS:-}" ] || go run ./dev kafka down; exit $$status
+test-real: setup ## Run the same tests on Apache Kafka: Docker, or Java and Maven, or HOOKSTREAM_TEST_BROKERS
+	CGO_ENABLED=1 go run ./dev with --brokers $(BROKERS) go test -race -count=1 -p 1 -timeout 30m $(ARGS) $(PACKAGES)
 
 .PHONY: chaos
 chaos: ## Kill everything on Apache Kafka: KILLS processes, BROKERS brokers, SEED

@@ -24,7 +24,7 @@ type chaosCommand struct {
 	Kafka    int           `help:"Brokers of the cluster: 1, or 3 with replication factor 3 and min.insync.replicas 2." enum:"1,3" default:"1"`
 	Dir      string        `help:"Folder for data, programs and logs; a temporary one by default." type:"path"`
 	Output   string        `short:"o" help:"text or json." enum:"text,json" default:"text"`
-	Fault    []string      `help:"Faults to apply instead of the seed's: restart-postgres, restart-broker, kill-broker." enum:"restart-postgres,restart-broker,kill-broker" placeholder:"KIND"`
+	Fault    []string      `help:"Faults to apply instead of the seed's: restart-postgres, kill-broker." enum:"restart-postgres,kill-broker" placeholder:"KIND"`
 	Outage   time.Duration `help:"How long a part that is stopped, cut or slowed stays so." default:"2s"`
 	Sabotage string        `help:"Make the services wrong on purpose, to see that it is noticed." enum:",offsets-before-write,no-epoch-check,state-before-commit" default:""`
 	Schedule bool          `help:"Print the seed's faults and exit."`

@@ -63,12 +63,10 @@ func (r *run) fault(ctx context.Context, f Fault) (at time.Time, err error) {
 		return r.scale(ctx, f)
 	case crashReplay:
 		return r.replay(ctx, f)
-	case killBroker, restartBroker:
+	case killBroker:
 		at = time.Now()
-		if f.Kind == killBroker {
-			if err := r.in.cluster.Kill(f.Instance); err != nil {
-				return at, err
-			}
+		if err := r.in.cluster.Kill(f.Instance); err != nil {
+			return at, err
 		}
 		if err := r.in.cluster.Restart(ctx, f.Instance); err != nil {
 			return at, err
