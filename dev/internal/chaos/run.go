@@ -132,7 +132,7 @@ func (r *run) launch(ctx context.Context, log io.Writer) error {
 
 func (r *run) run(ctx context.Context) (_ *Report, err error) {
 	started := time.Now()
-	schedule := r.Options.Faults
+	schedule := r.Faults
 	if schedule == nil {
 		schedule = Schedule(r.Seed, r.Kills, r.Brokers)
 	}

@@ -104,7 +104,7 @@ func dockerIsHere(ctx context.Context) (ok bool) {
 	if err != nil {
 		return false
 	}
-	defer provider.Close() //nolint:errcheck // it was only asked
+	defer provider.Close()
 	return provider.Health(ctx) == nil
 }
 

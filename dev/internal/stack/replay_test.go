@@ -126,7 +126,7 @@ func count(t *testing.T, s *stack.Stack, entity string) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(context.Background()) //nolint:errcheck // the test ends
+	defer conn.Close(context.Background())
 	var n int
 	if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM "+pgx.Identifier{s.TablesSchema, entity}.Sanitize()).Scan(&n); err != nil {
 		t.Fatal(err)
