@@ -45,7 +45,7 @@ func configuration(t *testing.T) string {
 	b.WriteString(`# Configuration
 
 Generated from the services' configuration structs; do not edit. Every variable is
-also a flag: ` + "`<service> --help`" + ` shows it. Flags win over variables.
+also a flag: ` + "`<service> run --help`" + ` shows it. Flags win over variables.
 
 OpenTelemetry's own variables apply too: ` + "`OTEL_EXPORTER_OTLP_ENDPOINT`" + ` turns the
 export of traces on, ` + "`OTEL_TRACES_SAMPLER`" + ` samples them.
