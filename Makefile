@@ -68,6 +68,10 @@ chaos: ## Kill everything on Apache Kafka: KILLS processes, BROKERS brokers, SEE
 	@.ci/setup postgres
 	go run ./dev chaos --kills $(KILLS) --seed $(SEED) --kafka $(BROKERS) $(ARGS)
 
+.PHONY: test-chaos
+test-chaos: setup ## Make the services wrong on purpose and expect the checker to notice (Java and Maven)
+	HOOKSTREAM_TEST_CHAOS=1 go test -count=1 -timeout 20m -v ./dev/internal/chaos
+
 .PHONY: kafka-up
 kafka-up: ## Start Apache Kafka without Docker (BROKERS=1 or 3; Java and Maven)
 	go run ./dev kafka up --brokers $(BROKERS)
