@@ -61,7 +61,7 @@ func (p *parts) logger(ctx context.Context) (*slog.Logger, func(), error) {
 func (p *parts) options(log *slog.Logger) stack.Options {
 	return stack.Options{
 		DataDir: p.DataDir, Brokers: p.Brokers, DatabaseURL: p.DatabaseURL, RegistryURL: p.RegistryURL,
-		DefinitionsDir: p.Definitions, Secrets: workload.Secrets,
+		DefinitionsDir: p.Definitions, Secrets: workload.SecretList(),
 		Address: "127.0.0.1:0", RegistryAddress: "127.0.0.1:0", Log: log,
 	}
 }

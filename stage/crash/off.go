@@ -4,9 +4,6 @@
 
 package crash
 
-// Armed is whether this build can crash itself.
-const Armed = false
-
 // At does nothing.
 func At(Point) {}
 

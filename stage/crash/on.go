@@ -13,9 +13,6 @@ import (
 	"syscall"
 )
 
-// Armed is whether this build can crash itself.
-const Armed = true
-
 var (
 	armed, pass = parse(os.Getenv(Variable))
 	passes      atomic.Int64

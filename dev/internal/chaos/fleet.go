@@ -48,17 +48,13 @@ func build(ctx context.Context, root, dir string) (map[string]string, error) {
 
 // environment is what all services share.
 func environment(brokers []string, replication int, registry, database string) []string {
-	var secrets []string
-	for provider, secret := range workload.Secrets {
-		secrets = append(secrets, workload.Tenant+"/"+provider+"="+secret)
-	}
 	return []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"),
 		"HOOKSTREAM_BROKERS=" + strings.Join(brokers, ","),
 		fmt.Sprintf("HOOKSTREAM_REPLICATION=%d", replication),
 		"HOOKSTREAM_REGISTRY_URL=" + registry,
 		"HOOKSTREAM_DATABASE_URL=" + database,
-		"HOOKSTREAM_SECRETS=" + strings.Join(secrets, ";"),
+		"HOOKSTREAM_SECRETS=" + workload.SecretList(),
 		"HOOKSTREAM_SESSION_TIMEOUT=" + sessionTimeout.String(),
 		"HOOKSTREAM_TRANSACTION_TIMEOUT=10s",
 		"HOOKSTREAM_LOG_LEVEL=warn",

@@ -15,9 +15,6 @@ import (
 	"strings"
 	"time"
 
-	toxiproxy "github.com/Shopify/toxiproxy/v2"
-	"github.com/rs/zerolog"
-
 	"github.com/hookstream/hookstream/dev/internal/kafkacluster"
 	"github.com/hookstream/hookstream/dev/internal/postgres"
 	"github.com/hookstream/hookstream/dev/internal/registry"
@@ -34,8 +31,6 @@ type installation struct {
 	reg     *registry.Registry
 	bridge  *bridge
 	links   map[string]*link
-	// brokers are the proxies of the cluster's brokers.
-	brokers []*toxiproxy.Proxy
 }
 
 func install(ctx context.Context, dir string, brokers int, log *slog.Logger) (_ *installation, err error) {
@@ -49,13 +44,9 @@ func install(ctx context.Context, dir string, brokers int, log *slog.Logger) (_ 
 		return in, err
 	}
 	for i, route := range in.cluster.Routes() {
-		server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
-		p := toxiproxy.NewProxy(server, fmt.Sprintf("kafka-%d", i), route.Listen, route.Upstream)
-		if err := p.Start(); err != nil {
-			return in, fmt.Errorf("link to broker %d: %w", i, err)
+		if err := in.link(fmt.Sprintf("kafka-%d", i), route.Listen, route.Upstream); err != nil {
+			return in, err
 		}
-		in.brokers = append(in.brokers, p)
-		in.links[fmt.Sprintf("kafka-%d", i)] = &link{p}
 	}
 	if in.reg, err = registry.Start(ctx, "127.0.0.1:0", ""); err != nil {
 		return in, err
@@ -70,11 +61,19 @@ func install(ctx context.Context, dir string, brokers int, log *slog.Logger) (_ 
 		"registry": strings.TrimPrefix(in.reg.URL(), "http://"),
 		"postgres": in.bridge.listener.Addr().String(),
 	} {
-		if in.links[name], err = newLink(name, upstream); err != nil {
+		if err := in.link(name, "127.0.0.1:0", upstream); err != nil {
 			return in, err
 		}
 	}
 	return in, nil
+}
+
+func (in *installation) link(name, listen, upstream string) error {
+	l, err := newLink(name, listen, upstream)
+	if err == nil {
+		in.links[name] = l
+	}
+	return err
 }
 
 func (in *installation) startPostgres(ctx context.Context) (err error) {
@@ -93,8 +92,8 @@ func (in *installation) startPostgres(ctx context.Context) (err error) {
 // bootstrap is where the services find the brokers: at the links.
 func (in *installation) bootstrap() []string {
 	var addresses []string
-	for _, p := range in.brokers {
-		addresses = append(addresses, p.Listen)
+	for _, route := range in.cluster.Routes() {
+		addresses = append(addresses, route.Listen)
 	}
 	return addresses
 }

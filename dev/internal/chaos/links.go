@@ -19,9 +19,11 @@ import (
 // slowed (Toxiproxy).
 type link struct{ proxy *toxiproxy.Proxy }
 
-func newLink(name, upstream string) (*link, error) {
+// newLink leads connections to listen, where 127.0.0.1:0 is a free port, on to
+// upstream.
+func newLink(name, listen, upstream string) (*link, error) {
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
-	p := toxiproxy.NewProxy(server, name, "127.0.0.1:0", upstream)
+	p := toxiproxy.NewProxy(server, name, listen, upstream)
 	if err := p.Start(); err != nil {
 		return nil, fmt.Errorf("link %s: %w", name, err)
 	}

@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -46,8 +45,8 @@ type Options struct {
 	RegistryAddress string
 	// DefinitionsDir overrides provider definitions.
 	DefinitionsDir string
-	// Secrets by provider, of the default tenant.
-	Secrets map[string]string
+	// Secrets of the providers, as HOOKSTREAM_SECRETS has them.
+	Secrets string
 	// Unsafe turns the database's fsync off, for tests.
 	Unsafe bool
 	Log    *slog.Logger
@@ -214,7 +213,7 @@ func (s *Stack) configure(context.Context) error {
 	}
 	s.ingestConfig.Address = s.opts.Address
 	s.ingestConfig.DefinitionsDir = s.opts.DefinitionsDir
-	s.ingestConfig.Secrets = secrets(s.opts.Secrets)
+	s.ingestConfig.Secrets = ingest.Secret(s.opts.Secrets)
 	s.Group, s.TablesSchema = s.transformConfig.Group, s.sinkConfig.TablesSchema
 
 	var err error
@@ -223,15 +222,6 @@ func (s *Stack) configure(context.Context) error {
 	}
 	s.started("client", func(context.Context) error { s.client.Close(); return nil })
 	return nil
-}
-
-// secrets writes secrets as HOOKSTREAM_SECRETS has them.
-func secrets(byProvider map[string]string) ingest.Secret {
-	var list []string
-	for provider, secret := range byProvider {
-		list = append(list, "default/"+provider+"="+secret)
-	}
-	return ingest.Secret(strings.Join(list, ";"))
 }
 
 // startServices starts the sink first and ingest last, so that they stop in the

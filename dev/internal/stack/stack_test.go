@@ -33,7 +33,7 @@ func options(t *testing.T) stack.Options {
 func start(t *testing.T, opts stack.Options) *stack.Stack {
 	t.Helper()
 	opts.Address, opts.RegistryAddress = "127.0.0.1:0", "127.0.0.1:0"
-	opts.Secrets, opts.Unsafe = workload.Secrets, true
+	opts.Secrets, opts.Unsafe = workload.SecretList(), true
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	}

@@ -9,6 +9,7 @@ package workload
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -23,6 +24,15 @@ var Secrets = map[string]string{
 	"shopify":           "demo-only-shopify-not-a-secret",
 	"standard-webhooks": "whsec_ZGVtby1vbmx5IHN0YW5kYXJkLXdlYmhvb2tzOiBub3QgYSBzZWNyZXQ=",
 	"svix":              "whsec_ZGVtby1vbmx5IHN2aXg6IG5vdCBhIHNlY3JldC4uLi4uLi4u",
+}
+
+// SecretList is Secrets as HOOKSTREAM_SECRETS has them.
+func SecretList() string {
+	var list []string
+	for provider, secret := range Secrets {
+		list = append(list, Tenant+"/"+provider+"="+secret)
+	}
+	return strings.Join(list, ";")
 }
 
 // Fate is what must become of an accepted or refused webhook.
