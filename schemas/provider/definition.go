@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package provider reads provider definitions: how a provider's webhooks are
-// verified, where their identity is, and which event types become which
-// entity. A definition is data; a new HMAC provider needs no Go.
+// verified, answered and read, where their identity is, and which event types
+// become which entity. A definition is data; a new provider needs no Go unless
+// it signs in a way that no Scheme describes.
 package provider
 
-import (
-	"path"
-	"time"
-)
+import "path"
 
 // Definition is one provider's YAML file.
 type Definition struct {
@@ -20,9 +18,19 @@ type Definition struct {
 	// Events.
 	Revision int32 `yaml:"revision"`
 	// Confirmed says that the facts were read at their source.
-	Confirmed bool     `yaml:"confirmed"`
-	Verify    Verify   `yaml:"verify"`
-	Identity  Identity `yaml:"identity"`
+	Confirmed bool `yaml:"confirmed"`
+	// Methods are those that webhooks come with; none means POST.
+	Methods []string `yaml:"methods"`
+	// Verify holds one scheme or several: see Verifications.
+	Verify Verifications `yaml:"verify"`
+	// Handshakes are the requests that are answered and not stored.
+	Handshakes []Handshake `yaml:"handshakes"`
+	// Answer is what the sender gets for an accepted webhook; none means 202
+	// with Hookstream's own JSON.
+	Answer *Answer `yaml:"answer"`
+	// Body says how bodies are read.
+	Body     Body     `yaml:"body"`
+	Identity Identity `yaml:"identity"`
 	// Preserve names request headers to keep on the record, beside those
 	// that the definition refers to.
 	Preserve []string `yaml:"preserve"`
@@ -45,54 +53,17 @@ const (
 	UnmappedDeadLetter Unmapped = "dead-letter"
 )
 
-// Verify is the declarative signature scheme.
-type Verify struct {
-	// Scheme is hmac.
-	Scheme string `yaml:"scheme"`
-	// Algorithm is sha1, sha256 or sha512. It is pinned here; nothing in a
-	// request chooses it.
-	Algorithm string `yaml:"algorithm"`
-	// Encoding of the signature: hex or base64.
-	Encoding  string     `yaml:"encoding"`
-	Signature HeaderPart `yaml:"signature"`
-	Timestamp *Timestamp `yaml:"timestamp"`
-	// Signed is the template of the bytes that the signature covers.
-	Signed Template `yaml:"signed"`
-	Secret Secret   `yaml:"secret"`
-}
-
-// HeaderPart finds values in a request header: the header is split at
-// Separator, items without Prefix are ignored, and the prefix is cut off.
-// Without a separator the whole header is one item.
-type HeaderPart struct {
-	Header    string `yaml:"header"`
-	Separator string `yaml:"separator"`
-	Prefix    string `yaml:"prefix"`
-}
-
-// Timestamp is the signed time of a request, and how far it may lie from now
-// in both directions.
-type Timestamp struct {
-	HeaderPart `yaml:",inline"`
-	Unit       Unit          `yaml:"unit"`
-	Tolerance  time.Duration `yaml:"tolerance"`
-}
-
-// Secret says how a configured secret becomes the key: Prefix is cut off where
-// it is there, the rest is decoded.
-type Secret struct {
-	Prefix string `yaml:"prefix"`
-	// Encoding is raw, base64 or hex.
-	Encoding string `yaml:"encoding"`
-}
-
 // Identity says where a webhook's identity is. Each list holds alternatives:
 // the first whose When matches and whose references all resolve counts.
 type Identity struct {
-	ID   []Alternative `yaml:"id"`
-	Type []Alternative `yaml:"type"`
-	Key  []Alternative `yaml:"key"`
-	Time []Alternative `yaml:"time"`
+	// Tenant finds whose event it is where one secret covers many customers
+	// of an app. It may refer to signed content only, and counts only where
+	// the request's path names no tenant.
+	Tenant []Alternative `yaml:"tenant"`
+	ID     []Alternative `yaml:"id"`
+	Type   []Alternative `yaml:"type"`
+	Key    []Alternative `yaml:"key"`
+	Time   []Alternative `yaml:"time"`
 	// Sequence is an integer that orders instead of the time.
 	Sequence []Alternative `yaml:"sequence"`
 }

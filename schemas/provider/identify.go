@@ -5,6 +5,7 @@ package provider
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -95,7 +96,10 @@ func first(list []Alternative, eventType string, lookup Lookup) (string, *Altern
 
 // refs lists the references of every template of the definition.
 func (d *Definition) refs() []Ref {
-	refs := d.Verify.Signed.Refs()
+	var refs []Ref
+	for _, v := range d.Verify {
+		refs = append(refs, v.Signed.Refs()...)
+	}
 	id := &d.Identity
 	for _, list := range [][]Alternative{id.ID, id.Type, id.Key, id.Time, id.Sequence} {
 		for _, a := range list {
@@ -112,9 +116,12 @@ func (d *Definition) BodyPaths() []string { return d.names(RefBodyPath, nil) }
 // the definition refers to, so that a record can be verified and identified
 // again, and those it preserves.
 func (d *Definition) RequestHeaders() []string {
-	more := append([]string{d.Verify.Signature.Header}, d.Preserve...)
-	if t := d.Verify.Timestamp; t != nil {
-		more = append(more, t.Header)
+	more := slices.Clone(d.Preserve)
+	for _, v := range d.Verify {
+		more = append(more, v.Signature.Header)
+		if t := v.Timestamp; t != nil {
+			more = append(more, t.Header)
+		}
 	}
 	return d.names(RefHeader, more)
 }

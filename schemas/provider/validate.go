@@ -45,8 +45,16 @@ func oneOf(p *problems, got string, allowed []string, path ...any) {
 }
 
 func (d *Definition) validateVerify(p *problems) {
-	v := &d.Verify
-	oneOf(p, v.Scheme, []string{"hmac"}, "verify", "scheme")
+	if len(d.Verify) == 0 {
+		p.add("names no scheme", "verify")
+	}
+	for i := range d.Verify {
+		validateScheme(p, &d.Verify[i])
+	}
+}
+
+func validateScheme(p *problems, v *Verify) {
+	oneOf(p, string(v.Scheme), []string{string(HMAC)}, "verify", "scheme")
 	oneOf(p, v.Algorithm, []string{"sha1", "sha256", "sha512"}, "verify", "algorithm")
 	oneOf(p, v.Encoding, []string{"hex", "base64"}, "verify", "encoding")
 	oneOf(p, v.Secret.Encoding, []string{"raw", "base64", "hex"}, "verify", "secret", "encoding")

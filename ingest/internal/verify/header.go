@@ -11,7 +11,7 @@ import (
 
 // items yields what a header part finds in a header's value: the items after
 // the split that have the prefix, without it. Empty ones are skipped.
-func items(part *provider.HeaderPart, value string) iter.Seq[string] {
+func items(part *provider.Location, value string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for rest, more := value, true; more; {
 			item := rest
@@ -28,7 +28,7 @@ func items(part *provider.HeaderPart, value string) iter.Seq[string] {
 }
 
 // firstItem is the first of items, or "".
-func firstItem(part *provider.HeaderPart, value string) string {
+func firstItem(part *provider.Location, value string) string {
 	for item := range items(part, value) {
 		return item
 	}

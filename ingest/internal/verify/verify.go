@@ -33,7 +33,7 @@ type Scheme struct {
 
 // Compile prepares a definition's verification.
 func Compile(spec *provider.Verify) (*Scheme, error) {
-	s := &Scheme{spec: spec, signed: spec.Signed.Parts()}
+	s := &Scheme{spec: spec, signed: spec.Signed[0].Template.Parts()}
 	switch spec.Algorithm {
 	case "sha1":
 		s.hash, s.size = sha1.New, sha1.Size
@@ -61,7 +61,7 @@ func Compile(spec *provider.Verify) (*Scheme, error) {
 func CompileAll(catalog provider.Catalog) (Schemes, error) {
 	schemes := Schemes{}
 	for name, def := range catalog {
-		s, err := Compile(&def.Verify)
+		s, err := Compile(&def.Verify[0])
 		if err != nil {
 			return nil, def.Problem(err.Error(), "verify")
 		}
@@ -145,7 +145,7 @@ func (s *Scheme) timestamp(req *request.Request, now time.Time) (string, error) 
 	if spec == nil {
 		return "", nil
 	}
-	text := firstItem(&spec.HeaderPart, req.Header(spec.Header))
+	text := firstItem(&spec.Location, req.Header(spec.Header))
 	if text == "" {
 		return "", refuse(MissingTimestamp, "the header %s holds no timestamp%s", spec.Header, withPrefix(spec.Prefix))
 	}
