@@ -28,7 +28,7 @@ func compile(def *provider.Definition, scheme *verify.Scheme) *compiled {
 	c := &compiled{
 		def:    def,
 		scheme: scheme,
-		fields: request.NewFields(def.BodyPaths()),
+		fields: request.NewFields(def),
 		// RFC 9110, section 15.5.2, wants a challenge with every 401. No
 		// registered scheme describes webhooks, so it says which header
 		// is asked for.

@@ -43,7 +43,7 @@ func FuzzVerify(f *testing.F) {
 		r.Header.Set("svix-signature", svixSignature)
 		r.Header.Set("svix-id", svixID)
 		r.Header.Set("svix-timestamp", svixTime)
-		req := request.New(r, body, request.NewFields(nil), "")
+		req := request.New(r, body, request.NewFields(&provider.Definition{}), "")
 
 		_, err := schemes["stripe"].Verify(req, stripeKeys, signedAt)
 		sum := mac([]byte(stripeOne), stripeTime(stripeHeader), ".", string(body))

@@ -160,7 +160,7 @@ func TestEmbeddedProviders(t *testing.T) {
 			for k, value := range v.header {
 				r.Header.Set(k, value)
 			}
-			req := request.New(r, []byte(v.body), request.NewFields(catalog[v.provider].BodyPaths()), "")
+			req := request.New(r, []byte(v.body), request.NewFields(catalog[v.provider]), "")
 			key, err := schemes[v.provider].Verify(req, keys, signedAt.Add(v.after))
 			check(t, key, err, v.key, v.cause)
 		})
@@ -254,7 +254,7 @@ func TestTemplateOverTheWholeRequest(t *testing.T) {
 		signature = "9b9059ce35196b128e324f335c29a0f42797642dbdf142cf2cc7d1598491ccd26b958658e3a28141accc91cfeecf22b48a34d0e11a9faa7b1c2b21c82cb13183"
 	)
 	def, schemes := parse(t, "acme", acme)
-	fields := request.NewFields(def.BodyPaths())
+	fields := request.NewFields(def)
 	keys := keysOf(t, schemes, "acme", "hex:"+strings.Repeat("00ff10aa55", 4))
 	cases := map[string]struct {
 		method, target, origin, version, body string
@@ -288,7 +288,7 @@ func TestSHA1AndRFC3339(t *testing.T) {
 	def, schemes := parse(t, "legacy", legacy)
 	r := httptest.NewRequest(http.MethodPost, "/webhooks/legacy", nil)
 	r.Header.Set("X-Legacy", "at:2026-01-01T00:00:00Z;sig:2V3Ku77H40JqzIEN8NvrqIWFpVQ=")
-	req := request.New(r, []byte(`{"order":{"id":"ord_1"}}`), request.NewFields(def.BodyPaths()), "")
+	req := request.New(r, []byte(`{"order":{"id":"ord_1"}}`), request.NewFields(def), "")
 	key, err := schemes["legacy"].Verify(req, keysOf(t, schemes, "legacy", "legacy"), signedAt.Add(time.Minute))
 	check(t, key, err, 0, "")
 }
