@@ -3,6 +3,7 @@ module github.com/hookstream/hookstream/schemas
 go 1.26.0
 
 require (
+	github.com/alecthomas/kong v1.17.0
 	github.com/go-json-experiment/json v1.27.2
 	github.com/itchyny/gojq v0.12.20
 	github.com/twmb/avro v1.9.0

@@ -27,19 +27,17 @@ var ErrIncompatible = errors.New("schema is incompatible")
 // version there is, in both directions (FULL_TRANSITIVE); the registry's own
 // compatibility setting is not relied on.
 func Register(ctx context.Context, client *sr.Client, topic string, entity *event.Entity) (int, error) {
-	subject := Subject(topic)
-	versions, err := client.Schemas(ctx, subject)
-	if err != nil && !is(err, sr.ErrSubjectNotFound) {
-		return 0, fmt.Errorf("schema registry: list versions of %s: %w", subject, err)
-	}
-	for _, v := range versions {
-		if err := event.CheckCompatible(v.Schema.Schema, entity.Schema()); err != nil {
-			return 0, fmt.Errorf("%w: %s against version %d of %s: %w", ErrIncompatible, entity.Name, v.Version, subject, err)
-		}
-	}
-	ss, err := client.CreateSchema(ctx, subject, sr.Schema{Schema: entity.Schema(), Type: sr.TypeAvro})
+	standing, err := Check(ctx, client, topic, entity)
 	if err != nil {
-		return 0, fmt.Errorf("schema registry: register %s: %w", subject, err)
+		return 0, err
+	}
+	if len(standing.Conflicts) > 0 {
+		c := standing.Conflicts[0]
+		return 0, fmt.Errorf("%w: %s against version %d of %s: %s", ErrIncompatible, entity.Name, c.Version, standing.Subject, c.Reason)
+	}
+	ss, err := client.CreateSchema(ctx, standing.Subject, sr.Schema{Schema: entity.Schema(), Type: sr.TypeAvro})
+	if err != nil {
+		return 0, fmt.Errorf("schema registry: register %s: %w", standing.Subject, err)
 	}
 	return ss.ID, nil
 }
