@@ -79,19 +79,25 @@ func (i Info) Defaults(cfg Configured) error {
 
 // Main parses flags and environment into cfg, runs the service until SIGINT or
 // SIGTERM, lets it drain, and exits. A second signal exits at once.
-func (i Info) Main(cfg Configured, start Start) {
-	os.Exit(i.run(cfg, start, os.Args[1:]))
+//
+// Commands are pointers to structs of kong's commands that the program has
+// beside the service. A command's Run gets a context.Context, which the same
+// signals end, and the *kong.Context that it writes to; its error may be a
+// kong.ExitCoder.
+func (i Info) Main(cfg Configured, start Start, commands ...any) {
+	os.Exit(i.run(cfg, start, os.Args[1:], commands))
 }
 
-func (i Info) run(cfg Configured, start Start, args []string) int {
+func (i Info) run(cfg Configured, start Start, args []string, commands kong.Plugins) int {
 	var cli struct {
 		Run struct {
 			kong.Plugins
 		} `cmd:"" default:"withargs" help:"Run the service (the default)."`
-		Healthcheck struct{}         `cmd:"" help:"Ask the service running on this machine whether it is ready; exit 0 or 1."`
-		Version     kong.VersionFlag `help:"Print the version and exit."`
+		Healthcheck struct{} `cmd:"" help:"Ask the service running on this machine whether it is ready; exit 0 or 1."`
+		kong.Plugins
+		Version kong.VersionFlag `help:"Print the version and exit."`
 	}
-	cli.Run.Plugins = kong.Plugins{cfg}
+	cli.Run.Plugins, cli.Plugins = kong.Plugins{cfg}, commands
 	parser, err := kong.New(&cli, i.options()...)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, i.Name+":", err)
@@ -102,12 +108,42 @@ func (i Info) run(cfg Configured, start Start, args []string) int {
 		fmt.Fprintln(os.Stderr, i.Name+":", err)
 		return exitUsage
 	}
-	if parsed.Command() == "healthcheck" {
+	switch parsed.Selected().Name {
+	case "run":
+		return serve(i.Name, cfg, start)
+	case "healthcheck":
 		// Only the address matters; what else is wrong the service itself says.
 		_ = i.Defaults(cfg)
 		return healthcheck(cfg.Settings().AdminAddress)
 	}
-	return serve(i.Name, cfg, start)
+	return execute(i.Name, parsed)
+}
+
+// execute runs one of the program's other commands.
+func execute(name string, command *kong.Context) int {
+	ctx, stop := untilSignal()
+	defer stop()
+	command.BindTo(ctx, (*context.Context)(nil))
+	err := command.Run()
+	if err == nil {
+		return 0
+	}
+	if text := err.Error(); text != "" {
+		fmt.Fprintln(command.Stderr, name+":", text)
+	}
+	var coded kong.ExitCoder
+	if errors.As(err, &coded) {
+		return coded.ExitCode()
+	}
+	return exitFailed
+}
+
+// untilSignal is a context that ends with SIGINT or SIGTERM. Once the first was
+// seen, the next one has its default effect.
+func untilSignal() (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
 }
 
 func serve(name string, cfg Configured, start Start) int {
@@ -116,11 +152,8 @@ func serve(name string, cfg Configured, start Start) int {
 		fmt.Fprintln(os.Stderr, name+":", err)
 		return exitUsage
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal()
 	defer stop()
-	// Once the first signal was seen, the next one has its default effect.
-	context.AfterFunc(ctx, stop)
-
 	flush, err := telemetry.Start(ctx, name, Version())
 	if err != nil {
 		log.Error("cannot start", "error", err)

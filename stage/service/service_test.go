@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/hookstream/hookstream/stage/admin"
 )
 
@@ -28,8 +30,34 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	var cfg testConfig
-	Info{Name: "probe", Description: "A service for tests.", AdminAddress: ":0"}.Main(&cfg, cfg.run)
+	Info{Name: "probe", Description: "A service for tests.", AdminAddress: ":0"}.Main(&cfg, cfg.run, &testCommands{})
 }
+
+// testCommands are what the program has beside the service.
+type testCommands struct {
+	Echo echoCommand `cmd:"" help:"Repeat a word."`
+}
+
+type echoCommand struct {
+	Word string `arg:"" help:"The word."`
+}
+
+func (c *echoCommand) Run(ctx context.Context, k *kong.Context) error {
+	switch c.Word {
+	case "fail":
+		return errors.New("no voice")
+	case "silent":
+		return silent(7)
+	}
+	_, err := fmt.Fprintln(k.Stdout, c.Word, ctx.Err())
+	return err
+}
+
+// silent is an error that has said all with its exit code.
+type silent int
+
+func (silent) Error() string   { return "" }
+func (s silent) ExitCode() int { return int(s) }
 
 type testConfig struct {
 	Common `embed:""`
@@ -85,6 +113,10 @@ func TestExitCodes(t *testing.T) {
 		"not one of":         {[]string{"TEST_MODE=dance"}, nil, exitUsage, "mode must be one of"},
 		"log level":          {[]string{"HOOKSTREAM_LOG_LEVEL=loud"}, nil, exitUsage, "HOOKSTREAM_LOG_LEVEL"},
 		"help":               {nil, []string{"run", "--help"}, 0, "$TEST_NUMBER"},
+		"command":            {[]string{"TEST_NUMBER=-1"}, []string{"echo", "hello"}, 0, "hello <nil>\n"},
+		"command fails":      {nil, []string{"echo", "fail"}, exitFailed, "probe: no voice\n"},
+		"command's own code": {nil, []string{"echo", "silent"}, 7, ""},
+		"commands' help":     {nil, []string{"--help"}, 0, "Repeat a word."},
 		"version":            {nil, []string{"--version"}, 0, "\n"},
 	}
 	for name, c := range cases {
