@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"net/http"
 	"os"
 	"path"
 	"path/filepath"
@@ -75,12 +76,13 @@ func (c Catalog) Names() []string { return slices.Sorted(maps.Keys(c)) }
 func Parse(file string, data []byte) (*Definition, error) {
 	var root yaml.Node
 	if err := yaml.Load(data, &root); err != nil {
-		return nil, &Problem{File: file, Message: err.Error()}
+		return nil, syntaxProblem(file, err)
 	}
 	d := &Definition{Unmapped: UnmappedGeneric, File: file, position: positions{&root}}
 	if err := root.Load(d, yaml.WithKnownFields()); err != nil {
-		return nil, &Problem{File: file, Message: err.Error()}
+		return nil, syntaxProblem(file, err)
 	}
+	d.setDefaults()
 	if err := d.validate(); err != nil {
 		return nil, err
 	}
@@ -88,4 +90,63 @@ func Parse(file string, data []byte) (*Definition, error) {
 		return nil, d.Problem(fmt.Sprintf("%q does not match the file's name", d.Provider), "provider")
 	}
 	return d, nil
+}
+
+// syntaxProblem gives what the YAML library noticed its line.
+func syntaxProblem(file string, err error) error {
+	var list *yaml.LoadErrors
+	if errors.As(err, &list) {
+		errs := make([]error, len(list.Errors))
+		for i, e := range list.Errors {
+			errs[i] = &Problem{File: file, Line: e.Mark.Line, Message: e.Message}
+		}
+		return errors.Join(errs...)
+	}
+	var one *yaml.LoadError
+	if errors.As(err, &one) {
+		return &Problem{File: file, Line: one.Mark.Line, Message: one.Message}
+	}
+	return &Problem{File: file, Message: err.Error()}
+}
+
+// setDefaults writes out what a file may leave out, so that nobody else needs to
+// know the defaults.
+func (d *Definition) setDefaults() {
+	if len(d.Methods) == 0 {
+		d.Methods = []string{http.MethodPost}
+	}
+	if len(d.Body.Formats) == 0 {
+		d.Body.Formats = []Format{JSON}
+	}
+	if d.Answer != nil {
+		d.Answer.setDefaults()
+	}
+	for i := range d.Verify {
+		d.Verify[i].setDefaults()
+	}
+	for i := range d.Handshakes {
+		h := &d.Handshakes[i]
+		h.Answer.setDefaults()
+		if h.Method == "" {
+			h.Method = http.MethodPost
+		}
+		h.Unverified = h.Unverified || h.Method != http.MethodPost
+	}
+}
+
+func (a *Answer) setDefaults() {
+	if a.Status == 0 {
+		a.Status = http.StatusOK
+	}
+}
+
+func (v *Verify) setDefaults() {
+	if v.Scheme == Basic && v.Signature == (Location{}) {
+		v.Signature.Header = "Authorization"
+	}
+	// How a key is written in a secret must be said; what is compared as it is
+	// leaves no choice.
+	if v.Secret.Encoding == "" && !v.Scheme.rules().key {
+		v.Secret.Encoding = "raw"
+	}
 }

@@ -56,10 +56,10 @@ func TestProblemsNameFileLineAndField(t *testing.T) {
 		"unknown entity":  {"entity: customer", "entity: client", `acme.yaml:18: events[0].entity: "client" is not one of`},
 		"unknown field":   {"name: .name", "nmae: .name", `acme.yaml:20: events[0].fields.nmae: customer has no field "nmae"`},
 		"bad glob":        {`["customer.*"]`, `["customer.["]`, "acme.yaml:17: events[0].types[0]: pattern"},
-		"unknown key":     {"title: Acme", "titel: Acme", "line 2"},
-		"bad reference":   {"{body.id}", "{boody.id}", "acme.yaml: "},
+		"unknown key":     {"title: Acme", "titel: Acme", "acme.yaml:2: field titel not found"},
+		"bad reference":   {"{body.id}", "{boody.id}", "acme.yaml:13: template"},
 		"revision":        {"revision: 1", "revision: 0", "acme.yaml:4: revision: must be at least 1"},
-		"not yaml":        {"provider: acme", "provider: [", "acme.yaml: "},
+		"not yaml":        {"provider: acme", "provider: [", "acme.yaml:3: "},
 		"id of nothing":   {"{body.id}", "constant", "acme.yaml:13: identity.id[0].from: refers to no part"},
 	}
 	for name, c := range cases {

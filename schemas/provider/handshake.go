@@ -2,11 +2,18 @@
 
 package provider
 
+import (
+	"html"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
 // Handshake is a request by which a provider checks the endpoint. It is
 // answered and not stored.
 type Handshake struct {
 	Name string `yaml:"name"`
-	// Method is POST where it is empty.
+	// Method is POST where the file has none.
 	Method string     `yaml:"method"`
 	When   Conditions `yaml:"when"`
 	// Unverified answers before the signature is looked at. It is implied for
@@ -40,37 +47,35 @@ const (
 // Answer is a response. References in the body are escaped as the content type
 // demands.
 type Answer struct {
-	// Status is 200 where it is 0.
+	// Status is 200 where the file has none.
 	Status      int      `yaml:"status"`
 	ContentType string   `yaml:"content_type"`
 	Body        Template `yaml:"body"`
 }
 
-// Conditions maps references, written as in templates but without braces, to
-// the value that they must have; "*" is any that is not empty. All must hold.
-type Conditions map[string]string
-
-// Body says how a body is read.
-type Body struct {
-	// Formats are json, form and empty; none means json. The Content-Type
-	// chooses between json and form where both are allowed.
-	Formats []Format `yaml:"formats"`
-	// Form is the field of a form that holds the event as JSON. Without it
-	// the form's fields are the event.
-	Form string `yaml:"form"`
-	// Batch are paths to the items of a batch, in which * is any element of
-	// an array, for example notificationItems.* or just *. Each item becomes
-	// a record of its own, whose body is the request's with every such array
-	// cut down to that one item.
-	Batch []string `yaml:"batch"`
+// Render fills the body in. It reports false where a reference does not resolve;
+// sign is the filter of that name, and may be nil.
+func (a *Answer) Render(lookup Lookup, sign func(string) (string, bool)) (string, bool) {
+	return Expander{Lookup: lookup, Sign: sign, Escape: a.escape()}.Expand(a.Body)
 }
 
-// Format is a way to write a body.
-type Format string
+// escape keeps what a sender chose from being more than text in the answer.
+func (a *Answer) escape() func(string) string {
+	kind, _, _ := strings.Cut(a.ContentType, ";")
+	switch kind = strings.ToLower(strings.TrimSpace(kind)); {
+	case kind == "application/json", strings.HasSuffix(kind, "+json"):
+		return escapeJSON
+	case kind == "text/html", kind == "application/xml", kind == "text/xml", strings.HasSuffix(kind, "+xml"):
+		return html.EscapeString
+	}
+	return nil
+}
 
-// The formats.
-const (
-	JSON  Format = "json"
-	Form  Format = "form"
-	Empty Format = "empty"
-)
+// escapeJSON writes text as it stands between the quotes of a JSON string.
+func escapeJSON(text string) string {
+	quoted, err := jsontext.AppendQuote(nil, text)
+	if err != nil { // invalid UTF-8, written with replacement characters
+		quoted, _ = jsontext.AppendQuote(nil, strings.ToValidUTF8(text, "\ufffd"))
+	}
+	return string(quoted[1 : len(quoted)-1])
+}

@@ -5,8 +5,8 @@ package provider
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hookstream/hookstream/schemas/identity"
@@ -14,6 +14,9 @@ import (
 
 // Identified is what a definition finds in a request.
 type Identified struct {
+	// Tenant is lower-case, and empty where no alternative resolved. It need
+	// not be a ValidName.
+	Tenant string
 	// EventID is empty, and Source is None, where no alternative resolved.
 	EventID string
 	Source  identity.Source
@@ -30,6 +33,8 @@ type Identified struct {
 func (id *Identity) Identify(lookup Lookup) (Identified, error) {
 	var out Identified
 	out.EventType, _ = first(id.Type, "", lookup)
+	tenant, _ := first(id.Tenant, out.EventType, lookup)
+	out.Tenant = strings.ToLower(tenant)
 	text, alt := first(id.ID, out.EventType, lookup)
 	out.EventID, out.Source = text, source(alt)
 	out.BusinessKey, _ = first(id.Key, out.EventType, lookup)
@@ -92,56 +97,4 @@ func first(list []Alternative, eventType string, lookup Lookup) (string, *Altern
 		}
 	}
 	return "", nil
-}
-
-// refs lists the references of every template of the definition.
-func (d *Definition) refs() []Ref {
-	var refs []Ref
-	for _, v := range d.Verify {
-		refs = append(refs, v.Signed.Refs()...)
-	}
-	id := &d.Identity
-	for _, list := range [][]Alternative{id.ID, id.Type, id.Key, id.Time, id.Sequence} {
-		for _, a := range list {
-			refs = append(refs, a.From.Refs()...)
-		}
-	}
-	return refs
-}
-
-// BodyPaths lists the body paths that the definition refers to, each once.
-func (d *Definition) BodyPaths() []string { return d.names(RefBodyPath, nil) }
-
-// RequestHeaders lists the request headers to keep on the record: those that
-// the definition refers to, so that a record can be verified and identified
-// again, and those it preserves.
-func (d *Definition) RequestHeaders() []string {
-	more := slices.Clone(d.Preserve)
-	for _, v := range d.Verify {
-		more = append(more, v.Signature.Header)
-		if t := v.Timestamp; t != nil {
-			more = append(more, t.Header)
-		}
-	}
-	return d.names(RefHeader, more)
-}
-
-func (d *Definition) names(kind RefKind, more []string) []string {
-	seen := map[string]bool{}
-	var out []string
-	add := func(name string) {
-		if !seen[name] {
-			seen[name] = true
-			out = append(out, name)
-		}
-	}
-	for _, ref := range d.refs() {
-		if ref.Kind == kind {
-			add(ref.Name)
-		}
-	}
-	for _, name := range more {
-		add(name)
-	}
-	return out
 }

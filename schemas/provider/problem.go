@@ -36,28 +36,52 @@ func (p *Problem) Error() string {
 // positions finds the line of a field in a definition's file.
 type positions struct{ root *yaml.Node }
 
-// at walks a path of mapping keys (string) and list indices (int), and returns
-// the line of the deepest part that exists.
-func (p positions) at(path ...any) int {
-	n := p.root
-	if n == nil {
-		return 0
+// at walks a path of mapping keys (string) and list indices (int). It returns the
+// line of the deepest part that exists, and the path as the file writes it: the
+// index is left out where the file has one item in place of a list.
+func (p positions) at(path ...any) (line int, written []any) {
+	n := p.top()
+	if n != nil {
+		line = n.Line
 	}
-	if n.Kind == yaml.DocumentNode && len(n.Content) > 0 {
-		n = n.Content[0]
-	}
-	line := n.Line
 	for _, step := range path {
-		next := child(n, step)
-		if next == nil {
-			break
+		if i, isIndex := step.(int); isIndex && i == 0 && n != nil && n.Kind != yaml.SequenceNode {
+			continue
 		}
-		n, line = next, next.Line
+		written = append(written, step)
+		if n = child(n, step); n != nil {
+			line = n.Line
+		}
 	}
-	return line
+	return line, written
+}
+
+// has reports whether the file has something at the path.
+func (p positions) has(path ...any) bool {
+	n := p.top()
+	for _, step := range path {
+		if i, isIndex := step.(int); isIndex && i == 0 && n != nil && n.Kind != yaml.SequenceNode {
+			continue
+		}
+		n = child(n, step)
+	}
+	return n != nil
+}
+
+func (p positions) top() *yaml.Node {
+	if n := p.root; n == nil || n.Kind != yaml.DocumentNode || len(n.Content) == 0 {
+		return n
+	}
+	return p.root.Content[0]
 }
 
 func child(n *yaml.Node, step any) *yaml.Node {
+	if n == nil {
+		return nil
+	}
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
 	switch step := step.(type) {
 	case string:
 		if n.Kind != yaml.MappingNode {
@@ -95,7 +119,8 @@ func fieldName(path []any) string {
 // Problem makes an error that names the file, line and field of d. Path holds
 // mapping keys and list indices.
 func (d *Definition) Problem(message string, path ...any) error {
-	return &Problem{File: d.File, Line: d.position.at(path...), Field: fieldName(path), Message: message}
+	line, written := d.position.at(path...)
+	return &Problem{File: d.File, Line: line, Field: fieldName(written), Message: message}
 }
 
 // problems collects what a validation finds.

@@ -23,13 +23,22 @@ func ValidName(s string) bool { return validName.MatchString(s) }
 func (d *Definition) validate() error {
 	p := &problems{def: d}
 	if !ValidName(d.Provider) {
-		p.add(fmt.Sprintf("%q is not a name of lower-case letters, digits and dashes", d.Provider), "provider")
+		p.add(notAName(d.Provider), "provider")
 	}
 	if d.Revision < 1 {
 		p.add("must be at least 1; raise it with every change of events", "revision")
 	}
-	oneOf(p, string(d.Unmapped), []string{string(UnmappedGeneric), string(UnmappedDrop), string(UnmappedDeadLetter)}, "unmapped")
+	oneOf(p, d.Unmapped, true, []Unmapped{UnmappedGeneric, UnmappedDrop, UnmappedDeadLetter}, "unmapped")
+	for i, m := range d.Methods {
+		oneOf(p, m, true, methods, "methods", i)
+	}
 	d.validateVerify(p)
+	d.validateHandshakes(p)
+	if d.Answer != nil {
+		d.validateAnswer(under(p), d.Answer, "answer")
+	}
+	d.Body.validate(p)
+	d.validatePreserve(p)
 	d.validateIdentity(p)
 	for i := range d.Events {
 		d.validateRule(p, i)
@@ -38,45 +47,15 @@ func (d *Definition) validate() error {
 	return p.err()
 }
 
-func oneOf(p *problems, got string, allowed []string, path ...any) {
-	if !slices.Contains(allowed, got) {
-		p.add(fmt.Sprintf("%q is not one of %s", got, strings.Join(allowed, ", ")), path...)
+// oneOf checks a value, where it is to be checked at all.
+func oneOf[T ~string](at interface{ add(string, ...any) }, got T, check bool, allowed []T, path ...any) {
+	if check && !slices.Contains(allowed, got) {
+		at.add(fmt.Sprintf("%q is not one of %s", got, join(allowed)), path...)
 	}
 }
 
-func (d *Definition) validateVerify(p *problems) {
-	if len(d.Verify) == 0 {
-		p.add("names no scheme", "verify")
-	}
-	for i := range d.Verify {
-		validateScheme(p, &d.Verify[i])
-	}
-}
-
-func validateScheme(p *problems, v *Verify) {
-	oneOf(p, string(v.Scheme), []string{string(HMAC)}, "verify", "scheme")
-	oneOf(p, v.Algorithm, []string{"sha1", "sha256", "sha512"}, "verify", "algorithm")
-	oneOf(p, v.Encoding, []string{"hex", "base64"}, "verify", "encoding")
-	oneOf(p, v.Secret.Encoding, []string{"raw", "base64", "hex"}, "verify", "secret", "encoding")
-	if v.Signature.Header == "" {
-		p.add("names no header", "verify", "signature")
-	}
-	refs := v.Signed.Refs()
-	if !slices.Contains(refs, Ref{Kind: RefBody}) {
-		p.add("must contain {body}: a body that is not signed proves nothing", "verify", "signed")
-	}
-	if slices.Contains(refs, Ref{Kind: RefTimestamp}) != (v.Timestamp != nil) {
-		p.add("{timestamp} in signed and verify.timestamp go together: an unsigned time proves nothing", "verify", "signed")
-	}
-	if t := v.Timestamp; t != nil {
-		oneOf(p, string(t.Unit), units, "verify", "timestamp", "unit")
-		if t.Header == "" {
-			p.add("names no header", "verify", "timestamp")
-		}
-		if t.Tolerance <= 0 {
-			p.add("must be a positive duration, such as 5m", "verify", "timestamp", "tolerance")
-		}
-	}
+func notAName(s string) string {
+	return fmt.Sprintf("%q is not a name of lower-case letters, digits and dashes", s)
 }
 
 func (d *Definition) validateIdentity(p *problems) {
@@ -85,6 +64,7 @@ func (d *Definition) validateIdentity(p *problems) {
 		list     []Alternative
 		required bool
 	}{
+		{"tenant", d.Identity.Tenant, false},
 		{"id", d.Identity.ID, true},
 		{"type", d.Identity.Type, true},
 		{"key", d.Identity.Key, true},
@@ -112,13 +92,40 @@ func (d *Definition) validateAlternative(p *problems, list string, a Alternative
 	}
 	for _, ref := range a.From.Refs() {
 		if ref.Kind != RefHeader && ref.Kind != RefBodyPath && ref.Kind != RefQuery {
-			p.add(fmt.Sprintf("{%s} cannot be part of an identity; use header, query or body.PATH", ref.Kind), append(at, "from")...)
+			p.add(fmt.Sprintf("{%s} cannot be part of an identity; use header, query or body.PATH", ref), append(at, "from")...)
+		}
+		if slices.Contains(ref.Filters, Sign) || d.holdsSecret(ref) {
+			p.add(fmt.Sprintf("{%s} is or needs a secret, which has no place on a record", ref), append(at, "from")...)
+		}
+		if list == "tenant" && !d.covers(ref) {
+			p.add(fmt.Sprintf("{%s} is not signed under every scheme: whoever has one valid request could choose the tenant", ref), append(at, "from")...)
 		}
 	}
 	if list == "time" {
-		oneOf(p, string(a.Unit), units, append(at, "unit")...)
+		oneOf(p, a.Unit, true, units, append(at, "unit")...)
 	} else if a.Unit != "" {
 		p.add("only a time has a unit", append(at, "unit")...)
+	}
+}
+
+// covers reports whether every scheme proves a part of the request.
+func (d *Definition) covers(ref Ref) bool {
+	for i := range d.Verify {
+		if !d.Verify[i].Covers(ref) {
+			return false
+		}
+	}
+	return true
+}
+
+func (d *Definition) validatePreserve(p *problems) {
+	for i, name := range d.Preserve {
+		if err := checkHeader(name); err != nil {
+			p.add(err.Error(), "preserve", i)
+		}
+		if d.holdsSecret(Ref{Kind: RefHeader, Name: name}) {
+			p.add(fmt.Sprintf("%s carries a secret in the clear, which has no place on a record", name), "preserve", i)
+		}
 	}
 }
 
@@ -138,7 +145,7 @@ func (d *Definition) validateRule(p *problems, i int) {
 	validateGlobs(p, r.Types, []any{"events", i, "types"})
 	entity, ok := event.Lookup(r.Entity)
 	if !ok {
-		oneOf(p, r.Entity, event.Names(), "events", i, "entity")
+		oneOf(p, r.Entity, true, event.Names(), "events", i, "entity")
 		return
 	}
 	for j, g := range r.Groups {
