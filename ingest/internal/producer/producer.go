@@ -58,15 +58,21 @@ type Producer struct {
 
 // New makes a Producer. It does not connect yet.
 func New(cfg Config) (*Producer, error) {
-	// No lingering: while one request is under way the next batch fills by
-	// itself, and a webhook alone has nothing to wait for.
-	client, err := cfg.Kafka.NewClient(cfg.ClientID, cfg.Log, kgo.ProducerLinger(0))
+	client, err := cfg.Kafka.NewClient(cfg.ClientID, cfg.Log,
+		// No lingering: while one request is under way the next batch fills by
+		// itself, and a webhook alone has nothing to wait for.
+		kgo.ProducerLinger(0),
+		// Without this, records whose deadline has passed wait in the buffer for
+		// the outcome of the batch before them, so that an outage fills it with
+		// webhooks that were answered 503. Its price, that the broker may hold
+		// such a record, is paid anyway: the sender sends it again.
+		kgo.AllowIdempotentProduceCancellation())
 	if err != nil {
 		return nil, err
 	}
 	duration, err := otel.Meter("github.com/hookstream/hookstream/ingest/producer").Float64Histogram(
 		"hookstream.ingest.produce.duration", metric.WithUnit("s"),
-		metric.WithDescription("Time until Kafka acknowledged a raw record, or until it was given up."),
+		metric.WithDescription("Time until Kafka acknowledged the raw records of a request, or until they were given up."),
 		metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5))
 	if err != nil {
 		client.Close()
@@ -115,32 +121,52 @@ func (p *Producer) ping(ctx context.Context) error {
 	return err
 }
 
-// Produce writes r and returns nil once all in-sync replicas have it. It waits
-// for at most the configured timeout and not for room in the client's buffer:
-// the error then wraps ErrUnavailable. That the sender has gone does not stop
-// it: what was verified is worth keeping.
+// Produce is ProduceAll for one record.
 func (p *Producer) Produce(ctx context.Context, r *kgo.Record) error {
+	return p.ProduceAll(ctx, []*kgo.Record{r})
+}
+
+// ProduceAll writes the records and returns nil once all in-sync replicas have
+// every one of them. It waits for at most the configured timeout, which is one
+// for all, and not for room in the client's buffer: the error then wraps
+// ErrUnavailable, and any of the records may be written. That the sender has
+// gone does not stop it: what was verified is worth keeping.
+func (p *Producer) ProduceAll(ctx context.Context, records []*kgo.Record) error {
 	if !p.checked.Load() {
 		return fmt.Errorf("%w: its topics are not checked yet", ErrUnavailable)
 	}
 	start := time.Now()
-	// The deadline is the record's too: what is not sent by then leaves the
+	// The deadline is the records' too: what is not sent by then leaves the
 	// buffer, so an outage does not fill it with what was given up.
 	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.cfg.Timeout)
 	defer cancel()
 	crash.At(crash.BeforeRawProduce)
-	acknowledged := make(chan error, 1)
-	p.client.TryProduce(wait, r, func(_ *kgo.Record, err error) { acknowledged <- err })
-	var err error
-	select {
-	case err = <-acknowledged:
-	case <-wait.Done():
-		err = context.DeadlineExceeded
-	}
+	err := p.produceAll(wait, records)
 	crash.At(crash.AfterRawProduce)
 	p.duration.Record(ctx, time.Since(start).Seconds(), outcomeOf(err))
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return nil
+}
+
+// produceAll returns at the first failure or when wait ends; the other records
+// then end with the caller's cancellation of wait.
+func (p *Producer) produceAll(wait context.Context, records []*kgo.Record) error {
+	// Room for every outcome, so that no promise waits for a reader.
+	outcomes := make(chan error, len(records))
+	for _, r := range records {
+		p.client.TryProduce(wait, r, func(_ *kgo.Record, err error) { outcomes <- err })
+	}
+	for range records {
+		select {
+		case err := <-outcomes:
+			if err != nil {
+				return err
+			}
+		case <-wait.Done():
+			return context.DeadlineExceeded
+		}
 	}
 	return nil
 }

@@ -147,6 +147,42 @@ func TestProduceDoesNotWaitForRoom(t *testing.T) {
 	}
 }
 
+// TestProduceAllIsAllOrUnavailable: one record that Kafka refuses is enough.
+func TestProduceAllIsAllOrUnavailable(t *testing.T) {
+	b := kafkatest.New(t)
+	b.CreateTopic(t, 3, topic.DefaultNames().Raw)
+	p, err := New(newConfig(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	p.checked.Store(true)
+	batch := func() []*kgo.Record {
+		records := make([]*kgo.Record, 1000)
+		for i := range records {
+			records[i] = &kgo.Record{Topic: p.cfg.Kafka.Topics.Raw, Value: make([]byte, i)}
+		}
+		return records
+	}
+	records := batch()
+	if err := p.ProduceAll(t.Context(), records); err != nil {
+		t.Errorf("a thousand records: %v", err)
+	}
+	for i, r := range records {
+		if r.Timestamp.IsZero() {
+			t.Fatalf("record %d was not written when it returned", i)
+		}
+	}
+	records = batch()
+	records[500].Value = make([]byte, p.cfg.Kafka.MaxMessageBytes+1)
+	if err := p.ProduceAll(t.Context(), records); !errors.Is(err, ErrUnavailable) || !errors.Is(err, kerr.MessageTooLarge) {
+		t.Errorf("with one that is too large: %v", err)
+	}
+	if err := p.ProduceAll(t.Context(), nil); err != nil {
+		t.Errorf("no records: %v", err)
+	}
+}
+
 func TestRunRefusesATopicOfAnotherShape(t *testing.T) {
 	b := kafkatest.New(t)
 	b.CreateTopic(t, 7, topic.DefaultNames().Raw)
