@@ -197,17 +197,21 @@ func validateCertificate(at scope, c *Certificate) {
 	}
 	validateRequestRefs(at, c.URL.Refs(), "certificate", "url")
 	validateHosts(at, c.Hosts, "certificate", "hosts")
-	subject := strings.TrimPrefix(c.Subject, "*.")
-	if err := checkHost(subject); err != nil || strings.Contains(subject, "*") {
-		at.add(fmt.Sprintf("%q is not a host name, of which the first label may be *", c.Subject), "certificate", "subject")
+	if len(c.Subjects) == 0 {
+		at.add("names nobody; without one, anybody's certificate would do", "certificate", "subjects")
 	}
+	validateHostPatterns(at, c.Subjects, "certificate", "subjects")
 }
 
 func validateHosts(at scope, hosts []string, path ...any) {
 	if len(hosts) == 0 {
 		at.add("names no host; without one, whoever sends a request chooses where we connect", path...)
 	}
-	for i, h := range hosts {
+	validateHostPatterns(at, hosts, path...)
+}
+
+func validateHostPatterns(at scope, patterns []string, path ...any) {
+	for i, h := range patterns {
 		if err := checkHost(h); err != nil {
 			at.add(err.Error(), append(slices.Clone(path), i)...)
 		}

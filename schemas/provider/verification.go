@@ -134,9 +134,9 @@ type Certificate struct {
 	// Hosts are exact names, or patterns in which * is one label's part, for
 	// example sns.*.amazonaws.com.
 	Hosts []string `yaml:"hosts"`
-	// Subject is the common name or DNS name that the certificate, chained to
-	// a trusted root, must have; a leading * is one label.
-	Subject string `yaml:"subject"`
+	// Subjects are patterns like Hosts. The certificate, chained to a trusted
+	// root, must have one of them as its common name or a DNS name.
+	Subjects []string `yaml:"subjects"`
 }
 
 // JWT pins what a token must be signed by and say.
