@@ -6,14 +6,10 @@
 package body
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"math/big"
 	"strconv"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // MaxDepth is how deeply objects and arrays may nest.
@@ -23,58 +19,14 @@ const MaxDepth = 128
 // quadratic in its length.
 const maxDigits = 400
 
-// reader walks a body's tokens.
-type reader struct {
-	dec *jsontext.Decoder
-}
-
-func newReader(data []byte) *reader {
-	return &reader{dec: jsontext.NewDecoder(bytes.NewBuffer(data))}
-}
-
-func (r *reader) next() (jsontext.Token, error) {
-	tok, err := r.dec.ReadToken()
-	if err != nil {
-		return tok, syntaxError(r.dec, err)
-	}
-	if r.dec.StackDepth() > MaxDepth {
-		return tok, fmt.Errorf("body nests deeper than %d at byte %d", MaxDepth, r.dec.InputOffset())
-	}
-	return tok, nil
-}
-
-// end checks that nothing follows the value.
-func (r *reader) end() error {
-	_, err := r.dec.ReadToken()
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	if err != nil {
-		return syntaxError(r.dec, err)
-	}
-	return fmt.Errorf("body holds more than one JSON value, the second ends at byte %d", r.dec.InputOffset())
-}
-
-// syntaxError says where and what, without quoting the body: it is written to
-// logs and dead letters.
-func syntaxError(dec *jsontext.Decoder, err error) error {
-	offset := dec.InputOffset()
-	var syntactic *jsontext.SyntacticError
-	switch {
-	case errors.Is(err, jsontext.ErrDuplicateName):
-		return fmt.Errorf("body repeats an object's name at byte %d", offset)
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return fmt.Errorf("body ends in the middle of the JSON value, after byte %d", offset)
-	case errors.As(err, &syntactic):
-		return fmt.Errorf("body is not valid JSON at byte %d", syntactic.ByteOffset)
-	}
-	return fmt.Errorf("body is not valid JSON at byte %d", offset)
-}
-
 // Decode reads a body into the values that jq works on: nil, bool, int,
 // *big.Int, float64, string, []any and map[string]any.
 func Decode(data []byte) (any, error) {
-	r := newReader(data)
+	r, err := newReader(data)
+	defer r.release()
+	if err != nil {
+		return nil, err
+	}
 	v, err := r.value()
 	if err != nil {
 		return nil, err
@@ -83,7 +35,7 @@ func Decode(data []byte) (any, error) {
 }
 
 func (r *reader) value() (any, error) {
-	tok, err := r.next()
+	tok, err := r.token()
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +58,7 @@ func (r *reader) value() (any, error) {
 func (r *reader) object() (any, error) {
 	m := map[string]any{}
 	for r.dec.PeekKind() != '}' {
-		name, err := r.next()
+		name, err := r.token()
 		if err != nil {
 			return nil, err
 		}
@@ -115,7 +67,7 @@ func (r *reader) object() (any, error) {
 			return nil, err
 		}
 	}
-	_, err := r.next()
+	_, err := r.token()
 	return m, err
 }
 
@@ -128,7 +80,7 @@ func (r *reader) array() (any, error) {
 		}
 		a = append(a, v)
 	}
-	_, err := r.next()
+	_, err := r.token()
 	return a, err
 }
 

@@ -5,8 +5,6 @@ package body
 import (
 	"strconv"
 	"strings"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Paths is a compiled set of dotted paths, for example data.object.id or
@@ -18,9 +16,20 @@ type Paths struct {
 
 // node is one step of the paths, shared by those with the same beginning.
 type node struct {
-	children map[string]*node
+	members []member
 	// slot is the index of the path that ends here, or -1.
 	slot int
+	// elements tells that a member's name is an array's index.
+	elements bool
+}
+
+// member is a further step. There are few of them, so they are compared one by
+// one: that takes less time than to hash a name.
+type member struct {
+	name string
+	// index is the name as an array's index, or -1.
+	index int
+	node  *node
 }
 
 // NewPaths compiles paths. Values come back in their order.
@@ -28,20 +37,28 @@ func NewPaths(paths []string) *Paths {
 	p := &Paths{root: node{slot: -1}, n: len(paths)}
 	for i, path := range paths {
 		at := &p.root
-		for _, step := range strings.Split(path, ".") {
-			child, ok := at.children[step]
-			if !ok {
-				if at.children == nil {
-					at.children = map[string]*node{}
-				}
-				child = &node{slot: -1}
-				at.children[step] = child
-			}
-			at = child
+		for step := range strings.SplitSeq(path, ".") {
+			at = at.step(step)
 		}
 		at.slot = i
 	}
 	return p
+}
+
+func (n *node) step(name string) *node {
+	for _, m := range n.members {
+		if m.name == name {
+			return m.node
+		}
+	}
+	index := -1
+	if i, err := strconv.Atoi(name); err == nil && strconv.Itoa(i) == name {
+		index = i
+	}
+	next := &node{slot: -1}
+	n.members = append(n.members, member{name, index, next})
+	n.elements = n.elements || index >= 0
+	return next
 }
 
 // Value is what a path leads to: the text of a string, number or boolean.
@@ -54,7 +71,11 @@ type Value struct {
 // Extract validates the whole body in one pass and returns the value of each
 // path.
 func (p *Paths) Extract(data []byte) ([]Value, error) {
-	r := newReader(data)
+	r, err := newReader(data)
+	defer r.release()
+	if err != nil {
+		return nil, err
+	}
 	out := make([]Value, p.n)
 	if err := r.extract(&p.root, out); err != nil {
 		return nil, err
@@ -62,63 +83,75 @@ func (p *Paths) Extract(data []byte) ([]Value, error) {
 	return out, r.end()
 }
 
-// extract walks the next value; at is nil where no path leads.
+// extract walks the next value; at is nil where no path leads, and the value is
+// validated as a whole.
 func (r *reader) extract(at *node, out []Value) error {
-	tok, err := r.next()
-	if err != nil {
+	if at != nil && len(at.members) > 0 {
+		switch r.dec.PeekKind() {
+		case '{':
+			return r.extractObject(at, out)
+		case '[':
+			if at.elements {
+				return r.extractArray(at, out)
+			}
+		}
+	}
+	v, err := r.raw()
+	if err != nil || at == nil || at.slot < 0 {
 		return err
 	}
-	switch tok.Kind() {
-	case '{':
-		return r.extractObject(at, out)
-	case '[':
-		return r.extractArray(at, out)
-	default:
-		at.set(tok, out)
-		return nil
+	switch v.Kind() {
+	case '"':
+		out[at.slot] = Value{Text: string(unquote(v)), OK: true}
+	case '0', 't', 'f':
+		out[at.slot] = Value{Text: string(v), OK: true}
 	}
+	return nil
 }
 
 func (r *reader) extractObject(at *node, out []Value) error {
+	if err := r.delim(); err != nil {
+		return err
+	}
 	for r.dec.PeekKind() != '}' {
-		name, err := r.next()
+		name, err := r.raw()
 		if err != nil {
 			return err
 		}
-		if err := r.extract(at.child(name), out); err != nil {
+		if err := r.extract(at.member(name), out); err != nil {
 			return err
 		}
 	}
-	_, err := r.next()
-	return err
+	return r.delim()
 }
 
 func (r *reader) extractArray(at *node, out []Value) error {
+	if err := r.delim(); err != nil {
+		return err
+	}
 	for i := 0; r.dec.PeekKind() != ']'; i++ {
-		var child *node
-		if at != nil && at.children != nil {
-			child = at.children[strconv.Itoa(i)]
-		}
-		if err := r.extract(child, out); err != nil {
+		if err := r.extract(at.element(i), out); err != nil {
 			return err
 		}
 	}
-	_, err := r.next()
-	return err
+	return r.delim()
 }
 
-// child is the node that an object's name leads to. A name is only decoded
-// where a path could go on.
-func (n *node) child(name jsontext.Token) *node {
-	if n == nil || n.children == nil {
-		return nil
+func (n *node) member(quoted []byte) *node {
+	name := unquote(quoted)
+	for i := range n.members {
+		if n.members[i].name == string(name) {
+			return n.members[i].node
+		}
 	}
-	return n.children[name.String()]
+	return nil
 }
 
-func (n *node) set(tok jsontext.Token, out []Value) {
-	if n == nil || n.slot < 0 || tok.Kind() == 'n' {
-		return
+func (n *node) element(index int) *node {
+	for i := range n.members {
+		if n.members[i].index == index {
+			return n.members[i].node
+		}
 	}
-	out[n.slot] = Value{Text: tok.String(), OK: true}
+	return nil
 }

@@ -44,6 +44,25 @@ const (
 	// Defect is the reason code of what was wrong with a verified webhook
 	// that ingest stored all the same; transform dead-letters it.
 	Defect = "hookstream-defect"
+	// Verification names the scheme that verified the request, and
+	// VerificationKey tells the keys of a pair apart without revealing them.
+	Verification    = "hookstream-verification"
+	VerificationKey = "hookstream-verification-key"
+	// HTTPMethod and HTTPURL are there where the signature covers them.
+	HTTPMethod = "hookstream-http-method"
+	HTTPURL    = "hookstream-http-url"
+	// Batch headers are on the records that one request was split into, and
+	// with them the request's body can be put together again byte for byte.
+	// Batch is the SHA-256 of that body in hex, and which of how many records
+	// this is: <sha256> <i>/<n>, from 1.
+	Batch = "hookstream-batch"
+	// BatchRanges are the places of the record's bytes in that body:
+	// <start>-<end>, separated by commas, the end exclusive.
+	BatchRanges = "hookstream-batch-ranges"
+	// BatchGap are the bytes that none of the records has, those before this
+	// one, in base64. Where it is absent they are a comma, and nothing before
+	// the first.
+	BatchGap = "hookstream-batch-gap"
 	// RequestPrefix precedes the lower-case name of a request header that
 	// was preserved.
 	RequestPrefix = "hookstream-request-"

@@ -103,23 +103,24 @@ func compileRule(def *provider.Definition, i int) (rule, error) {
 // type that the definition drops. A failure is an *Error, except when ctx
 // ends.
 func (m *Mapper) Map(ctx context.Context, w *record.Webhook) (*event.Event, error) {
-	if w.Defect != "" {
-		// The body's own error says more than the defect that the edge noted.
-		if _, err := body.Decode(w.Body); err != nil {
-			return nil, failed(reason.MalformedBody, "%w", err)
-		}
-		return nil, failed(w.Defect, "ingest could not identify the webhook: %s", w.Defect)
+	// The same view of the body as the edge had.
+	view, err := m.def.Body.View(w.ContentType, w.Body)
+	var input any
+	if err == nil {
+		input, err = body.Decode(view)
 	}
-	input, err := body.Decode(w.Body)
-	if err != nil {
+	switch {
+	case err != nil: // it says more than the defect that the edge noted
 		return nil, failed(reason.MalformedBody, "%w", err)
+	case w.Defect != "":
+		return nil, failed(w.Defect, "ingest could not identify the webhook: %s", w.Defect)
 	}
 	for i := range m.rules {
 		if m.rules[i].source.Types.Match(w.EventType) {
 			return m.apply(ctx, &m.rules[i], w, input)
 		}
 	}
-	return m.unmapped(w)
+	return m.unmapped(w, view)
 }
 
 func (m *Mapper) apply(ctx context.Context, r *rule, w *record.Webhook, input any) (*event.Event, error) {
@@ -161,7 +162,7 @@ func (m *Mapper) failure(ctx context.Context, w *record.Webhook, field, expr str
 }
 
 // unmapped keeps an event that no rule maps as it came, one entity an event.
-func (m *Mapper) unmapped(w *record.Webhook) (*event.Event, error) {
+func (m *Mapper) unmapped(w *record.Webhook, view []byte) (*event.Event, error) {
 	switch m.def.Unmapped {
 	case provider.UnmappedDrop:
 		return nil, nil
@@ -172,7 +173,7 @@ func (m *Mapper) unmapped(w *record.Webhook) (*event.Event, error) {
 		Entity: event.Generic,
 		ID:     w.BusinessKey + "/" + url.PathEscape(w.EventID),
 		Meta:   m.meta(w),
-		Fields: map[string]any{event.GenericPayload: string(w.Body)},
+		Fields: map[string]any{event.GenericPayload: string(view)},
 	}, nil
 }
 

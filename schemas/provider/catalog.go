@@ -16,6 +16,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/hookstream/hookstream/schemas/body"
 )
 
 //go:embed definitions/*.yaml
@@ -118,6 +120,7 @@ func (d *Definition) setDefaults() {
 	if len(d.Body.Formats) == 0 {
 		d.Body.Formats = []Format{JSON}
 	}
+	d.Body.batch = body.NewBatch(d.Body.Batch)
 	if d.Answer != nil {
 		d.Answer.setDefaults()
 	}

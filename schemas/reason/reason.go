@@ -21,6 +21,10 @@ const (
 	MissingIdentity Code = "missing_identity"
 	// MissingKey: no business key could be found in the webhook.
 	MissingKey Code = "missing_key"
+	// InvalidTenant: identity.tenant found what cannot name a tenant.
+	InvalidTenant Code = "invalid_tenant"
+	// BatchTooLarge: the body holds more items than are taken apart.
+	BatchTooLarge Code = "batch_too_large"
 	// MappingFailed: an expression of the definition failed or gave a value
 	// of the wrong type.
 	MappingFailed Code = "mapping_failed"
@@ -65,6 +69,8 @@ func All() []Info {
 		{MalformedBody, "The verified body is not valid JSON.", "Ask the provider; the exact bytes are in the dead letter. Discard, or edit and replay.", false},
 		{MissingIdentity, "No event id was found where the definition says.", "Correct identity.id in the definition at the edge; ask the provider to send again.", false},
 		{MissingKey, "No business key was found where the definition says.", "Correct identity.key in the definition at the edge; ask the provider to send again.", false},
+		{InvalidTenant, "What identity.tenant found is not a name of lower-case letters, digits and dashes, at most 63.", "Correct identity.tenant in the definition at the edge; ask the provider to send again.", false},
+		{BatchTooLarge, "The request holds more events, or takes more room when it is split, than one request may.", "Ask the provider for smaller batches; the whole body is in the dead letter. Split and send it by hand.", false},
 		{MappingFailed, "A mapping expression failed or gave a value of the wrong type.", "Correct the definition, raise its revision, deploy, then replay.", true},
 		{Unmapped, "The definition dead-letters event types that it does not map.", "Map the type or discard.", true},
 		{IdentityConflict, "An event with the same identity and other data was accepted before.", "Compare both; if this one is right, ask the provider to send it under its own id. Discard.", false},

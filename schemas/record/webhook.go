@@ -40,9 +40,17 @@ type Webhook struct {
 	ReceivedAt    time.Time
 	CorrelationID string
 	ContentType   string
+	// Verification says how the request was verified; zero in records of older
+	// versions.
+	Verification Verification
+	// Method and URL are the request's, where the signature covers them.
+	Method, URL string
+	// Batch is set where the request held several webhooks; Body is then the
+	// request's, cut down to this one.
+	Batch *Batch
 	// Request holds the preserved request headers by lower-case name.
 	Request map[string]string
-	// Body is the request body, byte for byte.
+	// Body is the request body, byte for byte, unless Batch is set.
 	Body []byte
 
 	// Position is where the webhook was first written to Kafka; a replay
@@ -51,10 +59,20 @@ type Webhook struct {
 	ReplayCount int
 }
 
+// Verification is what a request was verified with.
+type Verification struct {
+	// Scheme is the name of the alternative in the definition, or its scheme
+	// where it has no name.
+	Scheme string
+	// KeyID tells the keys of a pair apart without revealing them. It is empty
+	// for schemes whose key is not a secret of ours.
+	KeyID string
+}
+
 // Record is the Kafka record of w for the given topic. Trace context is the
 // producing client's to add.
 func (w *Webhook) Record(rawTopic string) *kgo.Record {
-	h := make(header.List, 0, 14+len(w.Request))
+	h := make(header.List, 0, 18+len(w.Request))
 	h.Add(header.SpecVersion, "1.0")
 	h.Add(header.ID, w.EventID)
 	h.Add(header.Source, source(w.Tenant, w.Provider))
@@ -71,6 +89,13 @@ func (w *Webhook) Record(rawTopic string) *kgo.Record {
 	h.AddSet(header.Defect, string(w.Defect))
 	if w.Sequence != nil {
 		h.Add(header.Sequence, header.FormatInt(*w.Sequence))
+	}
+	h.AddSet(header.Verification, w.Verification.Scheme)
+	h.AddSet(header.VerificationKey, w.Verification.KeyID)
+	h.AddSet(header.HTTPMethod, w.Method)
+	h.AddSet(header.HTTPURL, w.URL)
+	if w.Batch != nil {
+		w.Batch.add(&h)
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.Request)) {
 		h.Add(header.RequestPrefix+name, w.Request[name])
@@ -107,6 +132,10 @@ func ParseWebhook(r *kgo.Record) (*Webhook, error) {
 		ContentType:    f.optional(header.ContentType),
 		Body:           r.Value,
 		Defect:         reason.Code(f.optional(header.Defect)),
+		Verification:   Verification{Scheme: f.optional(header.Verification), KeyID: f.optional(header.VerificationKey)},
+		Method:         f.optional(header.HTTPMethod),
+		URL:            f.optional(header.HTTPURL),
+		Batch:          f.batch(),
 		ReplayCount:    int(f.int(header.ReplayCount, 32)),
 	}
 	if _, ok := f.headers.Get(header.Sequence); ok {

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package body
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// reader walks a body. What it reads lies in the body and is never copied.
+type reader struct {
+	dec  *jsontext.Decoder
+	buf  bytes.Buffer
+	data []byte
+}
+
+// readers are reused: a decoder's stacks are most of what reading a body allocates.
+var readers = sync.Pool{New: func() any { return &reader{dec: jsontext.NewDecoder(&bytes.Buffer{})} }}
+
+// newReader starts at the body's beginning. The caller must release it, after an
+// error too, which says that the body nests too deeply.
+func newReader(data []byte) (*reader, error) {
+	r := readers.Get().(*reader) //nolint:forcetypeassert // nothing else is put there
+	r.data, r.buf = data, *bytes.NewBuffer(data)
+	r.dec.Reset(&r.buf)
+	return r, checkDepth(data)
+}
+
+// release gives up the body, so that the pool keeps none alive.
+func (r *reader) release() {
+	r.data, r.buf = nil, bytes.Buffer{}
+	r.dec.Reset(&r.buf)
+	readers.Put(r)
+}
+
+// checkDepth refuses what nests deeper than MaxDepth, before anything recurses.
+// Few bodies have so many brackets that one has to look closer.
+func checkDepth(data []byte) error {
+	if bytes.Count(data, []byte("["))+bytes.Count(data, []byte("{")) <= MaxDepth {
+		return nil
+	}
+	depth := 0
+	for i := 0; i < len(data); i++ {
+		switch data[i] {
+		case '[', '{':
+			if depth++; depth > MaxDepth {
+				return fmt.Errorf("body nests deeper than %d at byte %d", MaxDepth, i)
+			}
+		case ']', '}':
+			depth--
+		case '"':
+			i = endOfString(data, i)
+		}
+	}
+	return nil
+}
+
+// endOfString is where the string that begins at i ends, or the last byte.
+func endOfString(data []byte, i int) int {
+	for i++; i < len(data) && data[i] != '"'; i++ {
+		if data[i] == '\\' {
+			i++
+		}
+	}
+	return i
+}
+
+// token reads the next token.
+func (r *reader) token() (jsontext.Token, error) {
+	tok, err := r.dec.ReadToken()
+	if err != nil {
+		return tok, r.syntaxError(err)
+	}
+	return tok, nil
+}
+
+// delim reads a bracket or brace.
+func (r *reader) delim() error {
+	_, err := r.token()
+	return err
+}
+
+// raw reads the next value, or an object's name, as it is written.
+func (r *reader) raw() (jsontext.Value, error) {
+	v, err := r.dec.ReadValue()
+	if err != nil {
+		return nil, r.syntaxError(err)
+	}
+	return v, nil
+}
+
+// offset is where what was read last ends.
+func (r *reader) offset() int { return int(r.dec.InputOffset()) }
+
+// end checks that nothing follows the value.
+func (r *reader) end() error {
+	if len(bytes.Trim(r.data[r.offset():], " \t\r\n")) == 0 {
+		return nil
+	}
+	if _, err := r.dec.ReadValue(); err != nil {
+		return r.syntaxError(err)
+	}
+	return fmt.Errorf("body holds more than one JSON value, the second ends at byte %d", r.offset())
+}
+
+// syntaxError says where and what, without quoting the body: it is written to
+// logs and dead letters.
+func (r *reader) syntaxError(err error) error {
+	var syntactic *jsontext.SyntacticError
+	found := errors.As(err, &syntactic)
+	switch {
+	case errors.Is(err, jsontext.ErrDuplicateName) && found:
+		return fmt.Errorf("body repeats an object's name at byte %d", syntactic.ByteOffset)
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return fmt.Errorf("body ends in the middle of the JSON value, after byte %d", len(r.data))
+	case found:
+		return fmt.Errorf("body is not valid JSON at byte %d", syntactic.ByteOffset)
+	}
+	return fmt.Errorf("body is not valid JSON at byte %d", r.offset())
+}
+
+// unquote is the text of a string as JSON writes it, which must be valid. It lies in
+// the body unless it has escapes.
+func unquote(quoted []byte) []byte {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return quoted[1 : len(quoted)-1]
+	}
+	text, _ := jsontext.AppendUnquote(nil, quoted) // it was read, so it is valid
+	return text
+}
