@@ -132,11 +132,16 @@ type Certificate struct {
 	// Hosts is ever fetched.
 	URL Template `yaml:"url"`
 	// Hosts are exact names, or patterns in which * is one label's part, for
-	// example sns.*.amazonaws.com.
+	// example sns.us-*.amazonaws.com. (sns.*.amazonaws.com would also be
+	// sns.s3.amazonaws.com, a storage bucket.)
 	Hosts []string `yaml:"hosts"`
 	// Subjects are patterns like Hosts. The certificate, chained to a trusted
 	// root, must have one of them as its common name or a DNS name.
 	Subjects []string `yaml:"subjects"`
+	// Unchained admits that the certificate comes without those between it
+	// and a root, as SNS sends it: then it is trusted for having come by
+	// https from one of Hosts, while it is valid.
+	Unchained bool `yaml:"unchained"`
 }
 
 // JWT pins what a token must be signed by and say.
