@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"math/big"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -64,21 +65,53 @@ func TestExtract(t *testing.T) {
 	}
 }
 
-// FuzzBody holds Decode and Extract to the same verdict, and both to
-// encoding/json where that one is as strict.
+// FuzzBody holds Decode and Extract to the same verdict and the same values, and both
+// to encoding/json where that one is as strict.
 func FuzzBody(f *testing.F) {
-	for _, s := range []string{`{"a":{"b":1}}`, `[1,2,{"a":"x"}]`, `"\ud800"`, `1e999`, `{"a":1,"a":1}`, "\xff", `[[[[`, `0`, ` null `} {
+	for _, s := range []string{`{"a":{"b":1}}`, `[1,2,{"a":"x"}]`, `"\ud800"`, `1e999`, `{"a":1,"a":1}`, "\xff", `[[[[`, `0`, ` null `, `{"\u0061":"\n"}`, `["x"] `} {
 		f.Add([]byte(s))
 	}
-	paths := NewPaths([]string{"a", "a.b", "0", "1.a"})
+	list := []string{"a", "a.b", "0", "1.a"}
+	paths := NewPaths(list)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		_, decodeErr := Decode(data)
-		_, extractErr := paths.Extract(data)
+		v, decodeErr := Decode(data)
+		values, extractErr := paths.Extract(data)
 		if decodeErr == nil && extractErr != nil {
 			t.Fatalf("Decode accepts what Extract refuses: %v", extractErr)
 		}
-		if decodeErr == nil && !json.Valid(data) {
+		if decodeErr != nil && extractErr == nil && !strings.Contains(decodeErr.Error(), "number") {
+			t.Fatalf("Extract accepts what Decode refuses: %v", decodeErr)
+		}
+		if decodeErr != nil {
+			return
+		}
+		if !json.Valid(data) {
 			t.Fatalf("Decode accepts %q, which is not JSON", data)
 		}
+		for i, path := range list {
+			want, isText := walk(v, strings.Split(path, ".")).(string)
+			if got := values[i]; isText && (!got.OK || got.Text != want) {
+				t.Fatalf("%s of %q is %q, not %v", path, data, want, got)
+			}
+		}
 	})
+}
+
+// walk follows a path through what Decode gave.
+func walk(v any, steps []string) any {
+	for _, step := range steps {
+		switch at := v.(type) {
+		case map[string]any:
+			v = at[step]
+		case []any:
+			i, err := strconv.Atoi(step)
+			if err != nil || i >= len(at) {
+				return nil
+			}
+			v = at[i]
+		default:
+			return nil
+		}
+	}
+	return v
 }

@@ -19,7 +19,10 @@ func cut(data []byte, root *element) ([]Item, error) {
 	if err := c.items(root, nil); err != nil {
 		return nil, err
 	}
-	return c.out, c.gaps()
+	if err := c.gaps(); err != nil {
+		return nil, err
+	}
+	return c.out, nil
 }
 
 type cutter struct {
@@ -105,7 +108,7 @@ func (c *cutter) gaps() error {
 			next++
 		}
 		if len(gap) > maxGap {
-			return fmt.Errorf("%w, or more than %d bytes between two that belong to none", ErrTooMany, maxGap)
+			return fmt.Errorf("%w: more than %d bytes between two items", ErrTooMany, maxGap)
 		}
 		c.out[i].Gap = string(gap)
 	}

@@ -11,8 +11,9 @@ import (
 // MaxItems is how many items a body may hold.
 const MaxItems = 10_000
 
-// ErrTooMany says that a body holds more items than Split takes apart.
-var ErrTooMany = errors.New("body holds too many items")
+// ErrTooMany says that a body holds more items than Split takes apart, or that they
+// would take too much room.
+var ErrTooMany = errors.New("body is too large a batch")
 
 // Batch is a compiled set of dotted paths to the items of a batch, in which *
 // stands for every element of an array: events.*, or just *.
@@ -128,7 +129,7 @@ func (s *splitter) element(at *batchNode, in *array) (*element, error) {
 	if at.item || len(e.arrays) == 0 {
 		e.items = 1
 		if s.items++; s.items > MaxItems {
-			return nil, fmt.Errorf("%w: more than %d", ErrTooMany, MaxItems)
+			return nil, fmt.Errorf("%w: more than %d items", ErrTooMany, MaxItems)
 		}
 	}
 	return e, nil
