@@ -81,7 +81,15 @@ kafka-down: ## Stop it
 	go run ./dev kafka down
 
 .PHONY: bench
-bench: ## Run all benchmarks
+bench: ## Measure the goals side by side with what they are compared to (ARGS=...)
+	go run ./dev bench $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: ## The same in short, for a look
+	go run ./dev bench --quick $(ARGS)
+
+.PHONY: microbench
+microbench: ## Run the benchmarks of single functions
 	@.ci/setup postgres
 	go test -run '^$$' -bench . -benchmem $(ARGS) $(PACKAGES)
 

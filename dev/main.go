@@ -22,6 +22,9 @@ type cli struct {
 	With  withCommand  `cmd:"" help:"Run a command with a real Kafka and a real Postgres."`
 	Kafka kafkaCommand `cmd:"" help:"Start or stop Apache Kafka without Docker."`
 	Chaos chaosCommand `cmd:"" help:"Kill, pause and cut parts of an installation on Apache Kafka, and account for every webhook."`
+	Bench benchCommand `cmd:"" help:"Compare what it costs with the cheapest that could take its place, and hold it to the goals."`
+
+	BenchServer benchServerCommand `cmd:"" hidden:""`
 }
 
 // errFailed is a failure that has been reported already.

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestMain lets the test's program be the servers that a benchmark starts.
+func TestMain(m *testing.M) {
+	if len(os.Args) < 3 || os.Args[1] != "bench-server" {
+		os.Exit(m.Run())
+	}
+	var o ServerOptions
+	if len(os.Args) == 5 && os.Args[3] == "--brokers" {
+		o.Brokers = []string{os.Args[4]}
+	}
+	if err := Serve(context.Background(), os.Args[2], o, os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// TestEdge runs the benchmark as it is, in short: what it measures depends on
+// the machine, that it measures does not.
+func TestEdge(t *testing.T) {
+	results, err := Start(t.Context(), Options{Only: []string{"edge"}, Rounds: 2, Turn: 200 * time.Millisecond, Progress: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(results) != 1 || results[0].Machine == "" {
+		t.Fatalf("got %v", results)
+	}
+	limits := 0
+	for _, m := range results[0].Measures {
+		if len(m.Baseline) != 2 || len(m.Subject) != 2 || slices.Min(m.Subject) <= 0 {
+			t.Errorf("%s: %v and %v", m.Name, m.Baseline, m.Subject)
+		}
+		if m.Limit != nil {
+			limits++
+		}
+	}
+	if limits != 2 {
+		t.Errorf("%d measures have a limit, want the rate and the p99", limits)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	for want, o := range map[string]Options{
+		"--rounds": {Rounds: 0},
+		"edge":     {Rounds: 1, Only: []string{"egde"}},
+	} {
+		if _, err := Start(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: got %v, want %q", o, err, want)
+		}
+	}
+}
+
+func TestServersThatDoNotStart(t *testing.T) {
+	r := &Run{Options: Options{Progress: t.Output()}}
+	if _, err := r.spawn(t.Context(), "nonesuch"); err == nil || !strings.Contains(err.Error(), "nonesuch") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWebhooks(t *testing.T) {
+	body := paymentIntent(12, time.Unix(1767268800, 0))
+	var e struct {
+		ID   string
+		Data struct{ Object struct{ ID string } }
+	}
+	if err := json.Unmarshal(body, &e); err != nil {
+		t.Fatal(err)
+	}
+	if len(body) != bodyBytes || e.ID != "evt_bench0000012" || e.Data.Object.ID != "pi_bench0000012" {
+		t.Errorf("%d bytes, id %q of %q", len(body), e.ID, e.Data.Object.ID)
+	}
+	requests, err := signed(t.Context(), "127.0.0.1:1", 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"POST /webhooks/stripe HTTP/1.1\r\n", "\r\nStripe-Signature: t=", "\r\nContent-Length: 2048\r\n"} {
+		if !strings.Contains(string(requests[2]), want) {
+			t.Errorf("a request lacks %q", want)
+		}
+	}
+}
+
+func TestSave(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sub", "results.json")
+	for _, r := range []Result{{Name: "a", Rounds: 1}, {Name: "b", Rounds: 2}, {Name: "a", Rounds: 3}} {
+		if err := Save(path, []Result{r}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []Result
+	if err := json.Unmarshal(data, &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 2 || got[0].Name != "b" || got[1].Rounds != 3 {
+		t.Errorf("got %+v", got)
+	}
+	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Save(path, got); err == nil {
+		t.Error("a file of something else was overwritten")
+	}
+}
+
+func TestTable(t *testing.T) {
+	r := newResult(Benchmark{Name: "n", Title: "t", Baseline: "old", Subject: "new"}, Options{Rounds: 1, Turn: time.Second}, []Measure{
+		{Name: "rate", Unit: "/s", By: Ratio, Baseline: []float64{1000}, Subject: []float64{500}, Limit: atLeast(.6)},
+		{Name: "p99", Unit: "ms", By: Difference, Baseline: []float64{1}, Subject: []float64{3.5}, Limit: atMost(5)},
+	})
+	var b strings.Builder
+	if err := r.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"FAIL  0.50", "≥ 0.60", "pass  +2.50", "≤ +5.00", "old", "new"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("lacks %q:\n%s", want, &b)
+		}
+	}
+	if r.OK {
+		t.Error("a missed limit is OK")
+	}
+}
+
+func TestServeEndsWithItsInput(t *testing.T) {
+	var out strings.Builder
+	if err := Serve(t.Context(), "bare", ServerOptions{ProfileDir: t.TempDir()}, strings.NewReader("\n\n"), io.Writer(&out)); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(out.String(), "\n"); n != 3 {
+		t.Errorf("wrote %d lines, want the address and two usages: %s", n, &out)
+	}
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/hookstream/hookstream/dev/internal/broker"
+	"github.com/hookstream/hookstream/dev/internal/workload"
+	"github.com/hookstream/hookstream/ingest"
+	"github.com/hookstream/hookstream/stage/telemetry"
+)
+
+// bareServer is the least that takes a webhook: it reads the body and answers 202.
+type bareServer struct {
+	listener net.Listener
+	done     chan error
+}
+
+func startBare(ctx context.Context, _ ServerOptions) (server, error) {
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	s := &bareServer{listener: listener, done: make(chan error, 1)}
+	go func() {
+		s.done <- http.Serve(listener, http.HandlerFunc(takeBody)) //nolint:gosec // no timeouts: as bare as it gets
+	}()
+	return s, nil
+}
+
+func takeBody(w http.ResponseWriter, r *http.Request) {
+	if _, err := io.ReadAll(r.Body); err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	w.WriteHeader(http.StatusAccepted)
+}
+
+func (s *bareServer) Address() string { return s.listener.Addr().String() }
+
+func (s *bareServer) Close() error {
+	err := s.listener.Close()
+	if served := <-s.done; !errors.Is(served, net.ErrClosed) {
+		return errors.Join(err, served)
+	}
+	return err
+}
+
+// ingestServer is the service as it runs in production, telemetry included.
+type ingestServer struct {
+	*ingest.Service
+	stop   context.CancelFunc
+	failed chan error
+	flush  func() error
+}
+
+func startIngest(ctx context.Context, o ServerOptions) (_ server, err error) {
+	var cfg ingest.Config
+	if err := ingest.Info.Defaults(&cfg); err != nil {
+		return nil, err
+	}
+	cfg.Kafka.Brokers = o.Brokers
+	cfg.Address, cfg.AdminAddress = "127.0.0.1:0", "127.0.0.1:0"
+	cfg.Secrets = ingest.Secret(workload.SecretList())
+	flush, err := telemetry.Start(ctx, "ingest", "bench")
+	if err != nil {
+		return nil, err
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	service, err := ingest.New(cfg, log) //nolint:contextcheck // New waits for nothing
+	if err != nil {
+		return nil, err
+	}
+	runCtx, stop := context.WithCancel(ctx)
+	s := &ingestServer{Service: service, stop: stop, failed: make(chan error, 1),
+		flush: func() error { return flush(context.WithoutCancel(ctx)) }}
+	go func() { s.failed <- service.Run(runCtx) }()
+	if err := s.ready(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+const readyTimeout = 30 * time.Second
+
+// ready waits until the service says so.
+func (s *ingestServer) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.AdminAddress()+"/readyz", nil)
+		if err != nil {
+			return err
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return err
+		}
+		if err := res.Body.Close(); err != nil {
+			return err
+		}
+		if res.StatusCode == http.StatusOK {
+			return nil
+		}
+		if err := sleep(ctx, 20*time.Millisecond); err != nil {
+			return fmt.Errorf("ingest does not become ready: %w", err)
+		}
+	}
+}
+
+// Close implements server.
+func (s *ingestServer) Close() error {
+	s.stop()
+	return errors.Join(<-s.failed, s.flush())
+}
+
+// brokerServer is the embedded broker. It keeps its records in files, as Kafka
+// does.
+type brokerServer struct {
+	*broker.Broker
+	dir string
+}
+
+func startBroker(context.Context, ServerOptions) (server, error) {
+	dir, err := os.MkdirTemp("", "hookstream-bench-")
+	if err != nil {
+		return nil, err
+	}
+	b, err := broker.Start(dir, 0)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return &brokerServer{Broker: b, dir: dir}, nil
+}
+
+// Address implements server.
+func (s *brokerServer) Address() string { return s.Addresses()[0] }
+
+// Close implements server.
+func (s *brokerServer) Close() error {
+	s.Broker.Close()
+	return os.RemoveAll(s.dir)
+}
