@@ -16,6 +16,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/hookstream/hookstream/schemas/body"
 	"github.com/hookstream/hookstream/schemas/event"
 	"github.com/hookstream/hookstream/schemas/header"
 	"github.com/hookstream/hookstream/schemas/identity"
@@ -93,6 +94,15 @@ func minimalWebhook() *Webhook {
 	}
 }
 
+// batchedWebhook is the second of two, with all the evidence that there is.
+func batchedWebhook() *Webhook {
+	w := webhook()
+	w.Verification = Verification{Scheme: "v3", KeyID: "0a1b2c3d"}
+	w.Method, w.URL = "POST", "https://hooks.example.com/webhooks/hubspot?a=%20b"
+	w.Batch = &Batch{SHA256: [32]byte{1, 2, 0xff}, Index: 2, Count: 2, Ranges: []body.Range{{Start: 0, End: 1}, {Start: 12, End: 45}}, Gap: " ,\n"}
+	return w
+}
+
 func deadLetter() *DeadLetter {
 	r := webhook().Record("hookstream.raw")
 	return &DeadLetter{
@@ -110,7 +120,7 @@ func at(r *kgo.Record, partition int32, offset int64) *kgo.Record {
 }
 
 func TestGoldenWebhook(t *testing.T) {
-	for name, w := range map[string]*Webhook{"webhook": webhook(), "webhook-minimal": minimalWebhook()} {
+	for name, w := range map[string]*Webhook{"webhook": webhook(), "webhook-minimal": minimalWebhook(), "webhook-batched": batchedWebhook()} {
 		r := w.Record("hookstream.raw")
 		golden(t, name, r)
 		got, err := ParseWebhook(at(r, 3, 42))

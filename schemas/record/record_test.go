@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"pgregory.net/rapid"
 
+	"github.com/hookstream/hookstream/schemas/body"
 	"github.com/hookstream/hookstream/schemas/event"
 	"github.com/hookstream/hookstream/schemas/header"
 	"github.com/hookstream/hookstream/schemas/identity"
@@ -31,12 +32,27 @@ var (
 	place       = rapid.Custom(func(t *rapid.T) Position {
 		return Position{text.Draw(t, "topic"), rapid.Int32Range(0, 1<<30).Draw(t, "partition"), rapid.Int64Range(0, 1<<60).Draw(t, "offset")}
 	})
+	anyRange = rapid.Custom(func(t *rapid.T) body.Range {
+		start := rapid.IntRange(0, 1<<40).Draw(t, "start")
+		return body.Range{Start: start, End: start + rapid.IntRange(0, 1<<30).Draw(t, "length")}
+	})
+	anyBatch = rapid.Custom(func(t *rapid.T) Batch {
+		index := rapid.IntRange(1, 1<<20).Draw(t, "index")
+		b := Batch{
+			Index: index, Count: rapid.IntRange(index, 1<<21).Draw(t, "count"), Gap: string(rapid.SliceOf(rapid.Byte()).Draw(t, "gap")),
+			Ranges: rapid.SliceOfN(anyRange, 1, 5).Draw(t, "ranges"),
+		}
+		copy(b.SHA256[:], rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "digest"))
+		return b
+	})
 	anyWebhook = rapid.Custom(func(t *rapid.T) *Webhook {
 		w := &Webhook{
 			Tenant: name.Draw(t, "tenant"), Provider: name.Draw(t, "provider"), EventID: text.Draw(t, "event id"),
 			IdentitySource: identity.Source(text.Draw(t, "source")), EventType: text.Draw(t, "type"), BusinessKey: text.Draw(t, "key"),
 			OccurredAt: maybeMoment.Draw(t, "occurred"), Defect: reason.Code(anyText.Draw(t, "defect")), ReceivedAt: moment.Draw(t, "received"),
 			CorrelationID: text.Draw(t, "correlation"), ContentType: anyText.Draw(t, "content type"),
+			Verification: Verification{Scheme: anyText.Draw(t, "scheme"), KeyID: anyText.Draw(t, "key id")},
+			Method:       anyText.Draw(t, "method"), URL: anyText.Draw(t, "url"), Batch: rapid.Ptr(anyBatch, true).Draw(t, "batch"),
 			Request: rapid.MapOf(anyText, anyText).Draw(t, "request"), Body: rapid.SliceOf(rapid.Byte()).Draw(t, "body"),
 		}
 		if rapid.Bool().Draw(t, "sequenced") {
