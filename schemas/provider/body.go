@@ -21,7 +21,8 @@ type Body struct {
 	// Batch are paths to the items of a batch, in which * is any element of
 	// an array, for example notificationItems.* or just *. Each item becomes
 	// a record of its own, whose body is the request's with every such array
-	// cut down to that one item. See body.Batch for paths that nest.
+	// cut down to that one item. See body.Batch for paths that nest. A form whose
+	// fields are the event is never split.
 	Batch []string `yaml:"batch"`
 
 	batch *body.Batch
@@ -82,9 +83,6 @@ func (b *Body) validate(p *problems) {
 	}
 	if b.Form != "" && !slices.Contains(b.Formats, Form) {
 		p.add("formats does not allow a form", "body", "form")
-	}
-	if len(b.Batch) > 0 && slices.Contains(b.Formats, Form) {
-		p.add("a form is not split: only JSON bodies hold batches", "body", "batch")
 	}
 	for i, path := range b.Batch {
 		if err := checkPath(path); err != nil {

@@ -54,11 +54,15 @@ func (h *Handshake) refs() []Ref {
 	return append(refs, h.Answer.Body.Refs()...)
 }
 
-// refs is the location as a reference, or nothing where none is set.
+// refs is the location as references, or nothing where none is set.
 func (l *Location) refs() []Ref {
 	switch {
 	case l.Header != "":
-		return []Ref{{Kind: RefHeader, Name: l.Header}}
+		var refs []Ref
+		for _, name := range l.Headers() {
+			refs = append(refs, Ref{Kind: RefHeader, Name: name})
+		}
+		return refs
 	case l.Query != "":
 		return []Ref{{Kind: RefQuery, Name: l.Query}}
 	case l.Body != "":

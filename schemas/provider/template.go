@@ -271,7 +271,7 @@ func (e Expander) resolve(ref Ref) (string, bool) {
 			v = f.Apply(v)
 			continue
 		}
-		if e.Sign == nil {
+		if e.Sign == nil || !isChallenge(v) {
 			return "", false
 		}
 		if v, ok = e.Sign(v); !ok {

@@ -20,7 +20,8 @@ const (
 	Milliseconds Unit = "ms"
 	RFC3339      Unit = "rfc3339"
 	// DateTime is ISO 8601 without a zone, in UTC: a T or a blank between date
-	// and time, and a fraction of a second where there is one.
+	// and time, and a fraction of a second where there is one. " UTC" may
+	// follow, as GitLab writes it.
 	DateTime Unit = "datetime"
 )
 
@@ -32,6 +33,7 @@ func (u Unit) Parse(text string) (time.Time, error) {
 	case RFC3339:
 		return parseLayout(time.RFC3339Nano, text, "an RFC 3339 time")
 	case DateTime:
+		text = strings.TrimSuffix(text, " UTC")
 		layout := "2006-01-02T15:04:05"
 		if strings.Contains(text, " ") {
 			layout = time.DateTime

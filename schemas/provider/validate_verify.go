@@ -168,10 +168,12 @@ func validateLocation(at scope, l *Location, name string) {
 	var places []string
 	if l.Header != "" {
 		places = append(places, "header")
-		if strings.Contains(strings.TrimSuffix(l.Header, "*"), "*") {
-			at.add("a * may only stand at the end, for a number", name, "header")
-		} else if err := checkHeader(l.Header); err != nil {
-			at.add(err.Error(), name, "header")
+		for _, header := range l.Headers() {
+			if strings.Contains(strings.TrimSuffix(header, "*"), "*") {
+				at.add("a * may only stand at the end, for a number", name, "header")
+			} else if err := checkHeader(header); err != nil {
+				at.add(err.Error(), name, "header")
+			}
 		}
 	}
 	if l.Query != "" {

@@ -2,7 +2,10 @@
 
 package provider
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Verifications are a provider's signature schemes, in YAML one mapping or a
 // list of them. A request is verified by the first that applies: its When holds,
@@ -77,7 +80,8 @@ type Verify struct {
 // which one is set. The text is split at Separator, items without Prefix are
 // ignored, and the prefix is cut off. Without a separator the whole text is one
 // item. A header that ends in * stands for itself with 1, 2, … 100 in place of
-// the star, and every field of a repeated header counts.
+// the star, and every field of a repeated header counts. Several headers are
+// separated by a comma.
 type Location struct {
 	Header string `yaml:"header"`
 	Query  string `yaml:"query"`
@@ -85,6 +89,18 @@ type Location struct {
 	Body      string `yaml:"body"`
 	Separator string `yaml:"separator"`
 	Prefix    string `yaml:"prefix"`
+}
+
+// Headers are the names in Header, in their order.
+func (l *Location) Headers() []string {
+	if l.Header == "" {
+		return nil
+	}
+	names := strings.Split(l.Header, ",")
+	for i := range names {
+		names[i] = strings.TrimSpace(names[i])
+	}
+	return names
 }
 
 // Timestamp is the signed time of a request, and how far it may lie from now
