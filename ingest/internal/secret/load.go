@@ -23,9 +23,24 @@ func (p Pair) String() string { return p.Tenant + "/" + p.Provider }
 type Entry struct {
 	Pair
 	Secret Secret
+	// VerifyToken marks what a handshake repeats, not what signs.
+	VerifyToken bool
 	// Origin says where it was configured, for errors: file:line, or the
 	// variable and the entry's number.
 	Origin string
+}
+
+const (
+	// verifyTokenSuffix on a provider's name marks a verify token.
+	verifyTokenSuffix = ".verify-token"
+	// pendingSuffix on a file's name keeps it out of force, see Capture.
+	pendingSuffix = ".pending"
+)
+
+// parseName reads a provider's name with or without the suffix.
+func parseName(tenant, name string) (Entry, bool) {
+	name, isToken := strings.CutSuffix(name, verifyTokenSuffix)
+	return Entry{Pair: Pair{tenant, name}, VerifyToken: isToken}, provider.ValidName(tenant) && provider.ValidName(name)
 }
 
 // Load reads the secrets of a directory and of a variable, either of which may
@@ -41,7 +56,8 @@ func Load(dir string, variable Secret) ([]Entry, error) {
 }
 
 // parse reads HOOKSTREAM_SECRETS: tenant/provider=secret, separated by
-// semicolons. A secret that holds a semicolon needs a file.
+// semicolons; tenant/provider.verify-token=token for a verify token. A secret that
+// holds a semicolon needs a file.
 func parse(variable Secret) ([]Entry, error) {
 	var entries []Entry
 	var errs []error
@@ -55,22 +71,23 @@ func parse(variable Secret) ([]Entry, error) {
 		origin := fmt.Sprintf("HOOKSTREAM_SECRETS: entry %d", n)
 		name, text, found := strings.Cut(item, "=")
 		tenant, providerName, slash := strings.Cut(strings.TrimSpace(name), "/")
-		text = strings.TrimSpace(text)
+		entry, valid := parseName(tenant, providerName)
+		entry.Secret, entry.Origin = Secret(strings.TrimSpace(text)), origin
 		switch {
 		// Without = the whole entry may be a secret, so it is not quoted.
-		case !found || !slash || !provider.ValidName(tenant) || !provider.ValidName(providerName):
+		case !found || !slash || !valid:
 			errs = append(errs, fmt.Errorf("%s is not tenant/provider=secret (names are lower-case letters, digits and dashes)", origin))
-		case text == "":
+		case entry.Secret == "":
 			errs = append(errs, fmt.Errorf("%s has no secret after the =", origin))
 		default:
-			entries = append(entries, Entry{Pair{tenant, providerName}, Secret(text), origin})
+			entries = append(entries, entry)
 		}
 	}
 	return entries, errors.Join(errs...)
 }
 
 // readDir reads HOOKSTREAM_SECRETS_DIR: a folder a tenant, in it a file a
-// provider.
+// provider, and one with the suffix for its verify token.
 func readDir(dir string) ([]Entry, error) {
 	if dir == "" {
 		return nil, nil
@@ -100,7 +117,10 @@ func readTenant(dir, tenant string) ([]Entry, error) {
 	var entries []Entry
 	var errs []error
 	for _, name := range providers {
-		found, err := readFile(filepath.Join(dir, name), Pair{tenant, name})
+		if strings.HasSuffix(name, pendingSuffix) {
+			continue
+		}
+		found, err := readFile(filepath.Join(dir, name), tenant)
 		entries = append(entries, found...)
 		errs = append(errs, err)
 	}
@@ -125,8 +145,9 @@ func names(dir string) ([]string, error) {
 
 // readFile reads one secret a line. Empty lines and those that begin with # are
 // skipped, and spaces around a secret are cut off.
-func readFile(file string, pair Pair) ([]Entry, error) {
-	if !provider.ValidName(pair.Provider) {
+func readFile(file, tenant string) ([]Entry, error) {
+	entry, valid := parseName(tenant, filepath.Base(file))
+	if !valid {
 		return nil, fmt.Errorf("HOOKSTREAM_SECRETS_DIR: %s is not named like a provider (lower-case letters, digits and dashes)", file)
 	}
 	data, err := os.ReadFile(file)
@@ -141,7 +162,8 @@ func readFile(file string, pair Pair) ([]Entry, error) {
 		if text == "" || strings.HasPrefix(text, "#") {
 			continue
 		}
-		entries = append(entries, Entry{pair, Secret(text), fmt.Sprintf("%s:%d", file, line)})
+		entry.Secret, entry.Origin = Secret(text), fmt.Sprintf("%s:%d", file, line)
+		entries = append(entries, entry)
 	}
 	if len(entries) == 0 {
 		return nil, fmt.Errorf("HOOKSTREAM_SECRETS_DIR: %s holds no secret; write one a line, or remove the file", file)

@@ -1,190 +1,237 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package verify checks the signature of a request against the declarative HMAC
-// scheme of its provider's definition (RFC 2104).
+// Package verify checks the signature of a request as its provider's definition
+// says, and signs requests the same way for tests.
 package verify
 
 import (
-	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // providers that still sign with HMAC-SHA1; the definition pins it
-	"crypto/sha256"
-	"crypto/sha512"
-	"encoding/base64"
-	"encoding/hex"
+	"context"
+	"crypto/x509"
 	"fmt"
-	"hash"
 	"time"
 
 	"github.com/hookstream/hookstream/ingest/internal/request"
 	"github.com/hookstream/hookstream/schemas/provider"
 )
 
-// Scheme is a definition's verification, compiled. It is safe for concurrent
+// Fetcher gets certificates and key sets.
+type Fetcher interface {
+	// Fetch returns the document at an https URL that was pinned, from a cache
+	// where it is fresh. It is not changed.
+	Fetch(ctx context.Context, url string) ([]byte, error)
+	// Refresh is Fetch past the cache, at most now and then.
+	Refresh(ctx context.Context, url string) ([]byte, error)
+}
+
+// Trust is what verification relies on besides the configured secrets.
+type Trust struct {
+	// Fetcher may be nil: then nothing is fetched, and schemes that need it
+	// find no keys.
+	Fetcher Fetcher
+	// Roots that certificates must chain to; nil is the system's.
+	Roots *x509.CertPool
+}
+
+// Verifier is a definition's verification, compiled. It is safe for concurrent
 // use.
-type Scheme struct {
-	spec   *provider.Verify
-	signed []provider.Part
-	hash   func() hash.Hash
-	size   int
-	decode func(dst, src []byte) (int, error)
-	// encoded is the length of a signature as text.
-	encoded int
+type Verifier struct {
+	alternatives []*alternative
+	perItem      bool
+	cost         int
+	// fields are for requests that are signed here.
+	fields *request.Fields
+}
+
+// Verifiers are those of a catalog, by provider.
+type Verifiers map[string]*Verifier
+
+// alternative is one of the definition's schemes.
+type alternative struct {
+	index     int
+	spec      *provider.Verify
+	label     string
+	scheme    scheme
+	signature location
+	time      location
+}
+
+// scheme is a way to verify.
+type scheme interface {
+	// prepare derives what the scheme needs from a decoded secret, and
+	// refuses one that cannot be its key.
+	prepare(f *form) error
+	// present reports whether the request carries a signature of the scheme.
+	present(req *request.Request) bool
+	// check returns the index of the key under which the request is genuine.
+	// An error is always an *Error.
+	check(ctx context.Context, at *attempt) (int, error)
+}
+
+// Result is what verification found out.
+type Result struct {
+	// By is the scheme, and Scheme its name, or what it is where the
+	// definition gives it none.
+	By     *provider.Verify
+	Scheme string
+	// KeyID tells which secret it was without telling anything about it.
+	KeyID string
+	// Key is that secret's place among those of the pair.
+	Key int
 }
 
 // Compile prepares a definition's verification.
-func Compile(spec *provider.Verify) (*Scheme, error) {
-	s := &Scheme{spec: spec, signed: spec.Signed[0].Template.Parts()}
-	switch spec.Algorithm {
-	case "sha1":
-		s.hash, s.size = sha1.New, sha1.Size
-	case "sha256":
-		s.hash, s.size = sha256.New, sha256.Size
-	case "sha512":
-		s.hash, s.size = sha512.New, sha512.Size
-	default:
-		return nil, fmt.Errorf("verify.algorithm %q is not known", spec.Algorithm)
+func Compile(def *provider.Definition, trust Trust) (*Verifier, error) {
+	v := &Verifier{fields: request.NewFields(def)}
+	for i := range def.Verify {
+		spec := &def.Verify[i]
+		a := &alternative{index: i, spec: spec, label: spec.Name, signature: newLocation(&spec.Signature)}
+		if a.label == "" {
+			a.label = string(spec.Scheme)
+		}
+		if spec.Timestamp != nil {
+			a.time = newLocation(&spec.Timestamp.Location)
+		}
+		var err error
+		if a.scheme, err = newScheme(a, trust); err != nil {
+			return nil, def.Problem(err.Error(), "verify", i)
+		}
+		v.alternatives = append(v.alternatives, a)
+		v.perItem = v.perItem || spec.PerItem
+		v.cost = max(v.cost, costs[spec.Scheme])
 	}
-	switch spec.Encoding {
-	case "hex":
-		s.decode, s.encoded = hex.Decode, hex.EncodedLen(s.size)
-	case "base64":
-		// Strict: one signature has one spelling.
-		strict := base64.StdEncoding.Strict()
-		s.decode, s.encoded = strict.Decode, strict.EncodedLen(s.size)
-	default:
-		return nil, fmt.Errorf("verify.encoding %q is not known", spec.Encoding)
+	if err := v.keepApart(); err != nil {
+		return nil, def.Problem(err.Error(), "verify")
 	}
-	return s, nil
+	return v, nil
+}
+
+func newScheme(a *alternative, trust Trust) (scheme, error) {
+	switch a.spec.Scheme {
+	case provider.HMAC, provider.Hash:
+		return newDigest(a)
+	case provider.Ed25519, provider.ECDSA:
+		return newPublicKey(a)
+	case provider.RSA:
+		return newCertified(a, trust)
+	case provider.JSONWebToken:
+		return newToken(a, trust)
+	case provider.Twilio:
+		return newForm(a)
+	case provider.Token:
+		return clearToken{a}, nil
+	case provider.Basic:
+		return basic{a}, nil
+	case provider.MTLS:
+		return clientCertificate{}, nil
+	}
+	return nil, fmt.Errorf("the scheme %q is not known", a.spec.Scheme)
+}
+
+// costs say how much CPU a check takes, in HMACs of a small body.
+var costs = map[provider.Scheme]int{
+	provider.HMAC: 1, provider.Hash: 1, provider.Twilio: 1, provider.Token: 1, provider.Basic: 1, provider.MTLS: 1,
+	provider.RSA: 13, provider.JSONWebToken: 15, provider.Ed25519: 19, provider.ECDSA: 24,
+}
+
+// public are the schemes whose configured secret is known to others: a public
+// key, or a name.
+var public = map[provider.Scheme]bool{
+	provider.RSA: true, provider.JSONWebToken: true, provider.Ed25519: true, provider.ECDSA: true, provider.MTLS: true,
+}
+
+// keepApart refuses definitions under which a public key would be a valid
+// secret of another scheme, so that everyone could sign with it.
+func (v *Verifier) keepApart() error {
+	confidential := false
+	for _, a := range v.alternatives {
+		confidential = confidential || !public[a.spec.Scheme]
+	}
+	for _, a := range v.alternatives {
+		if confidential && public[a.spec.Scheme] && (!a.spec.Secret.Required || a.spec.Secret.Prefix == "") {
+			return fmt.Errorf("the secret of the scheme %s is no secret, so beside a scheme with one it needs secret.prefix and secret.required, or it could be taken for the other's", a.label)
+		}
+	}
+	return nil
 }
 
 // CompileAll compiles the verification of every definition.
-func CompileAll(catalog provider.Catalog) (Schemes, error) {
-	schemes := Schemes{}
+func CompileAll(catalog provider.Catalog, trust Trust) (Verifiers, error) {
+	all := Verifiers{}
 	for name, def := range catalog {
-		s, err := Compile(&def.Verify[0])
+		v, err := Compile(def, trust)
 		if err != nil {
-			return nil, def.Problem(err.Error(), "verify")
+			return nil, err
 		}
-		schemes[name] = s
+		all[name] = v
 	}
-	return schemes, nil
+	return all, nil
 }
 
-// SignatureHeader is the header that carries the signature.
-func (s *Scheme) SignatureHeader() string { return s.spec.Signature.Header }
+// SignatureHeader is the header that carries the signature under the first
+// scheme, or "" where it is elsewhere.
+func (v *Verifier) SignatureHeader() string { return v.alternatives[0].spec.Signature.Header }
+
+// Cost is how much CPU the dearest scheme takes, in HMACs, for limits that apply
+// before a request is read.
+func (v *Verifier) Cost() int { return v.cost }
+
+// PerItem reports whether the items of the request's batch are verified one by
+// one instead of the request as a whole.
+func (v *Verifier) PerItem(req *request.Request, keys []Key) bool {
+	if !v.perItem {
+		return false
+	}
+	a, err := v.choose(req, keys)
+	return err == nil && a.spec.PerItem
+}
 
 // Verify checks that one of keys signed the request, and that its signed time,
-// where the scheme has one, lies within the tolerance of now. It returns the
-// index of the key that matched. An error is always an *Error.
-func (s *Scheme) Verify(req *request.Request, keys []Key, now time.Time) (int, error) {
-	signatures, err := s.signatures(req)
+// where the scheme has one, lies within the tolerance of now. An error is always
+// an *Error.
+func (v *Verifier) Verify(ctx context.Context, req *request.Request, keys []Key, now time.Time) (Result, error) {
+	a, err := v.choose(req, keys)
 	if err != nil {
-		return 0, err
+		return Result{}, err
 	}
-	timestamp, err := s.timestamp(req, now)
+	at := newAttempt(a, req, keys, now)
+	defer at.free()
+	i, err := a.scheme.check(ctx, at)
 	if err != nil {
-		return 0, err
+		return Result{}, err
 	}
-	signed, err := s.signedParts(req, timestamp)
-	if err != nil {
-		return 0, err
-	}
-	sum := make([]byte, 0, sha512.Size)
-	for i, key := range keys {
-		mac := hmac.New(s.hash, key.bytes)
-		for _, part := range signed {
-			mac.Write(part)
-		}
-		sum = mac.Sum(sum[:0])
-		for _, signature := range signatures {
-			if hmac.Equal(sum, signature) { // constant time
-				return i, nil
-			}
-		}
-	}
-	return 0, refuse(SignatureMismatch, "no signature in %s is that of this request under a configured secret; check the secret, and that nothing on the way changes the body", s.spec.Signature.Header)
+	return Result{By: a.spec, Scheme: a.label, KeyID: at.keys[i].id, Key: at.places[i]}, nil
 }
 
-// signatures decodes every signature of the request. Those that are of another
-// kind or length are skipped: a sender that rotates may add what we do not know.
-func (s *Scheme) signatures(req *request.Request) ([][]byte, error) {
-	part := &s.spec.Signature
-	value := req.Header(part.Header)
-	if value == "" {
-		return nil, refuse(MissingSignature, "the header %s is missing", part.Header)
-	}
-	var out [][]byte
-	for item := range items(part, value) {
-		if len(item) != s.encoded {
+// choose finds the first scheme that applies: its conditions hold, there is a
+// key for it, and the request carries its signature.
+func (v *Verifier) choose(req *request.Request, keys []Key) (*alternative, error) {
+	var first *alternative
+	for _, a := range v.alternatives {
+		if !has(keys, a.index) {
 			continue
 		}
-		// Room for what the decoder may write before it notices an error.
-		raw := make([]byte, s.encoded)
-		if n, err := s.decode(raw, []byte(item)); err == nil && n == s.size {
-			out = append(out, raw[:n])
+		if first == nil {
+			first = a
+		}
+		if len(a.spec.When) > 0 && !a.spec.When.Hold(req.Lookup) {
+			continue
+		}
+		if a.scheme.present(req) {
+			return a, nil
 		}
 	}
-	if len(out) == 0 {
-		return nil, refuse(MalformedSignature, "the header %s holds no %s signature in %s%s", part.Header, s.spec.Algorithm, s.spec.Encoding, withPrefix(part.Prefix))
-	}
-	return out, nil
+	return nil, v.unsigned(req, first)
 }
 
-func withPrefix(prefix string) string {
-	if prefix == "" {
-		return ""
+// unsigned says what is missing under the first scheme that has a key.
+func (v *Verifier) unsigned(req *request.Request, a *alternative) *Error {
+	switch {
+	case a == nil:
+		return refuse(MissingSignature, "no secret is configured")
+	case a.spec.Scheme == provider.MTLS:
+		return refuse(MissingSignature, "the connection has no verified client certificate")
+	case a.signature.occupied(req):
+		return refuse(MalformedSignature, "%s holds no signature%s", &a.signature, a.signature.withPrefix())
 	}
-	return fmt.Sprintf(" after %q", prefix)
-}
-
-// timestamp is the signed time as the request writes it, or "" where the scheme
-// has none. A time in the future is refused like one in the past: it would stay
-// replayable for longer than the tolerance.
-func (s *Scheme) timestamp(req *request.Request, now time.Time) (string, error) {
-	spec := s.spec.Timestamp
-	if spec == nil {
-		return "", nil
-	}
-	text := firstItem(&spec.Location, req.Header(spec.Header))
-	if text == "" {
-		return "", refuse(MissingTimestamp, "the header %s holds no timestamp%s", spec.Header, withPrefix(spec.Prefix))
-	}
-	at, err := spec.Unit.Parse(text)
-	if err != nil {
-		return "", refuse(MalformedTimestamp, "the timestamp in %s is not a time in unit %s", spec.Header, spec.Unit)
-	}
-	if now.Sub(at).Abs() > spec.Tolerance {
-		return "", refuse(TimestampOutsideTolerance, "the timestamp in %s is more than %s from now; send again with a new one, and check both clocks", spec.Header, spec.Tolerance)
-	}
-	return text, nil
-}
-
-// signedParts are the pieces of the bytes that the signature covers. The body
-// is among them as it is, not copied.
-func (s *Scheme) signedParts(req *request.Request, timestamp string) ([][]byte, error) {
-	out := make([][]byte, 0, len(s.signed))
-	for _, part := range s.signed {
-		switch {
-		case part.Ref == nil:
-			out = append(out, []byte(part.Literal))
-		case part.Ref.Kind == provider.RefBody:
-			out = append(out, req.Body)
-		case part.Ref.Kind == provider.RefTimestamp:
-			out = append(out, []byte(timestamp))
-		default:
-			text, ok := req.Lookup(*part.Ref)
-			if !ok {
-				return nil, refuse(MissingPart, "the signature covers %s, which the request lacks", reference(part.Ref))
-			}
-			out = append(out, []byte(text))
-		}
-	}
-	return out, nil
-}
-
-func reference(r *provider.Ref) string {
-	if r.Name == "" {
-		return "the " + string(r.Kind)
-	}
-	return fmt.Sprintf("the %s %s", r.Kind, r.Name)
+	return refuse(MissingSignature, "%s is missing", &a.signature)
 }
