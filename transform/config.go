@@ -40,7 +40,7 @@ type Config struct {
 	MaxEventAge  time.Duration `help:"How old an event's own time may be; older ones are dead-lettered." default:"87600h" env:"HOOKSTREAM_MAX_EVENT_AGE"`
 	MaxEventSkew time.Duration `help:"How far an event's own time may lie ahead; others are dead-lettered." default:"24h" env:"HOOKSTREAM_MAX_EVENT_SKEW"`
 
-	DedupMaxEntries int `help:"Most events that deduplication remembers, about 30 bytes each; 0 for no bound. The service stops when it is reached: it never forgets inside the window." default:"0" env:"HOOKSTREAM_DEDUP_MAX_ENTRIES"`
+	DedupMaxEntries int `help:"Most events that deduplication remembers, at most 30 bytes each; 0 for no bound. When it is reached the partitions wait until entries expire or other instances take them over: nothing is forgotten inside the window." default:"0" env:"HOOKSTREAM_DEDUP_MAX_ENTRIES"`
 }
 
 // Validate checks what belongs together. Errors name the variable.

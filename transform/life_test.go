@@ -5,6 +5,7 @@ package transform_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -155,12 +156,22 @@ func runService(t *testing.T, s *transform.Service) {
 
 func readyz(t *testing.T, s *transform.Service) int {
 	t.Helper()
+	code, _ := readiness(t, s)
+	return code
+}
+
+func readiness(t *testing.T, s *transform.Service) (code int, text string) {
+	t.Helper()
 	res, err := http.Get("http://" + s.AdminAddress() + "/readyz")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	return res.StatusCode
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(body)
 }
 
 func TestRegistryRefuses(t *testing.T) {

@@ -3,7 +3,9 @@
 package transform_test
 
 import (
+	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +18,7 @@ import (
 	"github.com/hookstream/hookstream/schemas/reason"
 	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/stage/failure"
+	"github.com/hookstream/hookstream/transform"
 )
 
 // stripe is a webhook as Stripe sends it.
@@ -318,18 +321,34 @@ func TestRecordThatFitsIntoNoDeadLetter(t *testing.T) {
 	}
 }
 
-func TestFullDeduplicationStopsTheService(t *testing.T) {
+// TestFullDeduplicationWaits: nothing is forgotten and nothing is lost; an
+// instance with more room goes on where the full one stands.
+func TestFullDeduplicationWaits(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, 1)
 	e.payments(t, 0, 11)
 	cfg := e.config(t, "a")
-	cfg.DedupMaxEntries = 10
-	r := start(t, cfg)
-	r.failed = true
-	if err := r.wait(t); failure.Of(err) != failure.Fatal || !strings.Contains(err.Error(), "HOOKSTREAM_DEDUP_MAX_ENTRIES") {
-		t.Errorf("Run gave %v, want a Fatal error that names the variable", err)
+	cfg.DedupMaxEntries, cfg.AdminAddress = 10, "127.0.0.1:0"
+	full, err := transform.New(cfg, logger())
+	if err != nil {
+		t.Fatal(err)
 	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- full.Run(ctx) }()
+	eventually(t, "readiness to say that deduplication is full", func() bool {
+		code, text := readiness(t, full)
+		return code == http.StatusServiceUnavailable && strings.Contains(text, "HOOKSTREAM_DEDUP_MAX_ENTRIES")
+	})
 	if got := e.events(t); len(got) != 0 {
 		t.Errorf("%d events of the batch that did not fit", len(got))
 	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	cfg.DedupMaxEntries, cfg.AdminAddress = 11, ""
+	start(t, cfg)
+	e.drained(t)
+	e.wantPayments(t, 11)
 }

@@ -143,7 +143,7 @@ func (s *Sets) contents(p transact.Partition, now time.Time) map[identity.Finger
 	all := map[identity.Fingerprint]identity.Mark{}
 	for _, b := range s.sets[p].buckets {
 		if !s.sets[p].expired(b.number, now) {
-			maps.Copy(all, b.marks)
+			maps.Insert(all, b.marks.all())
 		}
 	}
 	return all

@@ -26,8 +26,8 @@ const stuckAfter = 2 * time.Minute
 
 // Restore rebuilds the sets of partitions from the changelog, up to the high
 // watermark at the time of the call: it must be called after the partitions
-// were assigned. What was known of them is replaced. A corrupt changelog and a
-// full memory are Fatal.
+// were assigned. What was known of them is replaced. A corrupt changelog is
+// Fatal, a full memory Transient.
 func (s *Sets) Restore(ctx context.Context, cfg *kafka.Config, clientID string, log *slog.Logger, parts []transact.Partition) error {
 	started := time.Now()
 	l := s.newLoader(parts)

@@ -25,7 +25,7 @@ type set struct {
 // bucket holds the entries of one span of time.
 type bucket struct {
 	number int64 // the span's start, in bucket widths since the epoch
-	marks  map[identity.Fingerprint]identity.Mark
+	marks  *table
 }
 
 func newSet(window time.Duration) *set { return &set{window: window} }
@@ -46,7 +46,7 @@ func (s *set) expire(now time.Time) {
 	alive := s.buckets[:0]
 	for _, b := range s.buckets {
 		if s.expired(b.number, now) {
-			s.size -= len(b.marks)
+			s.size -= b.marks.len()
 			continue
 		}
 		alive = append(alive, b)
@@ -63,20 +63,20 @@ func (s *set) add(at, now time.Time, entries []record.DedupEntry) {
 		return
 	}
 	marks := s.bucket(n)
-	before := len(marks)
 	for i := range entries {
-		marks[entries[i].Fingerprint] = entries[i].Mark
+		if marks.put(entries[i].Fingerprint, entries[i].Mark) {
+			s.size++
+		}
 	}
-	s.size += len(marks) - before
 }
 
-func (s *set) bucket(number int64) map[identity.Fingerprint]identity.Mark {
+func (s *set) bucket(number int64) *table {
 	for _, b := range s.buckets {
 		if b.number == number {
 			return b.marks
 		}
 	}
-	marks := map[identity.Fingerprint]identity.Mark{}
+	marks := &table{}
 	s.buckets = append(s.buckets, bucket{number, marks})
 	return marks
 }
@@ -84,7 +84,7 @@ func (s *set) bucket(number int64) map[identity.Fingerprint]identity.Mark {
 // lookup finds the mark that an event was accepted with.
 func (s *set) lookup(f identity.Fingerprint) (identity.Mark, bool) {
 	for i := len(s.buckets) - 1; i >= 0; i-- {
-		if m, ok := s.buckets[i].marks[f]; ok {
+		if m, ok := s.buckets[i].marks.get(f); ok {
 			return m, true
 		}
 	}

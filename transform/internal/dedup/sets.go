@@ -9,6 +9,7 @@ package dedup
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -47,7 +48,11 @@ func New(cfg Config) (*Sets, error) {
 		cfg.Now = time.Now
 	}
 	m, err := newMetrics()
-	return &Sets{cfg: cfg, sets: map[transact.Partition]*set{}, metrics: m}, err
+	if err != nil {
+		return nil, err
+	}
+	m.window.Record(context.Background(), cfg.Window.Seconds())
+	return &Sets{cfg: cfg, sets: map[transact.Partition]*set{}, metrics: m}, nil
 }
 
 // Forget drops the sets of partitions that were taken away.
@@ -55,7 +60,7 @@ func (s *Sets) Forget(parts []transact.Partition) {
 	for _, p := range parts {
 		delete(s.sets, p)
 	}
-	s.metrics.size(context.Background(), s.Len())
+	s.metrics.size(context.Background(), s)
 }
 
 // Len is the number of entries of all partitions.
@@ -63,6 +68,17 @@ func (s *Sets) Len() int {
 	n := 0
 	for _, set := range s.sets {
 		n += set.size
+	}
+	return n
+}
+
+// Bytes is the memory that the entries take.
+func (s *Sets) Bytes() int {
+	n := 0
+	for _, set := range s.sets {
+		for _, b := range set.buckets {
+			n += b.marks.bytes()
+		}
 	}
 	return n
 }
@@ -111,10 +127,12 @@ func (t *Tx) Lookup(p transact.Partition, f identity.Fingerprint) (identity.Mark
 }
 
 // errFull says what to do when the memory bound is reached. Forgetting inside
-// the window would let duplicates through without a word.
-var errFull = errors.New("raise it (an entry takes about 30 bytes), run more instances, or shorten HOOKSTREAM_DEDUP_WINDOW")
+// the window would let duplicates through without a word, and stopping would
+// hand the partitions, and the same trouble, to the instances that are left. So
+// the partitions wait, until entries expire or another instance takes some over.
+var errFull = errors.New("the partitions wait until entries expire: run more instances, raise it (an entry takes at most 30 bytes), or shorten HOOKSTREAM_DEDUP_WINDOW")
 
-// Add remembers an event, once the transaction commits. It is Fatal when the
+// Add remembers an event, once the transaction commits. It is Transient when the
 // memory bound is reached.
 func (t *Tx) Add(p transact.Partition, f identity.Fingerprint, m identity.Mark) error {
 	if err := t.sets.bound(t.size + 1); err != nil {
@@ -134,7 +152,7 @@ func (t *Tx) Add(p transact.Partition, f identity.Fingerprint, m identity.Mark) 
 
 func (s *Sets) bound(size int) error {
 	if s.cfg.MaxEntries > 0 && size > s.cfg.MaxEntries {
-		return failure.NewFatal("deduplication holds the %d entries that HOOKSTREAM_DEDUP_MAX_ENTRIES allows: %w", s.cfg.MaxEntries, errFull)
+		return failure.NewTransient(fmt.Errorf("deduplication holds the %d entries that HOOKSTREAM_DEDUP_MAX_ENTRIES allows: %w", s.cfg.MaxEntries, errFull))
 	}
 	return nil
 }
@@ -161,7 +179,7 @@ func (t *Tx) Commit(ctx context.Context) {
 			set.add(t.at, t.at, t.pending[p].entries)
 		}
 	}
-	t.sets.metrics.size(ctx, t.sets.Len())
+	t.sets.metrics.size(ctx, t.sets)
 }
 
 // loader rebuilds sets from changelog records, apart from those in use.
@@ -206,6 +224,6 @@ func (l *loader) use(ctx context.Context) error {
 	for p, set := range l.loaded {
 		l.sets.sets[p] = set
 	}
-	l.sets.metrics.size(ctx, l.sets.Len())
+	l.sets.metrics.size(ctx, l.sets)
 	return l.sets.bound(l.sets.Len())
 }

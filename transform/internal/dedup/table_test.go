@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dedup
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"maps"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/hookstream/hookstream/schemas/identity"
+	"github.com/hookstream/hookstream/schemas/record"
+	"github.com/hookstream/hookstream/stage/transact"
+)
+
+// hashed is a fingerprint as they really are.
+func hashed(n uint64) (f identity.Fingerprint) {
+	sum := sha256.Sum256(binary.BigEndian.AppendUint64(nil, n))
+	copy(f[:], sum[:])
+	return f
+}
+
+// TestTableIsAMap compares with a map. The fingerprints are chosen to collide in
+// their first bits, which decide where they go.
+func TestTableIsAMap(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var got table
+		want := map[identity.Fingerprint]identity.Mark{}
+		prefix := rapid.SampledFrom([][]byte{{0}, {0, 0, 0, 0, 0, 0, 0, 0}, {0xff, 0xff, 0xff, 0xff}, {0x80}}).Draw(t, "prefix")
+		for range rapid.IntRange(0, 400).Draw(t, "puts") {
+			f := hashed(rapid.Uint64Range(0, 300).Draw(t, "f"))
+			copy(f[:], prefix)
+			if rapid.IntRange(0, 20).Draw(t, "edge") == 0 {
+				f = identity.Fingerprint{}
+				f[15] = rapid.SampledFrom([]byte{0, 1, 0xff}).Draw(t, "last")
+			}
+			m := identity.Mark{rapid.Byte().Draw(t, "mark")}
+			_, known := want[f]
+			if isNew := got.put(f, m); isNew == known {
+				t.Fatalf("put %x says new %v", f, isNew)
+			}
+			want[f] = m
+		}
+		if got.len() != len(want) || !maps.Equal(maps.Collect(got.all()), want) {
+			t.Fatalf("%d entries, want %d", got.len(), len(want))
+		}
+		for f, m := range want {
+			if v, ok := got.get(f); !ok || v != m {
+				t.Fatalf("%x is %v %v, want %v", f, v, ok, m)
+			}
+			f[15]++
+			if _, ok := got.get(f); ok != has(want, f) {
+				t.Fatalf("%x is there: %v", f, ok)
+			}
+		}
+	})
+}
+
+func has(m map[identity.Fingerprint]identity.Mark, f identity.Fingerprint) bool {
+	_, ok := m[f]
+	return ok
+}
+
+// TestTableStaysSmall holds the promise of HOOKSTREAM_DEDUP_MAX_ENTRIES.
+func TestTableStaysSmall(t *testing.T) {
+	var tab table
+	for n := range uint64(200_000) {
+		tab.put(hashed(n), identity.Mark{})
+		if n > 1000 && tab.bytes() > 30*tab.len() {
+			t.Fatalf("%d entries take %d bytes, more than 30 each", tab.len(), tab.bytes())
+		}
+	}
+}
+
+func BenchmarkTableLookup(b *testing.B) {
+	const entries = 10_000_000
+	var tab table
+	for n := range uint64(entries) {
+		tab.put(hashed(n), identity.Mark{})
+	}
+	b.ReportMetric(float64(tab.bytes())/entries, "bytes/entry")
+	n := uint64(0)
+	for b.Loop() {
+		f := hashed(n % (2 * entries))
+		tab.get(f)
+		n++
+	}
+}
+
+// BenchmarkRestore is from the changelog's bytes to the set: 10 million entries
+// over the buckets of a window, in records of 5,000.
+func BenchmarkRestore(b *testing.B) {
+	const entries, each = 10_000_000, 5000
+	p := transact.Partition{Topic: "raw"}
+	now := time.UnixMilli(1_700_000_000_000)
+	var packed []record.DedupEntry
+	for n := range uint64(entries) {
+		packed = append(packed, record.DedupEntry{Fingerprint: hashed(n)})
+	}
+	s, err := New(Config{Topic: "dedup", Window: window, MaxMessageBytes: 1 << 20, Now: func() time.Time { return now }})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		l := s.newLoader([]transact.Partition{p})
+		for at := 0; at < entries; at += each {
+			age := window - window*time.Duration(at)/entries
+			if err := l.add(record.DedupRecord("dedup", p.Topic, p.Partition, now.Add(-age), packed[at:at+each])); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := l.use(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(entries)*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mentries/s")
+}
