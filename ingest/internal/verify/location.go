@@ -28,13 +28,15 @@ type location struct {
 
 func newLocation(spec *provider.Location) location {
 	l := location{spec: spec}
-	switch stem, numbered := strings.CutSuffix(spec.Header, "*"); {
-	case numbered:
+	for _, name := range spec.Headers() {
+		stem, numbered := strings.CutSuffix(name, "*")
+		if !numbered {
+			l.headers = append(l.headers, http.CanonicalHeaderKey(name))
+			continue
+		}
 		for n := range maxNumbered {
 			l.headers = append(l.headers, http.CanonicalHeaderKey(stem+strconv.Itoa(n+1)))
 		}
-	case spec.Header != "":
-		l.headers = []string{http.CanonicalHeaderKey(spec.Header)}
 	}
 	return l
 }
