@@ -3,7 +3,6 @@
 package edge
 
 import (
-	"encoding/json"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -14,11 +13,26 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/hookstream/hookstream/ingest/internal/problem"
+	"github.com/hookstream/hookstream/schemas/provider"
 )
 
-// answer is what every request gets around its work: a slot, a correlation id, a
-// trace, a metric, a log line and exactly one answer.
-func (h *Handler) answer(work func(*exchange) (*accepted, *refusal)) http.HandlerFunc {
+// reply is an answer that is no refusal.
+type reply struct {
+	status      int
+	contentType string
+	body        []byte
+	// outcome is the metric label.
+	outcome string
+}
+
+// rendered is a definition's answer, whose body was filled in.
+func rendered(a *provider.Answer, body, outcome string) *reply {
+	return &reply{status: a.Status, contentType: a.ContentType, body: []byte(body), outcome: outcome}
+}
+
+// answer is what every request gets around its work: a correlation id, a trace, a
+// metric, a log line and exactly one answer.
+func (h *Handler) answer(work func(*exchange) (*reply, *refusal)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, span := h.tracer.Start(r.Context(), "ingest "+r.Pattern, spanOptions(r)...)
 		defer span.End()
@@ -29,42 +43,37 @@ func (h *Handler) answer(work func(*exchange) (*accepted, *refusal)) http.Handle
 		h.metrics.inFlight.Add(ctx, 1)
 		defer h.metrics.inFlight.Add(ctx, -1)
 
-		ok, refused := h.admit(x, work)
-		w.Header().Set(correlationHeader, x.correlationID)
-		l := labels{provider: x.provider, status: http.StatusAccepted, outcome: "accepted"}
+		rep, refused := work(x)
+		w.Header()[correlationHeader] = []string{x.correlationID}
+		l := labels{provider: x.provider}
 		var err error
 		if refused == nil {
-			err = writeAccepted(w, ok)
+			l.status, l.outcome = rep.status, rep.outcome
+			err = writeReply(w, rep)
 		} else {
 			l.status, l.outcome = refused.Status, refused.outcome
-			logRefusal(x, refused)
-			if refused.Status >= http.StatusInternalServerError {
-				span.SetStatus(codes.Error, refused.Title)
-			}
+			h.logRefusal(x, refused)
 			err = writeRefusal(w, x, refused)
 		}
 		if err != nil {
 			x.note(slog.LevelDebug, "the sender did not wait for its answer", slog.Int("status", l.status), slog.Any("error", err))
 		}
-		span.SetAttributes(
-			attribute.String("hookstream.provider", l.provider),
-			attribute.String("hookstream.correlation_id", x.correlationID),
-			attribute.String("hookstream.outcome", l.outcome),
-			attribute.Int("http.response.status_code", l.status))
+		if span.IsRecording() {
+			describe(span, x, l)
+		}
 		h.metrics.answered(ctx, l, h.cfg.Now().Sub(x.received))
 	}
 }
 
-// admit does the work if there is a slot. Over the bound it refuses at once
-// instead of queueing: the provider queues better, and on disk.
-func (h *Handler) admit(x *exchange, work func(*exchange) (*accepted, *refusal)) (*accepted, *refusal) {
-	select {
-	case h.slots <- struct{}{}:
-		defer func() { <-h.slots }()
-		return work(x)
-	default:
-		return nil, refuse(overloaded, "%d requests are being worked on; send it again later", cap(h.slots)).with("Retry-After", retryAfter)
+func describe(span trace.Span, x *exchange, l labels) {
+	if l.status >= http.StatusInternalServerError {
+		span.SetStatus(codes.Error, l.outcome)
 	}
+	span.SetAttributes(
+		attribute.String("hookstream.provider", l.provider),
+		attribute.String("hookstream.correlation_id", x.correlationID),
+		attribute.String("hookstream.outcome", l.outcome),
+		attribute.Int("http.response.status_code", l.status))
 }
 
 // spanOptions begin a trace of its own. Senders are outside our trust, so their
@@ -105,15 +114,22 @@ func traceID(span trace.Span) string {
 	return ""
 }
 
-func writeAccepted(w http.ResponseWriter, a *accepted) error {
-	data, err := json.Marshal(a)
-	if err != nil {
-		return err
+func writeReply(w http.ResponseWriter, r *reply) error {
+	header := w.Header()
+	if r.contentType != "" {
+		header.Set("Content-Type", r.contentType)
+		// A handshake repeats what it was sent: no browser is to guess that
+		// it is more than the type says.
+		header.Set("X-Content-Type-Options", "nosniff")
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
-	w.WriteHeader(http.StatusAccepted)
-	_, err = w.Write(data)
+	if r.status != http.StatusNoContent {
+		header.Set("Content-Length", strconv.Itoa(len(r.body)))
+	}
+	w.WriteHeader(r.status)
+	if len(r.body) == 0 {
+		return nil
+	}
+	_, err := w.Write(r.body)
 	return err
 }
 
@@ -127,7 +143,9 @@ func writeRefusal(w http.ResponseWriter, x *exchange, r *refusal) error {
 	}.Write(w)
 }
 
-func logRefusal(x *exchange, r *refusal) {
+// logRefusal writes at most a line a second about one provider's refusals of one
+// kind.
+func (h *Handler) logRefusal(x *exchange, r *refusal) {
 	level := slog.LevelInfo
 	switch {
 	case r.Status >= http.StatusInternalServerError:
@@ -135,9 +153,24 @@ func logRefusal(x *exchange, r *refusal) {
 	case r.Status == http.StatusNotFound:
 		level = slog.LevelDebug // whoever scans the internet fills no log
 	}
+	if !x.log.Enabled(x.ctx, level) {
+		return
+	}
 	attrs := []slog.Attr{slog.Int("status", r.Status), slog.String("outcome", r.outcome), slog.String("detail", r.detail)}
 	if r.err != nil {
 		attrs = append(attrs, slog.Any("error", r.err))
 	}
-	x.note(level, "refused", attrs...)
+	h.noteSampled(x, r.outcome, level, "refused", attrs...)
+}
+
+// noteSampled is note for lines that any number of requests may cause.
+func (h *Handler) noteSampled(x *exchange, outcome string, level slog.Level, message string, attrs ...slog.Attr) {
+	skipped, ok := h.lines.allow(kind{x.provider, outcome}, x.received)
+	if !ok {
+		return
+	}
+	if skipped > 0 {
+		attrs = append(attrs, slog.Int("like_it_since_the_last", skipped))
+	}
+	x.note(level, message, attrs...)
 }

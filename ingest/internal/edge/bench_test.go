@@ -20,7 +20,7 @@ var body2KB = stripeBody[:len(stripeBody)-1] + `,"lines":[` + strings.Repeat(`{"
 
 type discard struct{}
 
-func (discard) Produce(context.Context, *kgo.Record) error { return nil }
+func (discard) ProduceAll(context.Context, []*kgo.Record) error { return nil }
 
 // BenchmarkReceive is the whole handler without HTTP's parsing and without
 // Kafka.
@@ -49,11 +49,11 @@ func BenchmarkVerifyAndIdentify(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		req := request.New(r, data, p.fields, "")
-		if _, err := p.scheme.Verify(req, keys, noon); err != nil {
+		if _, err := p.verifier.Verify(b.Context(), req, keys, noon); err != nil {
 			b.Fatal(err)
 		}
-		if webhook, _ := p.webhook(req, "c"); webhook.Defect != "" {
-			b.Fatal(webhook.Defect)
+		if f := p.identify(req, "c"); f.webhook.Defect != "" {
+			b.Fatal(f.webhook.Defect)
 		}
 	}
 }

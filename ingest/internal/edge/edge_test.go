@@ -46,18 +46,18 @@ type kept struct {
 	mu      sync.Mutex
 	records []*kgo.Record
 	err     error
-	// hold, where set, blocks every record until it is closed.
+	// hold, where set, blocks every request until it is closed.
 	hold chan struct{}
 }
 
-func (k *kept) Produce(_ context.Context, r *kgo.Record) error {
+func (k *kept) ProduceAll(_ context.Context, records []*kgo.Record) error {
 	if k.hold != nil {
 		<-k.hold
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.err == nil {
-		k.records = append(k.records, r)
+		k.records = append(k.records, records...)
 	}
 	return k.err
 }
@@ -65,16 +65,26 @@ func (k *kept) Produce(_ context.Context, r *kgo.Record) error {
 // last reads the newest record back as transform will.
 func (k *kept) last(t *testing.T) *record.Webhook {
 	t.Helper()
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if len(k.records) == 0 {
+	all := k.all(t)
+	if len(all) == 0 {
 		t.Fatal("nothing was produced")
 	}
-	w, err := record.ParseWebhook(k.records[len(k.records)-1])
-	if err != nil {
-		t.Fatalf("transform could not read the record: %v", err)
+	return all[len(all)-1]
+}
+
+// all reads every record back as transform will.
+func (k *kept) all(t *testing.T) []*record.Webhook {
+	t.Helper()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	out := make([]*record.Webhook, len(k.records))
+	for i, r := range k.records {
+		var err error
+		if out[i], err = record.ParseWebhook(r); err != nil {
+			t.Fatalf("transform could not read the record: %v", err)
+		}
 	}
-	return w
+	return out
 }
 
 func (k *kept) count() int {
@@ -90,28 +100,27 @@ type world struct {
 	log  *bytes.Buffer
 }
 
+// secrets are those of newWorld.
+var secrets = fmt.Sprintf("default/stripe=%s;default/github=%s;default/shopify=%s;acme/stripe=%s",
+	stripeSecret, githubSecret, shopSecret, acmeSecret)
+
+// newWorld has the built-in definitions.
 func newWorld(t testing.TB, change ...func(*Config)) *world {
 	t.Helper()
 	catalog, err := provider.Load("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	schemes, err := verify.CompileAll(catalog)
-	if err != nil {
-		t.Fatal(err)
-	}
-	entries, err := secret.Load("", secret.Secret(fmt.Sprintf("default/stripe=%s;default/github=%s;default/shopify=%s;acme/stripe=%s",
-		stripeSecret, githubSecret, shopSecret, acmeSecret)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	keys, err := verify.NewKeyring(entries, schemes)
-	if err != nil {
-		t.Fatal(err)
-	}
+	return newWorldOf(t, catalog, secrets, change...)
+}
+
+// newWorldOf has the definitions of a catalog, and secrets as HOOKSTREAM_SECRETS
+// writes them.
+func newWorldOf(t testing.TB, catalog provider.Catalog, secrets string, change ...func(*Config)) *world {
+	t.Helper()
 	w := &world{kept: &kept{}, log: &bytes.Buffer{}}
 	cfg := Config{
-		Catalog: catalog, Schemes: schemes, Keys: keys, Producer: w.kept,
+		Catalog: catalog, Producer: w.kept,
 		RawTopic: "hookstream.raw", MaxBody: 1 << 20, MaxInFlight: 8,
 		Log: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now: func() time.Time { return noon },
@@ -119,10 +128,35 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 	for _, c := range change {
 		c(&cfg)
 	}
+	var err error
+	if cfg.Verifiers == nil {
+		if cfg.Verifiers, err = verify.CompileAll(catalog, verify.Trust{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	entries, err := secret.Load("", secret.Secret(secrets))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Keys == nil {
+		if cfg.Keys, err = verify.NewKeyring(entries, cfg.Verifiers); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if w.Handler, err = New(cfg); err != nil {
 		t.Fatal(err)
 	}
 	return w
+}
+
+// define parses one definition.
+func define(t testing.TB, name, yaml string) provider.Catalog {
+	t.Helper()
+	def, err := provider.Parse(name+".yaml", []byte(yaml))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return provider.Catalog{name: def}
 }
 
 // do answers one request.

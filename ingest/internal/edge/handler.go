@@ -6,63 +6,32 @@ package edge
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/hookstream/hookstream/ingest/internal/request"
 	"github.com/hookstream/hookstream/ingest/internal/verify"
-	"github.com/hookstream/hookstream/schemas/provider"
-	"github.com/hookstream/hookstream/schemas/reason"
 )
 
 // DefaultTenant is whose the webhooks are that come without one in the path.
 const DefaultTenant = "default"
 
-// Keys finds the keys of a tenant's provider; none means that it is not
-// configured.
-type Keys interface {
-	Keys(tenant, provider string) []verify.Key
-}
-
-// Producer writes a record and returns nil once it is stored for good.
-type Producer interface {
-	Produce(ctx context.Context, r *kgo.Record) error
-}
-
-// Config of a Handler.
-type Config struct {
-	Catalog  provider.Catalog
-	Schemes  verify.Schemes
-	Keys     Keys
-	Producer Producer
-	// RawTopic is where records go.
-	RawTopic string
-	// MaxBody is the largest body, in bytes.
-	MaxBody int64
-	// MaxInFlight bounds the requests that are worked on at once.
-	MaxInFlight int
-	// PublicURL replaces scheme and host of {url}; may be empty.
-	PublicURL string
-	Log       *slog.Logger
-	// Now is the clock; nil is time.Now.
-	Now func() time.Time
-}
-
-// Handler answers POST /webhooks/{provider} and
-// POST /webhooks/{tenant}/{provider}.
+// Handler answers /webhooks/{provider} and /webhooks/{tenant}/{provider}.
 type Handler struct {
 	cfg       Config
 	providers map[string]*compiled
-	slots     chan struct{}
-	mux       *http.ServeMux
-	metrics   *metrics
-	tracer    trace.Tracer
+	// slots bound the requests that are verified and written at once. Those
+	// whose body is still on its way hold none: slow senders stop nobody.
+	slots   chan struct{}
+	mux     *http.ServeMux
+	metrics *metrics
+	tracer  trace.Tracer
+	lines   *sampler
 }
 
 // New compiles the definitions into a Handler.
@@ -81,13 +50,14 @@ func New(cfg Config) (*Handler, error) {
 		mux:       http.NewServeMux(),
 		metrics:   m,
 		tracer:    otel.Tracer("github.com/hookstream/hookstream/ingest/edge"),
+		lines:     newSampler(),
 	}
 	for name, def := range cfg.Catalog {
-		h.providers[name] = compile(def, cfg.Schemes[name])
+		h.providers[name] = compile(def, cfg.Verifiers[name])
 	}
 	h.mux.HandleFunc("/webhooks/{provider}", h.answer(h.receive))
 	h.mux.HandleFunc("/webhooks/{tenant}/{provider}", h.answer(h.receive))
-	h.mux.HandleFunc("/", h.answer(func(*exchange) (*accepted, *refusal) { return nil, unknownEndpoint() }))
+	h.mux.HandleFunc("/", h.answer(func(*exchange) (*reply, *refusal) { return nil, unknownEndpoint() }))
 	return h, nil
 }
 
@@ -104,8 +74,13 @@ type exchange struct {
 	traceID       string
 	log           *slog.Logger
 	// provider is unknownProvider until a definition was found, which bounds
-	// the metric label; tenant is what the path says.
+	// the metric label. The tenant is what the path says.
 	provider, tenant string
+
+	compiled *compiled
+	keys     []verify.Key
+	// memory is what the body took of Config.Memory, in bytes.
+	memory int64
 }
 
 // unknownProvider is the metric label of requests to a name without a
@@ -127,77 +102,90 @@ func (x *exchange) note(level slog.Level, message string, attrs ...slog.Attr) {
 	x.log.LogAttrs(x.ctx, level, message, append(about, attrs...)...)
 }
 
-// accepted is the answer 202.
-type accepted struct {
-	EventID       string `json:"eventId"`
-	CorrelationID string `json:"correlationId"`
-	// Defect says why the webhook, though stored, will be dead-lettered.
-	Defect reason.Code `json:"defect,omitempty"`
-}
-
-// receive takes one webhook from its headers to Kafka.
-func (h *Handler) receive(x *exchange) (*accepted, *refusal) {
-	if x.Method != http.MethodPost {
-		return nil, refuse(methodNotAllowed, "send webhooks with POST").with("Allow", http.MethodPost)
+// receive takes one request from its headers to its answer. What costs least
+// comes first, so that a flood is shed before it costs anything.
+func (h *Handler) receive(x *exchange) (*reply, *refusal) {
+	if refused := h.admit(x); refused != nil {
+		return nil, refused
 	}
-	tenant := x.PathValue("tenant")
-	if tenant == "" {
-		tenant = DefaultTenant
-	}
-	p, ok := h.providers[x.PathValue("provider")]
-	if !ok {
-		return nil, unknownEndpoint()
-	}
-	x.provider = p.def.Provider
-	keys := h.cfg.Keys.Keys(tenant, p.def.Provider)
-	if len(keys) == 0 {
-		return nil, unknownEndpoint() // the same, so that it tells nobody which tenants there are
-	}
-	x.tenant = tenant
-	data, refused := readBody(x.Request, h.cfg.MaxBody)
+	defer h.releaseMemory(x)
+	data, refused := h.readBody(x)
 	if refused != nil {
 		return nil, refused
 	}
-	req := request.New(x.Request, data, p.fields, h.cfg.PublicURL)
-	key, err := p.scheme.Verify(req, keys, x.received)
-	if err != nil {
-		return nil, unverified(p, err)
-	}
-	return h.store(x, p, req, key)
-}
-
-// unverified tells the sender the cause and nothing about the secrets.
-func unverified(p *compiled, err error) *refusal {
-	r := refuse(invalidSignature, "%s", err.Error()).with("WWW-Authenticate", p.challenge)
-	var cause *verify.Error
-	if errors.As(err, &cause) {
-		r.outcome = string(cause.Cause)
-	}
-	return r
-}
-
-// store writes a verified request, whatever is wrong with it otherwise. Key is
-// the index of the secret that had signed it.
-func (h *Handler) store(x *exchange, p *compiled, req *request.Request, key int) (*accepted, *refusal) {
-	w, odd := p.webhook(req, x.correlationID)
-	w.Tenant = x.tenant
-	w.ReceivedAt = x.received
-	if err := h.cfg.Producer.Produce(x.ctx, w.Record(h.cfg.RawTopic)); err != nil {
-		r := refuse(notAcknowledged, "the webhook was verified but is not known to be stored; send it again").with("Retry-After", retryAfter)
-		r.err = err
-		return nil, r
-	}
-	id := slog.String("event_id", w.EventID)
-	switch {
-	case w.Defect != "":
-		h.metrics.defect(x.ctx, w.Provider, w.Defect)
-		x.note(slog.LevelWarn, "stored a webhook that cannot be processed; transform dead-letters it",
-			id, slog.String("defect", string(w.Defect)), slog.Any("error", odd))
-	case odd != nil:
-		x.note(slog.LevelWarn, "stored a webhook whose time or sequence is not one; check identity.time and identity.sequence of the definition",
-			id, slog.Any("error", odd))
+	select {
+	case h.slots <- struct{}{}:
+		defer func() { <-h.slots }()
 	default:
-		x.note(slog.LevelDebug, "accepted", id, slog.String("event_type", w.EventType), slog.Int("secret", key))
+		return nil, h.overloaded()
 	}
-	return &accepted{EventID: w.EventID, CorrelationID: x.correlationID, Defect: w.Defect}, nil
+	return h.work(x, request.New(x.Request, data, x.compiled.fields, h.publicURL(x)))
+}
+
+// admit finds whom the request is for and whether there is room for it.
+func (h *Handler) admit(x *exchange) *refusal {
+	x.tenant = x.PathValue("tenant")
+	if x.tenant == "" {
+		x.tenant = DefaultTenant
+	}
+	p, ok := h.providers[x.PathValue("provider")]
+	if !ok {
+		x.tenant = ""
+		return unknownEndpoint()
+	}
+	x.provider, x.compiled = p.def.Provider, p
+	x.keys = h.cfg.Keys.Keys(x.tenant, x.provider)
+	if len(x.keys) == 0 && !h.captures(x) {
+		x.tenant = ""
+		return unknownEndpoint() // the same, so that it tells nobody which tenants there are
+	}
+	if !slices.Contains(p.methods, x.Method) {
+		return p.methodNotAllowed()
+	}
+	if h.cfg.Limiter != nil {
+		if wait, ok := h.cfg.Limiter.Allow(x.tenant, x.provider, p.verifier.Cost()); !ok {
+			return refuse(rateLimited, "too many requests for this tenant and provider; send it again later").with("Retry-After", seconds(wait))
+		}
+	}
+	if len(h.slots) == cap(h.slots) {
+		return h.overloaded() // without reading a body that has no chance
+	}
+	return nil
+}
+
+func (h *Handler) overloaded() *refusal {
+	return refuse(overloaded, "%d requests are being worked on; send it again later", cap(h.slots)).with("Retry-After", retryAfter)
+}
+
+// publicURL is what the sender calls the endpoint, where it is known.
+func (h *Handler) publicURL(x *exchange) string {
+	if len(h.cfg.PublicURLs) > 0 {
+		if url, ok := h.cfg.PublicURLs[x.tenant+"/"+x.provider]; ok {
+			return url
+		}
+	}
+	return h.cfg.PublicURL
+}
+
+// work answers a request that was read.
+func (h *Handler) work(x *exchange, req *request.Request) (*reply, *refusal) {
+	if r, refused := h.handshake(x, req, true); r != nil || refused != nil {
+		return r, refused
+	}
+	switch {
+	case len(x.keys) == 0:
+		return nil, unknownEndpoint()
+	case !slices.Contains(x.compiled.def.Methods, x.Method):
+		return nil, x.compiled.methodNotAllowed()
+	case len(req.Body) == 0 && !x.compiled.mayBeEmpty:
+		return nil, refuse(emptyBody, "the request has no body, so there is nothing that a signature could cover")
+	}
+	webhooks, proof, refused := h.genuine(x, req)
+	if refused != nil {
+		return nil, refused
+	}
+	if r, refused := h.handshake(x, req, false); r != nil || refused != nil {
+		return r, refused
+	}
+	return h.store(x, req, webhooks, proof)
 }

@@ -21,6 +21,7 @@ type metrics struct {
 	requests metric.Int64Counter
 	duration metric.Float64Histogram
 	inFlight metric.Int64UpDownCounter
+	events   metric.Int64Counter
 	defects  metric.Int64Counter
 	// options caches the attribute sets, which are expensive to build.
 	options sync.Map
@@ -40,26 +41,44 @@ func newMetrics() (*metrics, error) {
 		metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10))
 	inFlight, err3 := meter.Int64UpDownCounter("hookstream.ingest.requests.in_flight",
 		metric.WithDescription("Requests being answered."))
-	defects, err4 := meter.Int64Counter("hookstream.ingest.defects",
+	events, err4 := meter.Int64Counter("hookstream.ingest.events",
+		metric.WithDescription("Verified webhooks that were stored; a request that is a batch holds many."))
+	defects, err5 := meter.Int64Counter("hookstream.ingest.defects",
 		metric.WithDescription("Verified webhooks that were stored although they cannot be processed, by reason."))
-	return &metrics{requests: requests, duration: duration, inFlight: inFlight, defects: defects},
-		errors.Join(err1, err2, err3, err4)
+	return &metrics{requests: requests, duration: duration, inFlight: inFlight, events: events, defects: defects},
+		errors.Join(err1, err2, err3, err4, err5)
 }
 
 func (m *metrics) answered(ctx context.Context, l labels, took time.Duration) {
-	cached, ok := m.options.Load(l)
-	if !ok {
-		cached, _ = m.options.LoadOrStore(l, metric.WithAttributeSet(attribute.NewSet(
+	option := m.option(l, func() attribute.Set {
+		return attribute.NewSet(
 			attribute.String("provider", l.provider),
 			attribute.Int("status", l.status),
-			attribute.String("outcome", l.outcome))))
-	}
-	option := cached.(metric.MeasurementOption) //nolint:errcheck // the map holds nothing else
+			attribute.String("outcome", l.outcome))
+	})
 	m.requests.Add(ctx, 1, option)
 	m.duration.Record(ctx, took.Seconds(), option)
 }
 
+// stored counts n webhooks of a provider.
+func (m *metrics) stored(ctx context.Context, providerName string, n int) {
+	m.events.Add(ctx, int64(n), m.option(storedBy(providerName), func() attribute.Set {
+		return attribute.NewSet(attribute.String("provider", providerName))
+	}))
+}
+
+type storedBy string
+
 func (m *metrics) defect(ctx context.Context, providerName string, code reason.Code) {
 	m.defects.Add(ctx, 1, metric.WithAttributes(
 		attribute.String("provider", providerName), attribute.String("reason", string(code))))
+}
+
+// option is the cached attribute set of a key.
+func (m *metrics) option(key any, set func() attribute.Set) metric.MeasurementOption {
+	cached, ok := m.options.Load(key)
+	if !ok {
+		cached, _ = m.options.LoadOrStore(key, metric.WithAttributeSet(set()))
+	}
+	return cached.(metric.MeasurementOption) //nolint:errcheck // the map holds nothing else
 }

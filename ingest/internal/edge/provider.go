@@ -3,6 +3,8 @@
 package edge
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hookstream/hookstream/ingest/internal/request"
@@ -12,9 +14,16 @@ import (
 
 // compiled is a provider's definition, ready for requests.
 type compiled struct {
-	def    *provider.Definition
-	scheme *verify.Scheme
-	fields *request.Fields
+	def      *provider.Definition
+	verifier *verify.Verifier
+	fields   *request.Fields
+	// methods are those of webhooks and of handshakes, allow the same for
+	// refusals.
+	methods []string
+	allow   string
+	// mayBeEmpty says that bodies may be, captures that a handshake sends a
+	// secret.
+	mayBeEmpty, captures bool
 	// keep are the request headers that go on the record.
 	keep []keptHeader
 	// challenge is the WWW-Authenticate header of a refusal.
@@ -24,22 +33,53 @@ type compiled struct {
 // keptHeader is a header's name in the definition and on the record.
 type keptHeader struct{ name, lower string }
 
-func compile(def *provider.Definition, scheme *verify.Scheme) *compiled {
+func compile(def *provider.Definition, verifier *verify.Verifier) *compiled {
 	c := &compiled{
-		def:    def,
-		scheme: scheme,
-		fields: request.NewFields(def),
+		def:        def,
+		verifier:   verifier,
+		fields:     request.NewFields(def),
+		methods:    slices.Clone(def.Methods),
+		mayBeEmpty: slices.Contains(def.Body.Formats, provider.Empty),
+		keep:       keptHeaders(def.RequestHeaders()),
 		// RFC 9110, section 15.5.2, wants a challenge with every 401. No
 		// registered scheme describes webhooks, so it says which header
 		// is asked for.
-		challenge: `Webhook-Signature realm="` + def.Provider + `", header="` + scheme.SignatureHeader() + `"`,
+		challenge: `Webhook-Signature realm="` + def.Provider + `"`,
 	}
-	seen := map[string]bool{}
-	for _, name := range def.RequestHeaders() {
-		if lower := strings.ToLower(name); !seen[lower] {
-			seen[lower] = true
-			c.keep = append(c.keep, keptHeader{name, lower})
+	if name := def.Verify[0].Signature.Header; name != "" {
+		c.challenge += `, header="` + name + `"`
+	}
+	for i := range def.Handshakes {
+		h := &def.Handshakes[i]
+		c.captures = c.captures || h.Action == provider.Capture && h.Token != nil
+		if !slices.Contains(c.methods, h.Method) {
+			c.methods = append(c.methods, h.Method)
 		}
 	}
+	c.allow = strings.Join(c.methods, ", ")
 	return c
+}
+
+func (c *compiled) methodNotAllowed() *refusal {
+	return refuse(methodNotAllowed, "webhooks of this provider are sent with %s", strings.Join(c.def.Methods, " or ")).with("Allow", c.allow)
+}
+
+// manyNumbered is how many headers a name that ends in * stands for.
+const manyNumbered = 100
+
+// keptHeaders writes out the names that end in *.
+func keptHeaders(names []string) []keptHeader {
+	var keep []keptHeader
+	add := func(name string) { keep = append(keep, keptHeader{name, strings.ToLower(name)}) }
+	for _, name := range names {
+		stem, numbered := strings.CutSuffix(name, "*")
+		if !numbered {
+			add(name)
+			continue
+		}
+		for i := range manyNumbered {
+			add(stem + strconv.Itoa(i+1))
+		}
+	}
+	return keep
 }

@@ -5,7 +5,9 @@ package edge
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hookstream/hookstream/ingest/internal/problem"
 )
@@ -13,18 +15,21 @@ import (
 // The problems that the edge answers with; README.md explains each.
 var (
 	notFound            = problem.Type{Slug: "not-found", Title: "No such webhook endpoint", Status: http.StatusNotFound}
-	methodNotAllowed    = problem.Type{Slug: "method-not-allowed", Title: "Only POST is allowed", Status: http.StatusMethodNotAllowed}
+	methodNotAllowed    = problem.Type{Slug: "method-not-allowed", Title: "Method not allowed", Status: http.StatusMethodNotAllowed}
 	tooLarge            = problem.Type{Slug: "too-large", Title: "Body too large", Status: http.StatusRequestEntityTooLarge}
 	unsupportedEncoding = problem.Type{Slug: "unsupported-encoding", Title: "Content-Encoding not supported", Status: http.StatusUnsupportedMediaType}
 	requestTimeout      = problem.Type{Slug: "request-timeout", Title: "Request timed out", Status: http.StatusRequestTimeout}
 	unreadableBody      = problem.Type{Slug: "unreadable-body", Title: "Body could not be read", Status: http.StatusBadRequest}
 	emptyBody           = problem.Type{Slug: "empty-body", Title: "Empty body", Status: http.StatusBadRequest}
 	invalidSignature    = problem.Type{Slug: "invalid-signature", Title: "Signature not verified", Status: http.StatusUnauthorized}
+	rateLimited         = problem.Type{Slug: "rate-limited", Title: "Too many requests in a short time", Status: http.StatusTooManyRequests}
 	overloaded          = problem.Type{Slug: "overloaded", Title: "Too many requests at once", Status: http.StatusServiceUnavailable}
+	keysUnavailable     = problem.Type{Slug: "keys-unavailable", Title: "Signature could not be checked", Status: http.StatusServiceUnavailable}
 	notAcknowledged     = problem.Type{Slug: "not-acknowledged", Title: "Not stored", Status: http.StatusServiceUnavailable}
+	notConfirmed        = problem.Type{Slug: "not-confirmed", Title: "Subscription not confirmed", Status: http.StatusServiceUnavailable}
 )
 
-// refusal is an answer other than 202.
+// refusal is an answer that asks the sender to do something about it.
 type refusal struct {
 	problem.Type
 	detail string
@@ -46,6 +51,11 @@ func (r *refusal) with(name, value string) *refusal {
 	return r
 }
 
+func (r *refusal) because(err error) *refusal {
+	r.err = err
+	return r
+}
+
 // closing ends the connection after the answer: what is left of the request on
 // it is not worth reading.
 func (r *refusal) closing() *refusal { return r.with("Connection", "close") }
@@ -53,10 +63,19 @@ func (r *refusal) closing() *refusal { return r.with("Connection", "close") }
 // retryAfter is in seconds. Providers add their own, longer backoff.
 const retryAfter = "1"
 
+// seconds writes a wait for Retry-After, which has whole seconds.
+func seconds(wait time.Duration) string {
+	return strconv.FormatInt(max(1, int64((wait+time.Second-1)/time.Second)), 10)
+}
+
 func tooLargeFor(limit int64) *refusal {
 	return refuse(tooLarge, "the body is larger than %d bytes", limit).closing()
 }
 
 func unknownEndpoint() *refusal {
 	return refuse(notFound, "nothing is configured here; webhooks go to /webhooks/{provider} or /webhooks/{tenant}/{provider}, for a provider with a configured secret")
+}
+
+func noMemory() *refusal {
+	return refuse(overloaded, "the requests in flight leave no memory for this one; send it again later").with("Retry-After", retryAfter).closing()
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hookstream/hookstream/ingest/internal/request"
 	"github.com/hookstream/hookstream/schemas/identity"
+	"github.com/hookstream/hookstream/schemas/provider"
 	"github.com/hookstream/hookstream/schemas/reason"
 	"github.com/hookstream/hookstream/schemas/record"
 )
@@ -28,62 +29,86 @@ const (
 // the definition says what becomes of types that it does not map.
 const unknownType = "unknown"
 
-// webhook makes the record of a verified request. It never fails: what cannot be
-// decoded or identified is stored with its defect, because the provider may not
-// send it again (docs/adr/0004). The error says what was odd about the request,
-// for the log.
-func (c *compiled) webhook(req *request.Request, correlationID string) (*record.Webhook, error) {
-	malformed := req.Malformed()
-	found, odd := c.def.Identity.Identify(req.Lookup)
+// found is what was made of one webhook of a request.
+type found struct {
+	webhook *record.Webhook
+	// malformed says why the body cannot be decoded, or is nil. It quotes
+	// nothing of the body.
+	malformed error
+	// odd is set where a time or sequence was found that is none.
+	odd bool
+}
+
+// identify makes the record of one verified webhook. It never fails: what cannot
+// be decoded or identified is stored with its defect, because the provider may
+// not send it again (docs/adr/0004).
+func (c *compiled) identify(req *request.Request, correlationID string) found {
+	f := found{malformed: req.Malformed()}
+	id, err := c.def.Identity.Identify(req.Lookup)
+	f.odd = err != nil // which quotes the value, so it stays out of logs
 	w := &record.Webhook{
 		Provider:       c.def.Provider,
+		Tenant:         id.Tenant,
 		EventID:        correlationID,
 		IdentitySource: identity.None,
 		EventType:      unknownType,
 		// A time that is not one leaves OccurredAt zero, and receipt orders,
 		// as for a provider that sends no time: the event is whole otherwise.
-		OccurredAt:    boundTime(found.OccurredAt),
-		Sequence:      found.Sequence,
+		OccurredAt:    boundTime(id.OccurredAt),
+		Sequence:      id.Sequence,
 		CorrelationID: correlationID,
 		Body:          req.Body,
-		Request:       c.kept(req),
 	}
-	if ct := req.Header("Content-Type"); printable(ct, maxContentType) {
-		w.ContentType = ct
+	if printable(id.EventType, maxID) {
+		w.EventType = id.EventType
 	}
-	if printable(found.EventType, maxID) {
-		w.EventType = found.EventType
-	}
-	if printable(found.EventID, maxID) {
-		w.EventID, w.IdentitySource = found.EventID, found.Source
+	if printable(id.EventID, maxID) {
+		w.EventID, w.IdentitySource = id.EventID, id.Source
 	}
 	w.BusinessKey = w.EventID
-	hasKey := printable(found.BusinessKey, maxID)
+	hasKey := printable(id.BusinessKey, maxID)
 	if hasKey {
-		w.BusinessKey = found.BusinessKey
+		w.BusinessKey = id.BusinessKey
 	}
 	switch {
-	case malformed != nil:
+	case f.malformed != nil:
 		w.Defect = reason.MalformedBody
-		odd = malformed
 	case w.IdentitySource == identity.None:
 		w.Defect = reason.MissingIdentity
 	case !hasKey:
 		w.Defect = reason.MissingKey
 	}
-	return w, odd
+	f.webhook = w
+	return f
+}
+
+// settleTenant puts the webhook under the path's tenant, or under the one that its
+// signed content names where the path names none.
+func (x *exchange) settleTenant(w *record.Webhook) {
+	named := w.Tenant
+	w.Tenant = x.tenant
+	switch {
+	case named == "" || x.PathValue("tenant") != "":
+	case provider.ValidName(named):
+		w.Tenant = named
+	case w.Defect == "":
+		w.Defect = reason.InvalidTenant
+	}
 }
 
 // kept are the request headers to put on the record. Those that could break a
 // record or its readers are left out rather than cut: half a signature is worse
 // than none.
 func (c *compiled) kept(req *request.Request) map[string]string {
-	out := make(map[string]string, len(c.keep))
+	var out map[string]string
 	total := 0
 	for _, h := range c.keep {
 		v := req.Header(h.name)
 		if !printable(v, maxRequestHeader) || total+len(v) > maxRequestHeaders {
 			continue
+		}
+		if out == nil {
+			out = make(map[string]string, len(c.keep))
 		}
 		total += len(v)
 		out[h.lower] = v

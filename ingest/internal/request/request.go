@@ -152,20 +152,22 @@ func (r *Request) Field(path string) (string, bool) {
 	return v.Text, v.OK && v.Text != ""
 }
 
-// Malformed says why the body cannot be decoded, or is nil. The body is read
-// once, in one pass that validates all of it and picks the fields out.
+// Malformed says why the body cannot be decoded, or is nil. It quotes nothing of
+// it. The body is read once, in one pass that validates all of it and picks the
+// fields out.
 func (r *Request) Malformed() error {
 	if !r.read {
 		r.read = true
-		r.values, r.malformed = r.fields.paths.Extract(r.View())
+		if r.view == nil {
+			r.view, r.malformed = r.fields.body.View(r.Header("Content-Type"), r.Body)
+		}
+		if r.malformed == nil {
+			r.values, r.malformed = r.fields.paths.Extract(r.view)
+		}
 	}
 	return r.malformed
 }
 
-// View is the body as JSON, which paths and batches refer to.
-func (r *Request) View() []byte {
-	if r.view == nil {
-		r.view = r.Body
-	}
-	return r.view
-}
+// View is the body as JSON, which paths and batches refer to, where it is not
+// Malformed.
+func (r *Request) View() []byte { return r.view }
