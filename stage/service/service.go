@@ -147,6 +147,7 @@ func untilSignal() (context.Context, context.CancelFunc) {
 }
 
 func serve(name string, cfg Configured, start Start) int {
+	RaiseHeapFloor()
 	log, err := telemetry.Logger(name, cfg.Settings().LogLevel)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, name+":", err)
