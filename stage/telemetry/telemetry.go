@@ -24,7 +24,8 @@ import (
 // Start installs the providers and returns the function that flushes and stops
 // them. Metrics are always exposed for Prometheus, on the process's default
 // registry; traces are exported where OTEL_TRACES_EXPORTER or an OTLP endpoint
-// is set, sampled as OTEL_TRACES_SAMPLER says.
+// is set, sampled as OTEL_TRACES_SAMPLER says. Without an exporter no span is
+// recorded, and traces are marked as not sampled.
 func Start(ctx context.Context, service, version string) (stop func(context.Context) error, err error) {
 	res, err := resource.New(ctx,
 		resource.WithAttributes(
@@ -48,6 +49,8 @@ func Start(ctx context.Context, service, version string) (stop func(context.Cont
 			return nil, fmt.Errorf("trace exporter: %w", err)
 		}
 		traceOpts = append(traceOpts, sdktrace.WithBatcher(exporter))
+	} else {
+		traceOpts = append(traceOpts, sdktrace.WithSampler(sdktrace.NeverSample()))
 	}
 	traces := sdktrace.NewTracerProvider(traceOpts...)
 

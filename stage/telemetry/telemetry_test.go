@@ -59,6 +59,9 @@ func TestStart(t *testing.T) {
 	if !span.SpanContext().IsValid() {
 		t.Error("spans have no ids where nothing is exported")
 	}
+	if span.IsRecording() {
+		t.Error("a span is recorded although nothing is exported")
+	}
 	carrier := propagation.MapCarrier{}
 	otel.GetTextMapPropagator().Inject(ctx, carrier)
 	if !strings.Contains(carrier["traceparent"], span.SpanContext().TraceID().String()) {
