@@ -86,12 +86,14 @@ func (c *Config) NewClient(clientID string, log *slog.Logger, more ...kgo.Opt) (
 // hooks trace every record and measure the client. Spans of fetched records
 // continue the trace in the record's headers.
 func hooks() []kgo.Hook {
-	tracer := kotel.NewTracer(
-		kotel.TracerProvider(otel.GetTracerProvider()),
-		kotel.TracerPropagator(otel.GetTextMapPropagator()),
-	)
-	meter := kotel.NewMeter(kotel.MeterProvider(otel.GetMeterProvider()))
-	return kotel.NewKotel(kotel.WithTracer(tracer), kotel.WithMeter(meter)).Hooks()
+	propagator := otel.GetTextMapPropagator()
+	t := tracer{
+		Tracer: kotel.NewTracer(
+			kotel.TracerProvider(otel.GetTracerProvider()),
+			kotel.TracerPropagator(propagator)),
+		propagator: propagator,
+	}
+	return []kgo.Hook{t, kotel.NewMeter(kotel.MeterProvider(otel.GetMeterProvider()))}
 }
 
 // quiet keeps the client's own logs to warnings: at info it reports every

@@ -117,11 +117,17 @@ func TestPartitionIsJavas(t *testing.T) {
 }
 
 // TestTraceContextIsReplaced: a record that was read and is written again must
-// carry one traceparent, that of the newest span.
+// carry one traceparent, that of the newest span, recorded or not.
 func TestTraceContextIsReplaced(t *testing.T) {
+	for name, sampler := range map[string]sdktrace.Sampler{"recorded": sdktrace.AlwaysSample(), "not recorded": sdktrace.NeverSample()} {
+		t.Run(name, func(t *testing.T) { traceContextIsReplaced(t, sampler) })
+	}
+}
+
+func traceContextIsReplaced(t *testing.T, sampler sdktrace.Sampler) {
 	oldProvider, oldPropagator := otel.GetTracerProvider(), otel.GetTextMapPropagator()
 	t.Cleanup(func() { otel.SetTracerProvider(oldProvider); otel.SetTextMapPropagator(oldPropagator) })
-	otel.SetTracerProvider(sdktrace.NewTracerProvider())
+	otel.SetTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSampler(sampler)))
 	otel.SetTextMapPropagator(propagation.TraceContext{})
 
 	c := config(t)
