@@ -16,6 +16,7 @@ import (
 	"github.com/hookstream/hookstream/dev/internal/broker"
 	"github.com/hookstream/hookstream/dev/internal/workload"
 	"github.com/hookstream/hookstream/ingest"
+	"github.com/hookstream/hookstream/stage/service"
 	"github.com/hookstream/hookstream/stage/telemetry"
 )
 
@@ -72,19 +73,20 @@ func startIngest(ctx context.Context, o ServerOptions) (_ server, err error) {
 	cfg.Kafka.Brokers = o.Brokers
 	cfg.Address, cfg.AdminAddress = "127.0.0.1:0", "127.0.0.1:0"
 	cfg.Secrets = ingest.Secret(workload.SecretList())
+	service.RaiseHeapFloor()
 	flush, err := telemetry.Start(ctx, "ingest", "bench")
 	if err != nil {
 		return nil, err
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	service, err := ingest.New(cfg, log) //nolint:contextcheck // New waits for nothing
+	instance, err := ingest.New(cfg, log) //nolint:contextcheck // New waits for nothing
 	if err != nil {
 		return nil, err
 	}
 	runCtx, stop := context.WithCancel(ctx)
-	s := &ingestServer{Service: service, stop: stop, failed: make(chan error, 1),
+	s := &ingestServer{Service: instance, stop: stop, failed: make(chan error, 1),
 		flush: func() error { return flush(context.WithoutCancel(ctx)) }}
-	go func() { s.failed <- service.Run(runCtx) }()
+	go func() { s.failed <- instance.Run(runCtx) }()
 	if err := s.ready(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
