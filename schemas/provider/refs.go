@@ -162,7 +162,7 @@ func (v *Verify) Covers(ref Ref) bool {
 // bodies with the same one are easily made.
 func (r Ref) covers(other Ref) bool {
 	switch {
-	case slices.Contains(r.Filters, CRC32):
+	case slices.Contains(r.Filters, CRC32), slices.Contains(r.Filters, Hide):
 		return false
 	case r.Is(other.Kind, other.Name):
 		return true

@@ -17,7 +17,8 @@ import (
 
 // Batch is one record's place in the request that it was split from.
 type Batch struct {
-	// SHA256 is that of the request's body.
+	// SHA256 is that of the request's body, or of the JSON in it where it came
+	// in a form's field.
 	SHA256 [sha256.Size]byte
 	// Index is this record's number, from 1, of Count.
 	Index, Count int
@@ -117,7 +118,8 @@ func parseRanges(text string) ([]body.Range, error) {
 	return out, nil
 }
 
-// Whole is the body of the request that a webhook came in, byte for byte. It needs
+// Whole is the body of the request that a webhook came in, byte for byte, or the JSON
+// in it where it came in a form's field and was split. It needs
 // all the records that the request was split into, in any order and each once; a
 // request that was not split is its own. The error says which record is missing.
 func Whole(webhooks []*Webhook) ([]byte, error) {
