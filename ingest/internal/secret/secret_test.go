@@ -58,21 +58,25 @@ func TestLoad(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "default", "stripe"), "# rolled on Monday\nnew\r\n\n  old  \n")
 	write(t, filepath.Join(dir, "acme", "github"), "a=b;c")
+	write(t, filepath.Join(dir, "acme", "meta.verify-token"), "asked\n")
+	write(t, filepath.Join(dir, "acme", "notion.pending"), "not in force\n")
 	// Kubernetes keeps the files of a mounted Secret in hidden folders.
 	write(t, filepath.Join(dir, ".data", "github"), "hidden")
 	write(t, filepath.Join(dir, "acme", ".data", "github"), "hidden")
 
-	got, err := Load(dir, " default/stripe = from=env ; ;default/svix=whsec_x;")
+	got, err := Load(dir, " default/stripe = from=env ; ;default/svix=whsec_x;default/meta.verify-token=t")
 	if err != nil {
 		t.Fatal(err)
 	}
 	stripe := Pair{"default", "stripe"}
 	want := []Entry{
-		{Pair{"acme", "github"}, "a=b;c", filepath.Join(dir, "acme", "github") + ":1"},
-		{stripe, "new", filepath.Join(dir, "default", "stripe") + ":2"},
-		{stripe, "old", filepath.Join(dir, "default", "stripe") + ":4"},
-		{stripe, "from=env", "HOOKSTREAM_SECRETS: entry 1"},
-		{Pair{"default", "svix"}, "whsec_x", "HOOKSTREAM_SECRETS: entry 3"},
+		{Pair: Pair{"acme", "github"}, Secret: "a=b;c", Origin: filepath.Join(dir, "acme", "github") + ":1"},
+		{Pair: Pair{"acme", "meta"}, Secret: "asked", VerifyToken: true, Origin: filepath.Join(dir, "acme", "meta.verify-token") + ":1"},
+		{Pair: stripe, Secret: "new", Origin: filepath.Join(dir, "default", "stripe") + ":2"},
+		{Pair: stripe, Secret: "old", Origin: filepath.Join(dir, "default", "stripe") + ":4"},
+		{Pair: stripe, Secret: "from=env", Origin: "HOOKSTREAM_SECRETS: entry 1"},
+		{Pair: Pair{"default", "svix"}, Secret: "whsec_x", Origin: "HOOKSTREAM_SECRETS: entry 3"},
+		{Pair: Pair{"default", "meta"}, Secret: "t", VerifyToken: true, Origin: "HOOKSTREAM_SECRETS: entry 4"},
 	}
 	if !reflect.DeepEqual(got, want) {
 		for _, e := range got {

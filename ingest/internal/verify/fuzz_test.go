@@ -26,12 +26,12 @@ func FuzzVerify(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	schemes, err := verify.CompileAll(catalog)
+	verifiers, err := verify.CompileAll(catalog, verify.Trust{})
 	if err != nil {
 		f.Fatal(err)
 	}
-	stripeKeys := keysOf(f, schemes, "stripe", stripeOne)
-	svixKeys := keysOf(f, schemes, "svix", standardOne)
+	stripeKeys := keysOf(f, verifiers, "stripe", stripeOne)
+	svixKeys := keysOf(f, verifiers, "svix", standardOne)
 	svixKey, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(standardOne, "whsec_"))
 
 	f.Add("t=1767225600,v1="+stripeSigOne, "", "", "", []byte(stripeBody))
@@ -45,11 +45,11 @@ func FuzzVerify(f *testing.F) {
 		r.Header.Set("svix-timestamp", svixTime)
 		req := request.New(r, body, request.NewFields(&provider.Definition{}), "")
 
-		_, err := schemes["stripe"].Verify(req, stripeKeys, signedAt)
+		_, err := verifiers["stripe"].Verify(t.Context(), req, stripeKeys, signedAt)
 		sum := mac([]byte(stripeOne), stripeTime(stripeHeader), ".", string(body))
 		mustContain(t, err, strings.ToLower(stripeHeader), hex.EncodeToString(sum))
 
-		_, err = schemes["svix"].Verify(req, svixKeys, signedAt)
+		_, err = verifiers["svix"].Verify(t.Context(), req, svixKeys, signedAt)
 		sum = mac(svixKey, svixID, ".", strings.TrimSpace(svixTime), ".", string(body))
 		mustContain(t, err, svixSignature, base64.StdEncoding.EncodeToString(sum))
 	})

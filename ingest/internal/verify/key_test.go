@@ -17,12 +17,12 @@ func TestKeyringRefusesWhatCannotVerify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	schemes, err := verify.CompileAll(catalog)
+	verifiers, err := verify.CompileAll(catalog, verify.Trust{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, acmeSchemes := parse(t, "acme", acme)
-	schemes["acme"] = acmeSchemes["acme"]
+	_, own := parse(t, "acme", acme)
+	verifiers["acme"] = own["acme"]
 	cases := map[string]struct{ provider, secret, want string }{
 		"unknown provider":    {"strype", "hunter2", `somewhere:3: no definition of a provider "strype"`},
 		"not base64":          {"svix", "whsec_hunter2!", "somewhere:3: the secret is not base64, after whsec_ or without it"},
@@ -36,7 +36,7 @@ func TestKeyringRefusesWhatCannotVerify(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := verify.NewKeyring([]secret.Entry{{
 				Pair: secret.Pair{Tenant: "default", Provider: c.provider}, Secret: secret.Secret(c.secret), Origin: "somewhere:3",
-			}}, schemes)
+			}}, verifiers)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want an error with %q", err, c.want)
 			}
@@ -52,14 +52,14 @@ func TestKeyringKeepsTenantsApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	schemes, err := verify.CompileAll(catalog)
+	verifiers, err := verify.CompileAll(catalog, verify.Trust{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	entry := func(tenant, text string) secret.Entry {
 		return secret.Entry{Pair: secret.Pair{Tenant: tenant, Provider: "stripe"}, Secret: secret.Secret(text), Origin: "test"}
 	}
-	ring, err := verify.NewKeyring([]secret.Entry{entry("a", "one"), entry("a", "two"), entry("b", "three")}, schemes)
+	ring, err := verify.NewKeyring([]secret.Entry{entry("a", "one"), entry("a", "two"), entry("b", "three")}, verifiers)
 	if err != nil {
 		t.Fatal(err)
 	}

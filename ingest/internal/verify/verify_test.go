@@ -149,46 +149,46 @@ func TestEmbeddedProviders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	schemes, err := verify.CompileAll(catalog)
+	verifiers, err := verify.CompileAll(catalog, verify.Trust{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, v := range vectors() {
 		t.Run(name, func(t *testing.T) {
-			keys := keysOf(t, schemes, v.provider, v.secrets...)
+			keys := keysOf(t, verifiers, v.provider, v.secrets...)
 			r := httptest.NewRequest(http.MethodPost, "/webhooks/"+v.provider, nil)
 			for k, value := range v.header {
 				r.Header.Set(k, value)
 			}
 			req := request.New(r, []byte(v.body), request.NewFields(catalog[v.provider]), "")
-			key, err := schemes[v.provider].Verify(req, keys, signedAt.Add(v.after))
-			check(t, key, err, v.key, v.cause)
+			got, err := verifiers[v.provider].Verify(t.Context(), req, keys, signedAt.Add(v.after))
+			check(t, got, err, v.key, v.cause)
 		})
 	}
 }
 
-func keysOf(t testing.TB, schemes verify.Schemes, name string, secrets ...string) []verify.Key {
+func keysOf(t testing.TB, verifiers verify.Verifiers, name string, secrets ...string) []verify.Key {
 	t.Helper()
 	pair := secret.Pair{Tenant: "default", Provider: name}
 	var entries []secret.Entry
 	for _, s := range secrets {
 		entries = append(entries, secret.Entry{Pair: pair, Secret: secret.Secret(s), Origin: "test"})
 	}
-	ring, err := verify.NewKeyring(entries, schemes)
+	ring, err := verify.NewKeyring(entries, verifiers)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return ring.Keys("default", name)
 }
 
-func check(t *testing.T, key int, err error, wantKey int, want verify.Cause) {
+func check(t *testing.T, got verify.Result, err error, wantKey int, want verify.Cause) {
 	t.Helper()
 	var refused *verify.Error
 	switch {
 	case want == "" && err != nil:
 		t.Errorf("refused: %v", err)
-	case want == "" && key != wantKey:
-		t.Errorf("secret %d matched, want %d", key, wantKey)
+	case want == "" && got.Key != wantKey:
+		t.Errorf("secret %d matched, want %d", got.Key, wantKey)
 	case want != "" && !errors.As(err, &refused):
 		t.Errorf("got %v, want %s", err, want)
 	case want != "" && refused.Cause != want:
@@ -235,17 +235,17 @@ identity:
   key: [{from: "{body.order.id}"}]
 `
 
-func parse(t testing.TB, name, text string) (*provider.Definition, verify.Schemes) {
+func parse(t testing.TB, name, text string) (*provider.Definition, verify.Verifiers) {
 	t.Helper()
 	def, err := provider.Parse(name+".yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	schemes, err := verify.CompileAll(provider.Catalog{name: def})
+	verifiers, err := verify.CompileAll(provider.Catalog{name: def}, verify.Trust{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return def, schemes
+	return def, verifiers
 }
 
 func TestTemplateOverTheWholeRequest(t *testing.T) {
@@ -253,9 +253,9 @@ func TestTemplateOverTheWholeRequest(t *testing.T) {
 		body      = `{"order":{"id":"ord_1"}}`
 		signature = "9b9059ce35196b128e324f335c29a0f42797642dbdf142cf2cc7d1598491ccd26b958658e3a28141accc91cfeecf22b48a34d0e11a9faa7b1c2b21c82cb13183"
 	)
-	def, schemes := parse(t, "acme", acme)
+	def, verifiers := parse(t, "acme", acme)
 	fields := request.NewFields(def)
-	keys := keysOf(t, schemes, "acme", "hex:"+strings.Repeat("00ff10aa55", 4))
+	keys := keysOf(t, verifiers, "acme", "hex:"+strings.Repeat("00ff10aa55", 4))
 	cases := map[string]struct {
 		method, target, origin, version, body string
 		want                                  verify.Cause
@@ -278,17 +278,17 @@ func TestTemplateOverTheWholeRequest(t *testing.T) {
 			if c.version != "" {
 				r.Header.Set("X-Acme-Version", c.version)
 			}
-			key, err := schemes["acme"].Verify(request.New(r, []byte(c.body), fields, c.origin), keys, signedAt)
-			check(t, key, err, 0, c.want)
+			got, err := verifiers["acme"].Verify(t.Context(), request.New(r, []byte(c.body), fields, c.origin), keys, signedAt)
+			check(t, got, err, 0, c.want)
 		})
 	}
 }
 
 func TestSHA1AndRFC3339(t *testing.T) {
-	def, schemes := parse(t, "legacy", legacy)
+	def, verifiers := parse(t, "legacy", legacy)
 	r := httptest.NewRequest(http.MethodPost, "/webhooks/legacy", nil)
 	r.Header.Set("X-Legacy", "at:2026-01-01T00:00:00Z;sig:2V3Ku77H40JqzIEN8NvrqIWFpVQ=")
 	req := request.New(r, []byte(`{"order":{"id":"ord_1"}}`), request.NewFields(def), "")
-	key, err := schemes["legacy"].Verify(req, keysOf(t, schemes, "legacy", "legacy"), signedAt.Add(time.Minute))
-	check(t, key, err, 0, "")
+	got, err := verifiers["legacy"].Verify(t.Context(), req, keysOf(t, verifiers, "legacy", "legacy"), signedAt.Add(time.Minute))
+	check(t, got, err, 0, "")
 }
