@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/hookstream/hookstream/schemas/body"
 )
 
 func TestEmbeddedDefinitionsLoad(t *testing.T) {
@@ -100,11 +102,23 @@ func TestDirectoryOverridesAndAdds(t *testing.T) {
 // FuzzParse holds the parser to an error or a definition, never a panic.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(minimal))
+	for _, verify := range schemeExamples {
+		f.Add([]byte(withVerify(verify, "handshakes: [{name: a, method: GET, answer: {content_type: text/plain, body: '{query.c|sign}'}}]\nbody: {formats: [form], form: p, batch: ['a.*']}\n")))
+	}
 	f.Add([]byte("provider: acme\nevents: [{types: [a], entity: payment, fields: {id: 1}}]"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		d, err := Parse("acme.yaml", data)
 		if (d == nil) == (err == nil) {
 			t.Fatalf("definition %v and error %v", d, err)
 		}
+		if d == nil {
+			return
+		}
+		for _, name := range d.RequestHeaders() {
+			if d.holdsSecret(Ref{Kind: RefHeader, Name: name}) {
+				t.Fatalf("keeps %s, a secret", name)
+			}
+		}
+		body.NewPaths(d.BodyPaths())
 	})
 }
