@@ -26,9 +26,13 @@ func TestExamples(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			checker, err := NewChecker(catalog[name])
+			if err != nil {
+				t.Fatal(err)
+			}
 			for _, e := range examples {
 				t.Run(strings.TrimSuffix(filepath.Base(e.File), ".yaml"), func(t *testing.T) {
-					if err := e.Run(catalog[name]); err != nil {
+					if err := checker.Check(e); err != nil {
 						t.Error(err)
 					}
 				})
@@ -72,13 +76,17 @@ const stored = `  records:
     - {id: ev_1, type: order.paid, key: A-7, time: 2026-01-02T03:00:00Z}
 `
 
-func definition(t *testing.T) *provider.Definition {
+func checker(t *testing.T, definition string) *Checker {
 	t.Helper()
-	def, err := provider.Parse("acme.yaml", []byte(acme))
+	def, err := provider.Parse("acme.yaml", []byte(definition))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return def
+	c, err := NewChecker(def)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 func TestExamplesThatHold(t *testing.T) {
@@ -99,7 +107,7 @@ func TestExamplesThatHold(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := e.Run(definition(t)); err != nil {
+			if err := checker(t, acme).Check(e); err != nil {
 				t.Error(err)
 			}
 		})
@@ -131,7 +139,7 @@ func TestExamplesThatDoNotHoldSayWhere(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			wantError(t, e.Run(definition(t)), c.want...)
+			wantError(t, checker(t, acme).Check(e), c.want...)
 		})
 	}
 }
@@ -165,4 +173,18 @@ func wantError(t *testing.T, err error, want ...string) {
 			t.Errorf("got %v, want it to hold %s", err, w)
 		}
 	}
+}
+
+// TestMappingsThatFailAreFound: an expression can compile and still not suit
+// what the provider sends.
+func TestMappingsThatFailAreFound(t *testing.T) {
+	e, err := Parse("paid.yaml", []byte(paid+stored))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mapped := acme + "events:\n  - types: [order.paid]\n    entity: order\n    fields:\n      number: "
+	if err := checker(t, mapped+".order\n").Check(e); err != nil {
+		t.Error(err)
+	}
+	wantError(t, checker(t, mapped+".order | tonumber\n").Check(e), "paid.yaml:10: want.records[0]: transform would dead-letter it: acme revision 1: order.paid: field number")
 }

@@ -3,6 +3,7 @@
 package example
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,30 +13,62 @@ import (
 
 	"github.com/hookstream/hookstream/ingest/internal/problem"
 	"github.com/hookstream/hookstream/schemas/identity"
+	"github.com/hookstream/hookstream/schemas/mapping"
 	"github.com/hookstream/hookstream/schemas/provider"
+	"github.com/hookstream/hookstream/schemas/reason"
 	"github.com/hookstream/hookstream/schemas/record"
 )
 
-// Run sends the example through the edge as it answers in production, with
-// memory in place of Kafka. The error joins everything that is not as the
-// example wants, each with its file and line.
-func (e *Example) Run(def *provider.Definition) error {
-	r, err := e.httpRequest(def)
+// Checker holds one definition to examples.
+type Checker struct {
+	def    *provider.Definition
+	mapper *mapping.Mapper
+}
+
+// NewChecker compiles the definition's mapping. The error joins every problem,
+// each with its file and line.
+func NewChecker(def *provider.Definition) (*Checker, error) {
+	mapper, err := mapping.Compile(def)
+	return &Checker{def, mapper}, err
+}
+
+// Check sends the example through the edge as it answers in production, with
+// memory in place of Kafka, and what is stored through the mapping. The error
+// joins everything that is not as the example wants, each with its file and
+// line.
+func (c *Checker) Check(e *Example) error {
+	r, err := e.httpRequest(c.def)
 	if err != nil {
 		return err
 	}
-	w, err := newWorld(def, e, tenantOf(r))
+	w, err := newWorld(c.def, e, tenantOf(r))
 	if err != nil {
-		return e.problem("secret", "%v", err)
+		return err
 	}
 	got := response{header: http.Header{}}
 	w.handler.ServeHTTP(&got, r)
-	errs := e.compareAnswer(def, &got)
+	errs := e.compareAnswer(c.def, &got)
 	webhooks, err := w.produced.webhooks()
 	if err != nil {
 		return e.problem("want.records", "what was stored cannot be read: %v", err)
 	}
-	return errors.Join(append(errs, e.compareRecords(webhooks)...)...)
+	errs = append(errs, e.compareRecords(webhooks)...)
+	return errors.Join(append(errs, c.checkMapping(e, webhooks)...)...)
+}
+
+// checkMapping finds what transform would dead-letter for the definition's sake.
+func (c *Checker) checkMapping(e *Example, webhooks []*record.Webhook) (errs []error) {
+	for i, w := range webhooks {
+		if w.Defect != "" {
+			continue
+		}
+		_, err := c.mapper.Map(context.Background(), w)
+		var failed *mapping.Error
+		if errors.As(err, &failed) && failed.Reason != reason.Unmapped {
+			errs = append(errs, e.problem(fmt.Sprintf("want.records[%d]", i), "transform would dead-letter it: %v", err))
+		}
+	}
+	return errs
 }
 
 func (e *Example) compareAnswer(def *provider.Definition, got *response) (errs []error) {
@@ -136,11 +169,12 @@ func (e *Example) compareRecord(i int, got *record.Webhook) (errs []error) {
 	return errs
 }
 
+// timeText writes a time as exactly as records carry it.
 func timeText(t *time.Time) string {
 	if t == nil || t.IsZero() {
 		return "null"
 	}
-	return t.UTC().Format(time.RFC3339Nano)
+	return t.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano)
 }
 
 func intText(n *int64) string {

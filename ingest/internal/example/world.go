@@ -6,6 +6,9 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -32,17 +35,21 @@ type world struct {
 
 func newWorld(def *provider.Definition, e *Example, tenant string) (*world, error) {
 	catalog := provider.Catalog{def.Provider: def}
-	schemes, err := verify.CompileAll(catalog)
+	roots, err := e.roots()
+	if err != nil {
+		return nil, e.problem("certificate", "%v", err)
+	}
+	verifiers, err := verify.CompileAll(catalog, verify.Trust{Fetcher: served{def, e}, Roots: roots})
 	if err != nil {
 		return nil, err
 	}
-	keys, err := verify.NewKeyring(e.secrets(tenant, def.Provider), schemes)
+	keys, err := verify.NewKeyring(e.secrets(tenant, def.Provider), verifiers)
 	if err != nil {
-		return nil, err
+		return nil, e.problem("secret", "%v", err)
 	}
 	w := &world{}
 	w.handler, err = edge.New(edge.Config{
-		Catalog: catalog, Schemes: schemes, Keys: keys, Producer: &w.produced,
+		Catalog: catalog, Verifiers: verifiers, Keys: keys, Producer: &w.produced, Capturer: capturer{e},
 		RawTopic: "raw", MaxBody: maxBody, MaxInFlight: 1,
 		Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return e.At },
 	})
@@ -51,14 +58,68 @@ func newWorld(def *provider.Definition, e *Example, tenant string) (*world, erro
 
 // secrets are those of the example's pair.
 func (e *Example) secrets(tenant, providerName string) []secret.Entry {
+	pair := secret.Pair{Tenant: tenant, Provider: providerName}
 	var entries []secret.Entry
 	for _, s := range e.Secrets {
-		entries = append(entries, secret.Entry{
-			Pair: secret.Pair{Tenant: tenant, Provider: providerName}, Secret: secret.Secret(s), Origin: "secret",
-		})
+		entries = append(entries, secret.Entry{Pair: pair, Secret: secret.Secret(s), Origin: "secret"})
+	}
+	if e.VerifyToken != "" {
+		entries = append(entries, secret.Entry{Pair: pair, Secret: secret.Secret(e.VerifyToken), VerifyToken: true, Origin: "verify_token"})
 	}
 	return entries
 }
+
+// roots trusts the last certificate of the example.
+func (e *Example) roots() (*x509.CertPool, error) {
+	pool := x509.NewCertPool()
+	var last *pem.Block
+	for block, rest := pem.Decode([]byte(e.Certificate)); block != nil; block, rest = pem.Decode(rest) {
+		last = block
+	}
+	if last == nil {
+		if e.Certificate != "" {
+			return nil, errors.New("is not PEM")
+		}
+		return pool, nil
+	}
+	root, err := x509.ParseCertificate(last.Bytes)
+	if err == nil {
+		pool.AddCert(root)
+	}
+	return pool, err
+}
+
+// served is the internet as far as the example knows it.
+type served struct {
+	def *provider.Definition
+	e   *Example
+}
+
+// Fetch implements verify.Fetcher.
+func (s served) Fetch(_ context.Context, url string) ([]byte, error) {
+	doc := s.e.Certificate
+	for i := range s.def.Verify {
+		if jwt := s.def.Verify[i].JWT; jwt != nil && jwt.Keys == url {
+			doc = s.e.Keys
+		}
+	}
+	if doc == "" {
+		return nil, errors.New("the example gives neither certificate nor keys")
+	}
+	return []byte(doc), nil
+}
+
+// Refresh implements verify.Fetcher.
+func (s served) Refresh(ctx context.Context, url string) ([]byte, error) { return s.Fetch(ctx, url) }
+
+// capturer takes secrets as long as the example configures none.
+type capturer struct{ e *Example }
+
+// Captures implements edge.Capturer.
+func (c capturer) Captures(string, string) bool { return len(c.e.Secrets) == 0 }
+
+// Capture implements edge.Capturer.
+func (capturer) Capture(string, string, string) error { return nil }
 
 // httpRequest is the request as a server behind TLS gets it.
 func (e *Example) httpRequest(def *provider.Definition) (*http.Request, error) {
@@ -111,9 +172,9 @@ func tenantOr(tenant string) string {
 // produced keeps what the edge stores.
 type produced struct{ records []*kgo.Record }
 
-// Produce implements edge.Producer. The edge works on one request here.
-func (p *produced) Produce(_ context.Context, r *kgo.Record) error {
-	p.records = append(p.records, r)
+// ProduceAll implements edge.Producer. The edge works on one request here.
+func (p *produced) ProduceAll(_ context.Context, records []*kgo.Record) error {
+	p.records = append(p.records, records...)
 	return nil
 }
 
