@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package edge
+
+import "github.com/hookstream/hookstream/ingest/internal/problem"
+
+// Problems lists every problem that the edge answers with, for its description.
+func Problems() []problem.Type {
+	return []problem.Type{
+		unreadableBody, emptyBody, invalidSignature, forbidden, notFound, methodNotAllowed, requestTimeout, tooLarge,
+		unsupportedEncoding, rateLimited, overloaded, keysUnavailable, notAcknowledged, notConfirmed,
+	}
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package openapi
+
+import (
+	"flag"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/hookstream/hookstream/ingest/internal/edge"
+)
+
+var update = flag.Bool("update", false, "write the generated document")
+
+const file = "../../../docs/openapi.yaml"
+
+// TestDocumentIsCurrent holds docs/openapi.yaml to the edge. That it is valid
+// OpenAPI 3.1, dev tests with a library.
+func TestDocumentIsCurrent(t *testing.T) {
+	want, err := Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile(file, []byte(want), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		t.Errorf("%s is out of date; run: go test ./ingest/internal/openapi -update", file)
+	}
+}
+
+type operation struct {
+	Responses map[string]struct {
+		Ref string `yaml:"$ref"`
+	}
+}
+
+// TestEveryOperationHasEveryRefusal also reads the YAML, which a title with the
+// wrong character in it would break.
+func TestEveryOperationHasEveryRefusal(t *testing.T) {
+	text, err := Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc struct {
+		Paths map[string]struct{ Get, Post operation }
+	}
+	if err := yaml.Load([]byte(text), &doc); err != nil {
+		t.Fatal(err)
+	}
+	if len(doc.Paths) != 2 {
+		t.Errorf("%d paths", len(doc.Paths))
+	}
+	for path, item := range doc.Paths {
+		for method, op := range map[string]operation{"get": item.Get, "post": item.Post} {
+			for _, p := range edge.Problems() {
+				if status := strconv.Itoa(p.Status); op.Responses[status].Ref != "#/components/responses/Refused"+status {
+					t.Errorf("%s %s lacks the status %s of %s", method, path, status, p.Slug)
+				}
+			}
+		}
+	}
+	for _, p := range edge.Problems() {
+		if !strings.Contains(text, `type: {const: "`+p.URI()+`"}`) {
+			t.Errorf("the problem %s is not described", p.Slug)
+		}
+	}
+}
