@@ -6,9 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
+	"github.com/hookstream/hookstream/ingest/internal/limit"
+	"github.com/hookstream/hookstream/ingest/internal/network"
+	"github.com/hookstream/hookstream/ingest/internal/outbound"
 	"github.com/hookstream/hookstream/ingest/internal/secret"
+	"github.com/hookstream/hookstream/schemas/provider"
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/service"
 )
@@ -28,25 +33,45 @@ type Config struct {
 	service.Common `embed:""`
 	Kafka          kafka.Config `embed:""`
 
-	Address string `help:"Address of the listener for webhooks." default:":8080" env:"HOOKSTREAM_ADDRESS"`
-	TLSCert string `name:"tls-cert-file" help:"PEM file of the certificate for webhooks; plain HTTP without." env:"HOOKSTREAM_TLS_CERT_FILE" placeholder:"FILE"`
-	TLSKey  string `name:"tls-key-file" help:"PEM file of the certificate's key." env:"HOOKSTREAM_TLS_KEY_FILE" placeholder:"FILE"`
-	// PublicURL matters where a provider signs the URL.
-	PublicURL string `name:"public-url" help:"Scheme and host that senders see, where a proxy changes them: https://hooks.example.com." env:"HOOKSTREAM_PUBLIC_URL" placeholder:"URL"`
+	Address  string `help:"Address of the listener for webhooks." default:":8080" env:"HOOKSTREAM_ADDRESS"`
+	TLSCert  string `name:"tls-cert-file" help:"PEM file of the certificate for webhooks; plain HTTP without. A change is noticed." env:"HOOKSTREAM_TLS_CERT_FILE" placeholder:"FILE"`
+	TLSKey   string `name:"tls-key-file" help:"PEM file of the certificate's key." env:"HOOKSTREAM_TLS_KEY_FILE" placeholder:"FILE"`
+	ClientCA string `name:"tls-client-ca-file" help:"PEM file of the CA of senders' certificates, for providers with the scheme mtls. Senders without a certificate are still served." env:"HOOKSTREAM_TLS_CLIENT_CA_FILE" placeholder:"FILE"`
 
-	DefinitionsDir string `help:"Folder of provider definitions that add to or replace the built-in ones." env:"HOOKSTREAM_DEFINITIONS_DIR" placeholder:"DIR"`
-	SecretsDir     string `help:"Folder of signing secrets: files named TENANT/PROVIDER, one secret a line." env:"HOOKSTREAM_SECRETS_DIR" placeholder:"DIR"`
-	Secrets        Secret `help:"Signing secrets: tenant/provider=secret, separated by semicolons. Prefer the folder." env:"HOOKSTREAM_SECRETS" placeholder:"LIST"`
+	// The URL that senders see matters where a provider signs it.
+	PublicURL  string            `name:"public-url" help:"Scheme and host that senders see, where a proxy changes them: https://hooks.example.com." env:"HOOKSTREAM_PUBLIC_URL" placeholder:"URL"`
+	PublicURLs map[string]string `name:"public-urls" help:"URLs of endpoints whose path a proxy changes: tenant/provider=https://hooks.example.com/path, separated by semicolons." env:"HOOKSTREAM_PUBLIC_URLS" placeholder:"LIST"`
 
-	MaxBodyBytes   int64         `help:"Largest body that is accepted." default:"1048576" env:"HOOKSTREAM_MAX_BODY_BYTES"`
-	MaxInFlight    int           `help:"Requests worked on at once; more are answered 503." default:"512" env:"HOOKSTREAM_MAX_IN_FLIGHT"`
-	ReadTimeout    time.Duration `help:"How long a request may take to arrive." default:"15s" env:"HOOKSTREAM_READ_TIMEOUT"`
-	ProduceTimeout time.Duration `help:"How long to wait for Kafka's acknowledgement before answering 503." default:"4s" env:"HOOKSTREAM_PRODUCE_TIMEOUT"`
+	TrustedProxies  []string          `help:"Networks of the proxies that are believed about the sender's address and URL." env:"HOOKSTREAM_TRUSTED_PROXIES" placeholder:"NETWORK"`
+	ForwardedHeader network.Style     `help:"What trusted proxies set: x-forwarded (X-Forwarded-For, -Proto, -Host) or forwarded (RFC 7239). The other is not believed." enum:"x-forwarded,forwarded" default:"x-forwarded" env:"HOOKSTREAM_FORWARDED_HEADER"`
+	ProxyProtocol   bool              `help:"Require the PROXY protocol, version 1 or 2, on connections from trusted proxies." env:"HOOKSTREAM_PROXY_PROTOCOL"`
+	AllowedNetworks map[string]string `help:"Networks that may send: provider=network,network or tenant/provider=network, separated by semicolons. Everybody may send what is not listed." env:"HOOKSTREAM_ALLOWED_NETWORKS" placeholder:"LIST"`
+
+	DefinitionsDir string        `help:"Folder of provider definitions that add to or replace the built-in ones." env:"HOOKSTREAM_DEFINITIONS_DIR" placeholder:"DIR"`
+	SecretsDir     string        `help:"Folder of signing secrets: files named TENANT/PROVIDER, one secret a line. A change is noticed." env:"HOOKSTREAM_SECRETS_DIR" placeholder:"DIR"`
+	Secrets        Secret        `help:"Signing secrets: tenant/provider=secret, separated by semicolons. Prefer the folder." env:"HOOKSTREAM_SECRETS" placeholder:"LIST"`
+	Outbound       outbound.Mode `help:"Requests that may be sent: off, keys (certificates and key sets that verify signatures) or all (confirmations of subscriptions too)." enum:"off,keys,all" default:"keys" env:"HOOKSTREAM_OUTBOUND"`
+
+	MaxBodyBytes     int64              `help:"Largest body that is accepted, decompressed." default:"1048576" env:"HOOKSTREAM_MAX_BODY_BYTES"`
+	MaxInFlight      int                `help:"Requests verified and written at once; more are answered 503." default:"512" env:"HOOKSTREAM_MAX_IN_FLIGHT"`
+	MaxInFlightBytes int64              `help:"Bytes that the bodies of all requests may hold at once; more are answered 503, and slow bodies give way." default:"67108864" env:"HOOKSTREAM_MAX_IN_FLIGHT_BYTES"`
+	MaxConnections   int                `help:"Open connections. Beyond them idle and slow ones are closed." default:"10000" env:"HOOKSTREAM_MAX_CONNECTIONS"`
+	RateLimit        float64            `help:"Requests a second of one tenant's provider; more are answered 429. An asymmetric signature counts as 13 to 24 requests. 0 is no limit." default:"20000" env:"HOOKSTREAM_RATE_LIMIT"`
+	RateLimits       map[string]float64 `help:"Other limits: tenant/provider=rate, or tenant/*=rate and */provider=rate for what all of a tenant or a provider share, separated by semicolons." env:"HOOKSTREAM_RATE_LIMITS" placeholder:"LIST"`
+	RateBurst        time.Duration      `help:"For how long of silence a sender may catch up at once: a limit's bucket holds so much of its rate." default:"1s" env:"HOOKSTREAM_RATE_BURST"`
+	ReadTimeout      time.Duration      `help:"How long a request may take to arrive." default:"15s" env:"HOOKSTREAM_READ_TIMEOUT"`
+	MinBodyRate      int64              `help:"Bytes a second at which a body must arrive, after five seconds." default:"1024" env:"HOOKSTREAM_MIN_BODY_RATE"`
+	ProduceTimeout   time.Duration      `help:"How long to wait for Kafka's acknowledgement before answering 503." default:"4s" env:"HOOKSTREAM_PRODUCE_TIMEOUT"`
+	DrainDelay       time.Duration      `help:"How long to go on serving at shutdown after readiness has ended, until load balancers have noticed. Part of the drain timeout." default:"2s" env:"HOOKSTREAM_DRAIN_DELAY"`
 }
 
 // Validate checks what belongs together. Errors name the variable.
 func (c *Config) Validate() error {
-	errs := []error{c.Kafka.Validate()}
+	return errors.Join(c.Kafka.Validate(), c.validateLimits(), c.validateTLS(), c.validateURLs(), c.validateNetworks())
+}
+
+func (c *Config) validateLimits() error {
+	var errs []error
 	// An event can be larger than its webhook (names in the schema, JSON in
 	// JSON is escaped), and a dead letter carries more headers than the record
 	// that failed. Half leaves room for both, so that what is accepted here is
@@ -54,23 +79,113 @@ func (c *Config) Validate() error {
 	if most := int64(c.Kafka.MaxValueBytes() / 2); c.MaxBodyBytes < 1 || c.MaxBodyBytes > most {
 		errs = append(errs, fmt.Errorf("HOOKSTREAM_MAX_BODY_BYTES is %d, must be between 1 and %d, half of what HOOKSTREAM_MAX_MESSAGE_BYTES leaves", c.MaxBodyBytes, most))
 	}
+	// A body needs twice its size while its buffer grows.
+	if c.MaxInFlightBytes < 2*c.MaxBodyBytes {
+		errs = append(errs, fmt.Errorf("HOOKSTREAM_MAX_IN_FLIGHT_BYTES is %d, must be at least %d, twice HOOKSTREAM_MAX_BODY_BYTES", c.MaxInFlightBytes, 2*c.MaxBodyBytes))
+	}
 	if c.MaxInFlight < 1 {
 		errs = append(errs, fmt.Errorf("HOOKSTREAM_MAX_IN_FLIGHT is %d, must be at least 1", c.MaxInFlight))
 	}
-	if c.ReadTimeout <= 0 {
-		errs = append(errs, fmt.Errorf("HOOKSTREAM_READ_TIMEOUT is %s, must be positive", c.ReadTimeout))
+	if c.MaxConnections < 1 {
+		errs = append(errs, fmt.Errorf("HOOKSTREAM_MAX_CONNECTIONS is %d, must be at least 1", c.MaxConnections))
 	}
-	if c.ProduceTimeout <= 0 {
-		errs = append(errs, fmt.Errorf("HOOKSTREAM_PRODUCE_TIMEOUT is %s, must be positive", c.ProduceTimeout))
+	if c.MinBodyRate < 1 {
+		errs = append(errs, fmt.Errorf("HOOKSTREAM_MIN_BODY_RATE is %d, must be at least 1", c.MinBodyRate))
 	}
+	if c.RateLimit < 0 {
+		errs = append(errs, fmt.Errorf("HOOKSTREAM_RATE_LIMIT is %g, must not be negative", c.RateLimit))
+	}
+	if c.DrainDelay < 0 || c.DrainDelay > c.DrainTimeout {
+		errs = append(errs, fmt.Errorf("HOOKSTREAM_DRAIN_DELAY is %s, must be within HOOKSTREAM_DRAIN_TIMEOUT, %s", c.DrainDelay, c.DrainTimeout))
+	}
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{{"READ_TIMEOUT", c.ReadTimeout}, {"PRODUCE_TIMEOUT", c.ProduceTimeout}, {"RATE_BURST", c.RateBurst}} {
+		if d.value <= 0 {
+			errs = append(errs, fmt.Errorf("HOOKSTREAM_%s is %s, must be positive", d.name, d.value))
+		}
+	}
+	_, err := c.rates()
+	return errors.Join(append(errs, err)...)
+}
+
+func (c *Config) validateTLS() error {
+	var errs []error
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		errs = append(errs, errors.New("HOOKSTREAM_TLS_CERT_FILE and HOOKSTREAM_TLS_KEY_FILE go together"))
 	}
+	if c.ClientCA != "" && c.TLSCert == "" {
+		errs = append(errs, errors.New("HOOKSTREAM_TLS_CLIENT_CA_FILE needs HOOKSTREAM_TLS_CERT_FILE: clients show certificates only to a server that has one"))
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Config) validateURLs() error {
+	var errs []error
 	if c.PublicURL != "" {
 		u, err := url.Parse(c.PublicURL)
 		if err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" || u.RawQuery != "" {
 			errs = append(errs, fmt.Errorf("HOOKSTREAM_PUBLIC_URL is %q, must be a scheme and a host and nothing more", c.PublicURL))
 		}
 	}
+	for name, text := range c.PublicURLs {
+		u, err := url.Parse(text)
+		tenant, providerName, slash := strings.Cut(name, "/")
+		if err != nil || u.Scheme == "" || u.Host == "" || u.RawQuery != "" || !slash || !provider.ValidName(tenant) || !provider.ValidName(providerName) {
+			errs = append(errs, fmt.Errorf("HOOKSTREAM_PUBLIC_URLS: %s=%s is not tenant/provider and a URL without a query", name, text))
+		}
+	}
 	return errors.Join(errs...)
+}
+
+func (c *Config) validateNetworks() error {
+	_, err1 := c.proxies()
+	_, err2 := c.allowlist()
+	errs := []error{err1, err2}
+	if c.ProxyProtocol && len(c.TrustedProxies) == 0 {
+		errs = append(errs, errors.New("HOOKSTREAM_PROXY_PROTOCOL needs HOOKSTREAM_TRUSTED_PROXIES: it is expected from those only"))
+	}
+	return errors.Join(errs...)
+}
+
+// proxies are those that are trusted.
+func (c *Config) proxies() (network.Proxies, error) {
+	trusted, err := network.ParseNetworks(c.TrustedProxies)
+	if err != nil {
+		return network.Proxies{}, fmt.Errorf("HOOKSTREAM_TRUSTED_PROXIES: %w", err)
+	}
+	return network.Proxies{Trusted: trusted, Style: c.ForwardedHeader}, nil
+}
+
+// allowlist says who may send.
+func (c *Config) allowlist() (network.Allowlist, error) {
+	for name := range c.AllowedNetworks {
+		tenant, providerName, slash := strings.Cut(name, "/")
+		if !provider.ValidName(tenant) || slash && !provider.ValidName(providerName) {
+			return nil, fmt.Errorf("HOOKSTREAM_ALLOWED_NETWORKS: %q is neither provider nor tenant/provider", name)
+		}
+	}
+	list, err := network.ParseAllowlist(c.AllowedNetworks)
+	if err != nil {
+		return nil, fmt.Errorf("HOOKSTREAM_ALLOWED_NETWORKS: %w", err)
+	}
+	return list, nil
+}
+
+// rates are the limits by tenant and provider.
+func (c *Config) rates() (*limit.Rates, error) {
+	overrides := make(map[limit.Pair]float64, len(c.RateLimits))
+	for name, perSecond := range c.RateLimits {
+		tenant, providerName, slash := strings.Cut(name, "/")
+		valid := func(s string) bool { return s == limit.Any || provider.ValidName(s) }
+		if !slash || !valid(tenant) || !valid(providerName) || tenant == limit.Any && providerName == limit.Any {
+			return nil, fmt.Errorf("HOOKSTREAM_RATE_LIMITS: %q is none of tenant/provider, tenant/* and */provider", name)
+		}
+		if perSecond < 0 {
+			return nil, fmt.Errorf("HOOKSTREAM_RATE_LIMITS: %s is %g, must not be negative", name, perSecond)
+		}
+		overrides[limit.Pair{Tenant: tenant, Provider: providerName}] = perSecond
+	}
+	return limit.NewRates(c.RateLimit, c.RateBurst, overrides), nil
 }

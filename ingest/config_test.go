@@ -65,8 +65,8 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		"Kafka":                  {func(c *Config) { c.Kafka.Partitions = 0 }, "HOOKSTREAM_PARTITIONS"},
 		"definitions":            {func(c *Config) { c.DefinitionsDir = "missing" }, "provider definitions"},
 		"secrets folder":         {func(c *Config) { c.SecretsDir = "missing" }, "HOOKSTREAM_SECRETS_DIR"},
-		"secret in a file":       {func(c *Config) { c.SecretsDir = secrets }, file + ":2: the secret is not base64"},
-		"secret in the variable": {func(c *Config) { c.Secrets = "default/svix=hunter2!" }, "HOOKSTREAM_SECRETS: entry 1: the secret is not base64"},
+		"secret in a file":       {func(c *Config) { c.SecretsDir = secrets }, file + ":2: for v1: the secret is not base64"},
+		"secret in the variable": {func(c *Config) { c.Secrets = "default/svix=hunter2!" }, "HOOKSTREAM_SECRETS: entry 1: for v1: the secret is not base64"},
 		"unknown provider":       {func(c *Config) { c.Secrets = "default/strype=hunter2" }, `no definition of a provider "strype"`},
 		"port in use":            {func(c *Config) { c.Address = busy.Addr().String() }, "HOOKSTREAM_ADDRESS"},
 		"admin port in use":      {func(c *Config) { c.AdminAddress = busy.Addr().String() }, "HOOKSTREAM_ADMIN_ADDRESS"},
@@ -88,7 +88,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 
 func TestTLS(t *testing.T) {
 	cfg := config(t, kafkatest.New(t))
-	cfg.TLSCert, cfg.TLSKey = certificate(t)
+	cfg.TLSCert, cfg.TLSKey = certificateFiles(t)
 	s := start(t, cfg).waitReady()
 	pool := x509.NewCertPool()
 	pemData, err := os.ReadFile(cfg.TLSCert)
@@ -108,8 +108,8 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// certificate makes a certificate for 127.0.0.1 and returns its files.
-func certificate(t *testing.T) (cert, key string) {
+// certificateFiles makes a certificate for 127.0.0.1 and returns its files.
+func certificateFiles(t *testing.T) (cert, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -4,14 +4,20 @@ package ingest
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
+	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hookstream/hookstream/ingest/internal/certificate"
+	"github.com/hookstream/hookstream/ingest/internal/limit"
+	"github.com/hookstream/hookstream/ingest/internal/network"
 	"github.com/hookstream/hookstream/stage/failure"
 )
 
@@ -31,13 +37,23 @@ const (
 type server struct {
 	listener net.Listener
 	http     *http.Server
+	// certificate is nil for plain HTTP.
+	certificate *certificate.Source
+	leaving     atomic.Bool
 }
 
 // listen opens the listener at once, so that its address is known and a port in
 // use is an error at start.
-func listen(ctx context.Context, cfg *Config, handler http.Handler, log *slog.Logger) (*server, error) {
-	s := &server{http: &http.Server{
-		Handler:           handler,
+func listen(ctx context.Context, cfg *Config, intake *limit.Intake, handler http.Handler, log *slog.Logger) (*server, error) {
+	proxies, err := cfg.proxies()
+	if err != nil {
+		return nil, failure.NewFatal("configuration: %w", err)
+	}
+	s := &server{}
+	s.http = &http.Server{
+		Handler:           s.leave(proxies.Handler(intake.Bodies(handler))),
+		ConnContext:       intake.Opened,
+		ConnState:         intake.Changed,
 		ReadHeaderTimeout: min(headerTimeout, cfg.ReadTimeout),
 		ReadTimeout:       cfg.ReadTimeout,
 		// Counted from the end of the headers: the body, the wait for Kafka
@@ -45,39 +61,86 @@ func listen(ctx context.Context, cfg *Config, handler http.Handler, log *slog.Lo
 		WriteTimeout:   cfg.ReadTimeout + cfg.ProduceTimeout + writeSlack,
 		IdleTimeout:    idleTimeout,
 		MaxHeaderBytes: maxHeaderBytes,
-		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}}
+		ErrorLog:       slog.NewLogLogger(calm{log.Handler()}, slog.LevelWarn),
+		// A connection has one request at a time, which is what bounds the
+		// requests that connections can hold. Senders gain nothing by HTTP/2.
+		Protocols: new(http.Protocols),
+	}
+	s.http.Protocols.SetHTTP1(true)
 	if cfg.TLSCert != "" {
-		cert, err := tls.LoadX509KeyPair(cfg.TLSCert, cfg.TLSKey)
-		if err != nil {
-			return nil, failure.NewFatal("HOOKSTREAM_TLS_CERT_FILE and HOOKSTREAM_TLS_KEY_FILE: %w", err)
+		files := certificate.Files{Cert: cfg.TLSCert, Key: cfg.TLSKey, ClientCA: cfg.ClientCA}
+		if s.certificate, err = certificate.Load(files, log); err != nil {
+			return nil, failure.NewFatal("configuration: %w", err)
 		}
-		s.http.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+		s.http.TLSConfig = s.certificate.TLS()
 	}
 	var lc net.ListenConfig
-	var err error
 	if s.listener, err = lc.Listen(ctx, "tcp", cfg.Address); err != nil {
 		return nil, failure.NewFatal("listener on %s: %w (set HOOKSTREAM_ADDRESS)", cfg.Address, err)
+	}
+	if cfg.ProxyProtocol {
+		s.listener = network.ProxyProtocol(s.listener, proxies.Trusted, s.http.ReadHeaderTimeout)
 	}
 	return s, nil
 }
 
-// serve answers until drain.
-func (s *server) serve() error {
-	var err error
-	if s.http.TLSConfig != nil {
-		err = s.http.ServeTLS(s.listener, "", "")
-	} else {
-		err = s.http.Serve(s.listener)
+// calm lowers what anybody who scans the internet can cause: a log is not theirs
+// to fill.
+type calm struct{ slog.Handler }
+
+// Handle implements slog.Handler.
+func (c calm) Handle(ctx context.Context, r slog.Record) error {
+	if strings.HasPrefix(r.Message, "http: TLS handshake error") {
+		if r.Level = slog.LevelDebug; !c.Enabled(ctx, r.Level) {
+			return nil
+		}
 	}
-	if !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("listener on %s: %w", s.listener.Addr(), err)
-	}
-	return nil
+	return c.Handler.Handle(ctx, r)
 }
 
-// drain stops listening and waits for the requests in hand until ctx ends.
-func (s *server) drain(ctx context.Context) error {
+// leave has senders close their connections while we are about to end, so that
+// none is on its way when the listener closes.
+func (s *server) leave(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.leaving.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// serve answers until drain.
+func (s *server) serve(ctx context.Context) error {
+	g, gctx := errgroup.WithContext(ctx)
+	if s.certificate != nil {
+		g.Go(func() error {
+			s.certificate.Run(gctx)
+			return nil
+		})
+	}
+	g.Go(func() error {
+		var err error
+		if s.certificate != nil {
+			err = s.http.ServeTLS(s.listener, "", "")
+		} else {
+			err = s.http.Serve(s.listener)
+		}
+		if !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("listener on %s: %w", s.listener.Addr(), err)
+		}
+		return nil
+	})
+	return g.Wait()
+}
+
+// drain goes on serving for the delay, then stops listening and waits for the
+// requests in hand until ctx ends.
+func (s *server) drain(ctx context.Context, delay time.Duration) error {
+	s.leaving.Store(true)
+	select {
+	case <-time.After(delay):
+	case <-ctx.Done():
+	}
 	err := s.http.Shutdown(ctx)
 	if err != nil {
 		return errors.Join(err, s.http.Close())

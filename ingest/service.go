@@ -7,11 +7,15 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hookstream/hookstream/ingest/internal/edge"
+	"github.com/hookstream/hookstream/ingest/internal/limit"
+	"github.com/hookstream/hookstream/ingest/internal/outbound"
 	"github.com/hookstream/hookstream/ingest/internal/producer"
 	"github.com/hookstream/hookstream/ingest/internal/secret"
 	"github.com/hookstream/hookstream/ingest/internal/verify"
@@ -27,6 +31,13 @@ const (
 	partServer = "server"
 )
 
+// secretsEvery is how often the secrets are read.
+const secretsEvery = 10 * time.Second
+
+// spareFiles are what the process has open besides senders' connections, with
+// room to spare: connections to Kafka and to probes, files.
+const spareFiles = 256
+
 // Service is one instance of ingest.
 type Service struct {
 	cfg      Config
@@ -34,6 +45,7 @@ type Service struct {
 	health   *admin.Health
 	admin    *admin.Server
 	server   *server
+	secrets  *verify.Source
 	producer *producer.Producer
 }
 
@@ -44,12 +56,10 @@ func New(cfg Config, log *slog.Logger) (*Service, error) {
 		return nil, failure.NewFatal("configuration: %w", err)
 	}
 	s := &Service{cfg: cfg, log: log, health: admin.NewHealth(partKafka, partServer)}
-	catalog, schemes, keys, err := load(&s.cfg)
+	out := outbound.New(outbound.Config{Mode: cfg.Outbound})
+	catalog, verifiers, err := s.load(out)
 	if err != nil {
 		return nil, failure.NewFatal("configuration: %w", err)
-	}
-	if keys.Len() == 0 {
-		log.Warn("no signing secrets are configured, so every webhook is answered 404; set HOOKSTREAM_SECRETS_DIR or HOOKSTREAM_SECRETS")
 	}
 	s.producer, err = producer.New(producer.Config{
 		Kafka: &s.cfg.Kafka, ClientID: "hookstream-ingest", Timeout: cfg.ProduceTimeout,
@@ -58,15 +68,7 @@ func New(cfg Config, log *slog.Logger) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	handler, err := edge.New(edge.Config{
-		Catalog: catalog, Schemes: schemes, Keys: keys, Producer: s.producer,
-		RawTopic: cfg.Kafka.Topics.Raw, MaxBody: cfg.MaxBodyBytes, MaxInFlight: cfg.MaxInFlight,
-		PublicURL: cfg.PublicURL, Log: log,
-	})
-	if err == nil {
-		err = s.listen(handler)
-	}
-	if err != nil {
+	if err = s.listen(catalog, verifiers, out); err != nil {
 		s.producer.Close()
 		return nil, err
 	}
@@ -74,26 +76,49 @@ func New(cfg Config, log *slog.Logger) (*Service, error) {
 }
 
 // load reads the definitions and the secrets.
-func load(cfg *Config) (provider.Catalog, verify.Schemes, *verify.Keyring, error) {
-	catalog, err := provider.Load(cfg.DefinitionsDir)
+func (s *Service) load(out *outbound.Client) (provider.Catalog, verify.Verifiers, error) {
+	catalog, err := provider.Load(s.cfg.DefinitionsDir)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	schemes, err := verify.CompileAll(catalog)
+	verifiers, err := verify.CompileAll(catalog, verify.Trust{Fetcher: out})
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	entries, err := secret.Load(cfg.SecretsDir, cfg.Secrets)
-	if err != nil {
-		return nil, nil, nil, err
+	read := func() ([]secret.Entry, error) { return secret.Load(s.cfg.SecretsDir, s.cfg.Secrets) }
+	if s.secrets, err = verify.NewSource(read, verifiers, s.log); err != nil {
+		return nil, nil, err
 	}
-	keys, err := verify.NewKeyring(entries, schemes)
-	return catalog, schemes, keys, err
+	if s.secrets.Keyring().Len() == 0 {
+		s.log.Warn("no signing secrets are configured, so every webhook is answered 404; set HOOKSTREAM_SECRETS_DIR or HOOKSTREAM_SECRETS")
+	}
+	return catalog, verifiers, nil
 }
 
-func (s *Service) listen(handler *edge.Handler) error {
-	var err error
-	if s.server, err = listen(context.Background(), &s.cfg, handler, s.log); err != nil {
+func (s *Service) listen(catalog provider.Catalog, verifiers verify.Verifiers, out *outbound.Client) error {
+	intake, err := limit.NewIntake(limit.Config{
+		MaxConnections: s.maxConnections(), MaxBodyBytes: s.cfg.MaxInFlightBytes,
+		ReadTimeout: s.cfg.ReadTimeout, MinBodyRate: s.cfg.MinBodyRate,
+	})
+	if err != nil {
+		return err
+	}
+	rates, err1 := s.cfg.rates()
+	allowlist, err2 := s.cfg.allowlist()
+	if err := errors.Join(err1, err2); err != nil {
+		return failure.NewFatal("configuration: %w", err)
+	}
+	handler, err := edge.New(edge.Config{
+		Catalog: catalog, Verifiers: verifiers, Keys: s.secrets, Producer: s.producer,
+		RawTopic: s.cfg.Kafka.Topics.Raw, MaxBody: s.cfg.MaxBodyBytes, MaxInFlight: s.cfg.MaxInFlight,
+		PublicURL: s.cfg.PublicURL, PublicURLs: s.cfg.PublicURLs,
+		Networks: allowlist, Limiter: rates, Memory: intake,
+		Confirmer: out, Capturer: secret.Captor{Dir: s.cfg.SecretsDir}, Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	if s.server, err = listen(context.Background(), &s.cfg, intake, handler, s.log); err != nil {
 		return err
 	}
 	if s.admin, err = admin.Listen(context.Background(), s.cfg.AdminAddress, s.health, s.log); err != nil {
@@ -101,6 +126,20 @@ func (s *Service) listen(handler *edge.Handler) error {
 		return err
 	}
 	return nil
+}
+
+// maxConnections is what is configured, or less where the process may not have so
+// many files open: without files nobody could connect at all, and nothing would
+// decide who gives way.
+func (s *Service) maxConnections() int {
+	files := limit.OpenFiles()
+	if files == 0 || uint64(s.cfg.MaxConnections)+spareFiles <= files {
+		return s.cfg.MaxConnections
+	}
+	most := int(max(files, spareFiles+1) - spareFiles)
+	s.log.Warn("fewer connections are taken than HOOKSTREAM_MAX_CONNECTIONS; raise the limit of open files (ulimit -n)",
+		"max_connections", most, "open_files", files)
+	return most
 }
 
 // Address is where webhooks go: host and port.
@@ -119,7 +158,12 @@ func (s *Service) Run(ctx context.Context) error {
 func (s *Service) work(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.producer.Run(gctx) })
-	g.Go(s.server.serve)
+	g.Go(func() error { return s.server.serve(gctx) })
+	g.Go(func() error {
+		tick := time.NewTicker(secretsEvery)
+		defer tick.Stop()
+		return s.secrets.Run(gctx, tick.C)
+	})
 	g.Go(func() error {
 		s.health.Set(partServer, true, "")
 		s.log.InfoContext(gctx, "listening", "address", s.Address())
@@ -130,14 +174,14 @@ func (s *Service) work(ctx context.Context) error {
 	return g.Wait()
 }
 
-// drain ends readiness first, so that no new requests are sent here, then waits
-// for those in hand, and last for what the client still has to write. Only
-// requests that were answered 503 can be left behind.
+// drain ends readiness first and goes on serving until load balancers have
+// noticed, then waits for the requests in hand, and last for what the client
+// still has to write. Only requests that were answered 503 can be left behind.
 func (s *Service) drain(ctx context.Context) {
 	s.health.Set(partServer, false, "draining")
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.DrainTimeout)
 	defer cancel()
-	if err := s.server.drain(ctx); err != nil {
+	if err := s.server.drain(ctx, s.cfg.DrainDelay); err != nil {
 		s.log.WarnContext(ctx, "requests were cut off; raise HOOKSTREAM_DRAIN_TIMEOUT", "error", err)
 	}
 	if err := s.producer.Flush(ctx); err != nil {

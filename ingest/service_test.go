@@ -64,6 +64,7 @@ func config(t *testing.T, b *kafkatest.Broker) Config {
 	}
 	cfg.Address, cfg.AdminAddress = "127.0.0.1:0", "127.0.0.1:0"
 	cfg.Kafka.Brokers, cfg.Kafka.Topics, cfg.Kafka.Partitions = b.Addresses, b.Topics(), 3
+	cfg.DrainDelay = 0 // no load balancer has to notice
 	cfg.Secrets = Secret("default/stripe=" + stripeSecret)
 	return cfg
 }
@@ -244,6 +245,7 @@ func TestWebhookBecomesARecordByteForByte(t *testing.T) {
 		"content-type": "application/json", "hookstream-record-version": "1", "hookstream-tenant": "default",
 		"hookstream-provider": "stripe", "hookstream-identity-source": "provider-id",
 		"hookstream-request-stripe-signature": r.Header.Get("Stripe-Signature"),
+		"hookstream-verification":             "hmac", "hookstream-verification-key": keyID(stripeSecret),
 	}
 	for name, value := range want {
 		if header[name] != value {
@@ -254,6 +256,13 @@ func TestWebhookBecomesARecordByteForByte(t *testing.T) {
 	if len(header) > 0 {
 		t.Errorf("further headers: %v", header)
 	}
+}
+
+// keyID tells secrets apart without telling them.
+func keyID(secret string) string {
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte("hookstream key id"))
+	return hex.EncodeToString(mac.Sum(nil)[:4])
 }
 
 // checkTrace: the record continues the trace of its request, which only links to

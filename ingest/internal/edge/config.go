@@ -30,8 +30,9 @@ type Config struct {
 	// PublicURLs are what senders call the endpoints whose path a proxy
 	// changes, by tenant/provider: absolute URLs without a query.
 	PublicURLs map[string]string
-	// Limiter, Memory, Confirmer and Capturer may be nil: nothing is limited,
-	// nothing is confirmed or captured.
+	// Networks, Limiter, Memory, Confirmer and Capturer may be nil: everybody
+	// may send, nothing is limited, nothing is confirmed or captured.
+	Networks  Networks
 	Limiter   Limiter
 	Memory    Memory
 	Confirmer Confirmer
@@ -54,6 +55,12 @@ type Keys interface {
 // every one is stored for good.
 type Producer interface {
 	ProduceAll(ctx context.Context, records []*kgo.Record) error
+}
+
+// Networks says from where a tenant's provider may send. Client is an
+// http.Request's RemoteAddr.
+type Networks interface {
+	Allows(tenant, provider, client string) bool
 }
 
 // Limiter bounds the rate of a tenant's provider. A request costs as many tokens

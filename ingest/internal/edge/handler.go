@@ -139,6 +139,9 @@ func (h *Handler) admit(x *exchange) *refusal {
 		x.tenant = ""
 		return unknownEndpoint() // the same, so that it tells nobody which tenants there are
 	}
+	if h.cfg.Networks != nil && !h.cfg.Networks.Allows(x.tenant, x.provider, x.RemoteAddr) {
+		return refuse(forbidden, "webhooks of this tenant and provider are not taken from %s", x.RemoteAddr)
+	}
 	if !slices.Contains(p.methods, x.Method) {
 		return p.methodNotAllowed()
 	}

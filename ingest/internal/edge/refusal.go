@@ -22,6 +22,7 @@ var (
 	unreadableBody      = problem.Type{Slug: "unreadable-body", Title: "Body could not be read", Status: http.StatusBadRequest}
 	emptyBody           = problem.Type{Slug: "empty-body", Title: "Empty body", Status: http.StatusBadRequest}
 	invalidSignature    = problem.Type{Slug: "invalid-signature", Title: "Signature not verified", Status: http.StatusUnauthorized}
+	forbidden           = problem.Type{Slug: "forbidden", Title: "Not taken from this address", Status: http.StatusForbidden}
 	rateLimited         = problem.Type{Slug: "rate-limited", Title: "Too many requests in a short time", Status: http.StatusTooManyRequests}
 	overloaded          = problem.Type{Slug: "overloaded", Title: "Too many requests at once", Status: http.StatusServiceUnavailable}
 	keysUnavailable     = problem.Type{Slug: "keys-unavailable", Title: "Signature could not be checked", Status: http.StatusServiceUnavailable}

@@ -33,7 +33,11 @@ func (i *Intake) Bodies(next http.Handler) http.Handler {
 			i.arrived(k)
 		} else {
 			i.unfinished(k, leastHeld)
-			r.Body = &body{ReadCloser: r.Body, intake: i, conn: k, control: http.NewResponseController(w), began: i.now()}
+			// A copy, since the server looks at its own request's body to
+			// end a connection whose body was not read.
+			wrapped := *r
+			wrapped.Body = &body{ReadCloser: r.Body, intake: i, conn: k, control: http.NewResponseController(w), began: i.now()}
+			r = &wrapped
 		}
 		next.ServeHTTP(w, r)
 	})
