@@ -281,3 +281,16 @@ func (r *run) fatal(t *testing.T) error {
 }
 
 var errPassing = errors.New("passing")
+
+// sentTo reads the values of one partition of in.
+func (b *broker) sentTo(t *testing.T, partition int32) []string {
+	t.Helper()
+	var values []string
+	if err := b.cfg.ReadToEnd(t.Context(), "sent", quiet(), kafka.Partitions{b.in: {partition}}, func(r *kgo.Record) error {
+		values = append(values, string(r.Value))
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return values
+}

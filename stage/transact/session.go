@@ -24,6 +24,9 @@ type session struct {
 	*Loop
 	client *kgo.GroupTransactSession
 	owned  *ownership
+	held   held
+	// reason is why the last partitions were held.
+	reason string
 }
 
 func (l *Loop) session(ctx context.Context) error {
@@ -36,7 +39,7 @@ func (l *Loop) session(ctx context.Context) error {
 	if err != nil {
 		return failure.NewFatal("transactional client %s: %w", l.cfg.TransactionalID, err)
 	}
-	s := &session{Loop: l, client: client, owned: newOwnership(l.proc)}
+	s := &session{Loop: l, client: client, owned: newOwnership(l.proc), held: held{}}
 	defer s.close(ctx)
 	// A new epoch aborts what an earlier run of this instance left open;
 	// everyone, we too, would otherwise wait for its timeout.
@@ -85,7 +88,10 @@ func (s *session) close(ctx context.Context) {
 
 // step polls once and moves what it got through one transaction.
 func (s *session) step(ctx context.Context) error {
-	fetches := s.client.PollRecords(s.changes.pollContext(ctx), s.cfg.MaxRecords)
+	s.release()
+	pollCtx, polled := s.pollContext(ctx)
+	fetches := s.client.PollRecords(pollCtx, s.cfg.MaxRecords)
+	polled()
 	if err := fetchError(fetches); err != nil {
 		return err
 	}
@@ -104,7 +110,11 @@ func (s *session) step(ctx context.Context) error {
 		return nil
 	}
 	out, err := s.process(work, records)
+	var hold *Hold
 	switch {
+	case errors.As(err, &hold):
+		s.hold(work, hold)
+		return s.rewind(work)
 	case err == nil:
 		return s.commit(work, len(records), out)
 	case failure.Of(err) == failure.Transient:
@@ -143,26 +153,34 @@ func (s *session) restore(ctx context.Context, fresh []Partition) error {
 	switch {
 	case err == nil:
 		s.owned.restored(fresh)
-		s.cfg.Status(true, "")
+		s.status()
 	case failure.Of(err) != failure.Transient:
 		return failure.NewFatal("restore %d partitions: %w", len(fresh), err)
 	}
 	return nil
 }
 
-// process tries a batch until it succeeds or ctx ends. It does not wait longer
-// when the assignment changed: the new partitions want their turn.
+// process tries a batch until it succeeds, partitions must be held, or ctx ends.
+// It does not wait longer when the assignment changed: the new partitions want
+// their turn.
 func (s *session) process(ctx context.Context, records []*kgo.Record) (Output, error) {
 	var out Output
+	var hold *Hold
 	err := failure.Retry(s.changes.pollContext(ctx), failure.DefaultBackoff,
 		func(context.Context) (err error) {
 			out, err = s.proc.Process(ctx, records)
+			if errors.As(err, &hold) {
+				return nil
+			}
 			return err
 		},
 		func(failures int, err error) {
 			s.cfg.Status(false, err.Error())
 			s.cfg.Log.WarnContext(ctx, "batch failed; trying again", "records", len(records), "attempt", failures, "error", err)
 		})
+	if hold != nil {
+		return out, hold
+	}
 	return out, err
 }
 
@@ -208,7 +226,7 @@ func (s *session) commit(ctx context.Context, in int, out Output) error {
 	if committed && out.Committed != nil {
 		out.Committed()
 	}
-	s.cfg.Status(true, "")
+	s.status()
 	return nil
 }
 

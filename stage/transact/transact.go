@@ -50,8 +50,8 @@ type Processor interface {
 	// Forget drops the state of partitions that were taken away.
 	Forget(parts []Partition)
 	// Process turns records, in order within each partition, into output. No
-	// transaction is open yet. A Transient error is tried again in place; any
-	// other stops the stage. Records that fail for good are output too, as
+	// transaction is open yet. A Transient error is tried again in place, a
+	// *Hold sets partitions aside for a while; any other stops the stage. Records that fail for good are output too, as
 	// dead letters.
 	Process(ctx context.Context, in []*kgo.Record) (Output, error)
 }

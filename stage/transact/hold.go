@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package transact
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Hold is what a Processor returns from Process for a batch in which some
+// partitions must not go on for now, while the others may. The batch is given
+// up, the partitions are not fetched for a while, and then they are tried again.
+type Hold struct {
+	Partitions []Partition
+	For        time.Duration
+	// Reason is for the operator.
+	Reason string
+}
+
+// Error is the reason and the number of partitions that wait.
+func (h *Hold) Error() string {
+	return fmt.Sprintf("%d partitions wait: %s", len(h.Partitions), h.Reason)
+}
+
+// held are the partitions that wait, and until when.
+type held map[Partition]time.Time
+
+// hold stops fetching the partitions of h.
+func (s *session) hold(ctx context.Context, h *Hold) {
+	until := time.Now().Add(h.For)
+	for _, p := range h.Partitions {
+		s.held[p] = until
+	}
+	s.client.Client().PauseFetchPartitions(byTopic(h.Partitions))
+	s.reason = h.Reason
+	s.status()
+	s.cfg.Log.WarnContext(ctx, "partitions wait", "partitions", len(h.Partitions), "seconds", h.For.Seconds(), "reason", h.Reason)
+}
+
+// release fetches partitions again whose time is over, and forgets those that
+// belong to others now.
+func (s *session) release() {
+	var over []Partition
+	for p, until := range s.held {
+		_, ours := s.owned.parts[p]
+		if !ours || !time.Now().Before(until) {
+			delete(s.held, p)
+			over = append(over, p)
+		}
+	}
+	if len(over) > 0 {
+		s.client.Client().ResumeFetchPartitions(byTopic(over))
+	}
+}
+
+// pollContext ends with ctx, at the next change of the assignment, and when the
+// first partition has waited long enough.
+func (s *session) pollContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx = s.changes.pollContext(ctx)
+	var first time.Time
+	for _, until := range s.held {
+		if first.IsZero() || until.Before(first) {
+			first = until
+		}
+	}
+	if first.IsZero() {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, first)
+}
+
+// status says whether everything goes on.
+func (s *session) status() {
+	if len(s.held) > 0 {
+		s.cfg.Status(false, fmt.Sprintf("%d partitions wait: %s", len(s.held), s.reason))
+		return
+	}
+	s.cfg.Status(true, "")
+}
+
+func byTopic(parts []Partition) map[string][]int32 {
+	m := map[string][]int32{}
+	for _, p := range parts {
+		m[p.Topic] = append(m[p.Topic], p.Partition)
+	}
+	return m
+}

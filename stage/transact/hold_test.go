@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package transact_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookstream/hookstream/stage/transact"
+)
+
+// TestHeldPartitionWaitsAndTheOthersGoOn: nothing of it is output while it is
+// held, everything once it may go on.
+func TestHeldPartitionWaitsAndTheOthersGoOn(t *testing.T) {
+	t.Parallel()
+	b := newBroker(t, 3)
+	b.send(t, 0, 300)
+	sick := transact.Partition{Topic: b.in, Partition: 1}
+	var (
+		healed atomic.Bool
+		tries  atomic.Int64
+		theirs = map[string]bool{}
+	)
+	c := &copier{process: func(_ context.Context, rs []*kgo.Record) error {
+		for _, r := range rs {
+			if r.Partition == sick.Partition && !healed.Load() {
+				tries.Add(1)
+				return &transact.Hold{Partitions: []transact.Partition{sick}, For: 50 * time.Millisecond, Reason: "sick"}
+			}
+		}
+		return nil
+	}}
+	var status lastStatus
+	cfg := b.config("a")
+	cfg.Status = status.set
+	b.start(t, cfg, c)
+	sent := b.sentTo(t, sick.Partition)
+	eventually(t, "the other partitions and some tries", func() bool {
+		theirs = map[string]bool{}
+		for v := range b.output(t) {
+			theirs[v] = true
+		}
+		return len(theirs) == 300-len(sent) && tries.Load() > 3
+	})
+	for _, v := range sent {
+		if theirs[v] {
+			t.Errorf("%s of the held partition was output", v)
+		}
+	}
+	if ready, reason := status.get(); ready || !strings.Contains(reason, "sick") {
+		t.Errorf("status is %v, %q", ready, reason)
+	}
+	healed.Store(true)
+	b.wantOutput(t, 300)
+	eventually(t, "readiness", func() bool { ready, _ := status.get(); return ready })
+}
+
+// lastStatus keeps what the loop said last.
+type lastStatus struct {
+	mu     sync.Mutex
+	ready  bool
+	reason string
+}
+
+func (s *lastStatus) set(ready bool, reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ready, s.reason = ready, reason
+}
+
+func (s *lastStatus) get() (bool, string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ready, s.reason
+}
