@@ -48,18 +48,22 @@ func parseForm(data []byte) ([]field, error) {
 	return fields, nil
 }
 
-// FormField is the value of a form's field, which must be there once.
+// FormField is the value of a form's field, or all fields as FormJSON writes them
+// where it has no such field.
 func FormField(data []byte, name string) ([]byte, error) {
 	fields, err := parseForm(data)
 	if err != nil {
 		return nil, err
 	}
 	for _, f := range fields {
-		if f.name == name && len(f.values) == 1 {
+		switch {
+		case f.name == name && len(f.values) > 1:
+			return nil, fmt.Errorf("body is a form with %d fields %s", len(f.values), name)
+		case f.name == name:
 			return []byte(f.values[0]), nil
 		}
 	}
-	return nil, fmt.Errorf("body is not a form with one field %s", name)
+	return fieldsJSON(fields), nil
 }
 
 // FormJSON writes a form as a JSON object of strings, a field that is repeated as an
@@ -69,6 +73,10 @@ func FormJSON(data []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return fieldsJSON(fields), nil
+}
+
+func fieldsJSON(fields []field) []byte {
 	out := []byte{'{'}
 	for i, f := range fields {
 		if i > 0 {
@@ -84,7 +92,7 @@ func FormJSON(data []byte) ([]byte, error) {
 		}
 		out = append(out, ']')
 	}
-	return append(out, '}'), nil
+	return append(out, '}')
 }
 
 // appendText quotes text that parseForm found valid.

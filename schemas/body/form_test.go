@@ -37,7 +37,11 @@ func TestFormField(t *testing.T) {
 	if got, err := FormField([]byte("x=1&payload=%7B%7D"), "payload"); err != nil || string(got) != "{}" {
 		t.Errorf("got %s, %v", got, err)
 	}
-	for _, form := range []string{"x=1", "payload=1&payload=2", "payload=%zz"} {
+	// Slack's slash commands are forms without the field that its interactions have.
+	if got, err := FormField([]byte("x=1&y=2"), "payload"); err != nil || string(got) != `{"x":"1","y":"2"}` {
+		t.Errorf("without the field: %s, %v", got, err)
+	}
+	for _, form := range []string{"payload=1&payload=2", "payload=%zz"} {
 		if got, err := FormField([]byte(form), "payload"); err == nil {
 			t.Errorf("%q gives %s", form, got)
 		}

@@ -15,8 +15,8 @@ type Body struct {
 	// Formats are json, form and empty; json where the file has none. The Content-Type
 	// chooses between json and form where both are allowed.
 	Formats []Format `yaml:"formats"`
-	// Form is the field of a form that holds the event as JSON. Without it
-	// the form's fields are the event.
+	// Form is the field of a form that holds the event as JSON. Without it,
+	// or where a form has no such field, the form's fields are the event.
 	Form string `yaml:"form"`
 	// Batch are paths to the items of a batch, in which * is any element of
 	// an array, for example notificationItems.* or just *. Each item becomes

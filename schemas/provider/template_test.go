@@ -218,6 +218,7 @@ func TestView(t *testing.T) {
 		"form of both":    {Body{Formats: both}, form + "; charset=utf-8", "a=1", `{"a":"1"}`},
 		"json of both":    {Body{Formats: both}, "application/json", "{}", `{}`},
 		"json in a field": {Body{Formats: both, Form: "payload"}, form, "payload=%7B%22a%22%3A1%7D", `{"a":1}`},
+		"no such field":   {Body{Formats: both, Form: "payload"}, form, "a=1", `{"a":"1"}`},
 		"empty":           {Body{Formats: both}, form, "", `{}`},
 	} {
 		if got, err := c.body.View(c.contentType, []byte(c.raw)); err != nil || string(got) != c.want {
@@ -229,7 +230,7 @@ func TestView(t *testing.T) {
 		raw  string
 	}{
 		"not empty": {Body{Formats: []Format{Empty}}, "{}"},
-		"no field":  {Body{Formats: []Format{Form}, Form: "payload"}, "a=1"},
+		"twice":     {Body{Formats: []Format{Form}, Form: "payload"}, "payload=1&payload=2"},
 		"no form":   {Body{Formats: []Format{Form}}, "%zz"},
 	} {
 		if got, err := c.body.View("", []byte(c.raw)); err == nil {
