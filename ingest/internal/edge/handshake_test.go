@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// acme is a provider of these tests, signed is how it signs.
-	acme = `
+	// acmeIdentity is of a provider of these tests, signedAcme signs too.
+	acmeIdentity = `
 provider: acme
 title: Acme
 docs: https://acme.example/webhooks
@@ -25,7 +25,7 @@ identity:
   type: [{from: "{body.type}"}]
   key: [{from: "{body.id}"}]
 `
-	signedAcme = acme + `
+	acmeVerify = `
 verify:
   scheme: hmac
   algorithm: sha256
@@ -34,7 +34,8 @@ verify:
   signed: "{body}"
   secret: {encoding: raw}
 `
-	acmeKey = "opensesame"
+	signedAcme = acmeIdentity + acmeVerify
+	acmeKey    = "opensesame"
 )
 
 // acmeRequest is one that acme signed.
@@ -150,7 +151,7 @@ func TestDiscord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	def := define(t, "acme", acme+`
+	def := define(t, "acme", acmeIdentity+`
 verify:
   scheme: ed25519
   encoding: hex
