@@ -31,7 +31,23 @@ type compiled struct {
 }
 
 // keptHeader is a header's name in the definition and on the record.
-type keptHeader struct{ name, lower string }
+type keptHeader struct {
+	name, lower string
+	// separator joins the fields of a header that holds signatures: each of
+	// them may be the one that counts.
+	separator string
+}
+
+func (h *keptHeader) value(req *request.Request) string {
+	if h.separator == "" {
+		return req.Header(h.name)
+	}
+	fields := req.Headers(h.name)
+	if len(fields) == 1 {
+		return fields[0]
+	}
+	return strings.Join(fields, h.separator)
+}
 
 func compile(def *provider.Definition, verifier *verify.Verifier) *compiled {
 	c := &compiled{
@@ -40,7 +56,7 @@ func compile(def *provider.Definition, verifier *verify.Verifier) *compiled {
 		fields:     request.NewFields(def),
 		methods:    slices.Clone(def.Methods),
 		mayBeEmpty: slices.Contains(def.Body.Formats, provider.Empty),
-		keep:       keptHeaders(def.RequestHeaders()),
+		keep:       keptHeaders(def),
 		// RFC 9110, section 15.5.2, wants a challenge with every 401. No
 		// registered scheme describes webhooks, so it says which header
 		// is asked for.
@@ -68,17 +84,25 @@ func (c *compiled) methodNotAllowed() *refusal {
 const manyNumbered = 100
 
 // keptHeaders writes out the names that end in *.
-func keptHeaders(names []string) []keptHeader {
+func keptHeaders(def *provider.Definition) []keptHeader {
+	separators := map[string]string{}
+	for i := range def.Verify {
+		at := &def.Verify[i].Signature
+		for _, name := range at.Headers() {
+			separators[strings.ToLower(name)] = at.FieldSeparator()
+		}
+	}
 	var keep []keptHeader
-	add := func(name string) { keep = append(keep, keptHeader{name, strings.ToLower(name)}) }
-	for _, name := range names {
+	for _, name := range def.RequestHeaders() {
+		separator := separators[strings.ToLower(name)]
 		stem, numbered := strings.CutSuffix(name, "*")
 		if !numbered {
-			add(name)
+			keep = append(keep, keptHeader{name, strings.ToLower(name), separator})
 			continue
 		}
 		for i := range manyNumbered {
-			add(stem + strconv.Itoa(i+1))
+			name := stem + strconv.Itoa(i+1)
+			keep = append(keep, keptHeader{name, strings.ToLower(name), separator})
 		}
 	}
 	return keep

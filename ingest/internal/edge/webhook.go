@@ -102,8 +102,9 @@ func (x *exchange) settleTenant(w *record.Webhook) {
 func (c *compiled) kept(req *request.Request) map[string]string {
 	var out map[string]string
 	total := 0
-	for _, h := range c.keep {
-		v := req.Header(h.name)
+	for i := range c.keep {
+		h := &c.keep[i]
+		v := h.value(req)
 		if !printable(v, maxRequestHeader) || total+len(v) > maxRequestHeaders {
 			continue
 		}

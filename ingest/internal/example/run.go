@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hookstream/hookstream/ingest/internal/evidence"
 	"github.com/hookstream/hookstream/ingest/internal/problem"
 	"github.com/hookstream/hookstream/schemas/identity"
 	"github.com/hookstream/hookstream/schemas/mapping"
@@ -53,7 +54,20 @@ func (c *Checker) Check(e *Example) error {
 		return e.problem("want.records", "what was stored cannot be read: %v", err)
 	}
 	errs = append(errs, e.compareRecords(webhooks)...)
+	errs = append(errs, c.checkEvidence(e, w, webhooks)...)
 	return errors.Join(append(errs, c.checkMapping(e, webhooks)...)...)
+}
+
+// checkEvidence verifies what was stored again, from the records alone.
+func (c *Checker) checkEvidence(e *Example, w *world, webhooks []*record.Webhook) (errs []error) {
+	again := evidence.NewChecker(c.def, w.verifier)
+	for i, stored := range webhooks {
+		verdict := again.Check(context.Background(), stored, webhooks, w.keys)
+		if verdict.Outcome != evidence.Verified && again.Provable(stored) {
+			errs = append(errs, e.problem(fmt.Sprintf("want.records[%d]", i), "ingest verify-record could not verify it again: %s", verdict.Reason))
+		}
+	}
+	return errs
 }
 
 // checkMapping finds what transform would dead-letter for the definition's sake.

@@ -31,6 +31,8 @@ const maxBody = 1 << 20
 type world struct {
 	handler  *edge.Handler
 	produced produced
+	verifier *verify.Verifier
+	keys     []verify.Key
 }
 
 func newWorld(def *provider.Definition, e *Example, tenant string) (*world, error) {
@@ -47,7 +49,7 @@ func newWorld(def *provider.Definition, e *Example, tenant string) (*world, erro
 	if err != nil {
 		return nil, e.problem("secret", "%v", err)
 	}
-	w := &world{}
+	w := &world{verifier: verifiers[def.Provider], keys: keys.Keys(tenant, def.Provider)}
 	w.handler, err = edge.New(edge.Config{
 		Catalog: catalog, Verifiers: verifiers, Keys: keys, Producer: &w.produced, Capturer: capturer{e},
 		RawTopic: "raw", MaxBody: maxBody, MaxInFlight: 1,
