@@ -84,13 +84,13 @@ func (b *Body) validate(p *problems) {
 	if b.Form != "" && !slices.Contains(b.Formats, Form) {
 		p.add("formats does not allow a form", "body", "form")
 	}
-	fields := b.Form == "" && slices.Contains(b.Formats, Form)
+	forms := slices.Contains(b.Formats, Form)
 	for i, path := range b.Batch {
 		if err := checkPath(path); err != nil {
 			p.add(err.Error(), "body", "batch", i)
 		} else if steps := strings.Split(path, "."); steps[len(steps)-1] != "*" {
 			p.add(fmt.Sprintf("%q must end in *, the items of an array", path), "body", "batch", i)
-		} else if fields && steps[0] != "*" {
+		} else if forms && steps[0] != "*" {
 			// A repeated field is an array; a form itself never is.
 			p.add(fmt.Sprintf("%q may be a field of a form: a form whose fields are the event is not split", path), "body", "batch", i)
 		}
