@@ -51,7 +51,7 @@ func (h *Handler) takeApart(x *exchange, req *request.Request, b *batch, items [
 	if !h.acquireMemory(x, size) {
 		return noMemory()
 	}
-	digest := sha256.Sum256(req.Body)
+	digest := sha256.Sum256(req.View())
 	b.isSplit, b.webhooks, b.places = true, make([]*request.Request, len(items)), make([]*record.Batch, len(items))
 	for i := range items {
 		b.webhooks[i] = req.Item(items[i].Body)
