@@ -25,9 +25,9 @@ func TestKeyringRefusesWhatCannotVerify(t *testing.T) {
 	verifiers["acme"] = own["acme"]
 	cases := map[string]struct{ provider, secret, want string }{
 		"unknown provider":    {"strype", "hunter2", `somewhere:3: no definition of a provider "strype"`},
-		"not base64":          {"svix", "whsec_hunter2!", "somewhere:3: the secret is not base64, after whsec_ or without it"},
-		"base64 cut short":    {"standard-webhooks", "whsec_aHVudGVyMg", "somewhere:3: the secret is not base64"},
-		"nothing after it":    {"svix", "whsec_", "somewhere:3: the secret is empty"},
+		"not base64":          {"svix", "whsec_hunter2!", "somewhere:3: for v1: the secret is not base64, after whsec_ or without it"},
+		"base64 cut short":    {"standard-webhooks", "whsec_aHVudGVyMg", "somewhere:3: for v1: the secret is not base64"},
+		"nothing after it":    {"svix", "whsec_", "somewhere:3: for v1: the secret is empty"},
 		"not hex":             {"acme", "hex:hunter2", "somewhere:3: the secret is not hex"},
 		"hex of half a byte":  {"acme", "hex:abc", "somewhere:3: the secret is not hex"},
 		"nothing after hex: ": {"acme", "hex:", "somewhere:3: the secret is empty"},
