@@ -7,11 +7,6 @@ import (
 	"net/http"
 	"strconv"
 
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/propagation"
-	"go.opentelemetry.io/otel/trace"
-
 	"github.com/hookstream/hookstream/ingest/internal/problem"
 	"github.com/hookstream/hookstream/schemas/provider"
 )
@@ -30,11 +25,12 @@ func rendered(a *provider.Answer, body, outcome string) *reply {
 	return &reply{status: a.Status, contentType: a.ContentType, body: []byte(body), outcome: outcome}
 }
 
-// answer is what every request gets around its work: a correlation id, a trace, a
+// answer registers work for a pattern, with what every request gets around it: a correlation id, a trace, a
 // metric, a log line and exactly one answer.
-func (h *Handler) answer(work func(*exchange) (*reply, *refusal)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		ctx, span := h.tracer.Start(r.Context(), "ingest "+r.Pattern, spanOptions(r)...)
+func (h *Handler) answer(pattern string, work func(*exchange) (*reply, *refusal)) {
+	spans := newSpans(pattern)
+	h.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		ctx, span := h.tracer.Start(r.Context(), spans.name, spans.options(r)...)
 		defer span.End()
 		x := &exchange{
 			Request: r, ctx: ctx, received: h.cfg.Now(), log: h.cfg.Log,
@@ -62,56 +58,7 @@ func (h *Handler) answer(work func(*exchange) (*reply, *refusal)) http.HandlerFu
 			describe(span, x, l)
 		}
 		h.metrics.answered(ctx, l, h.cfg.Now().Sub(x.received))
-	}
-}
-
-func describe(span trace.Span, x *exchange, l labels) {
-	if l.status >= http.StatusInternalServerError {
-		span.SetStatus(codes.Error, l.outcome)
-	}
-	span.SetAttributes(
-		attribute.String("hookstream.provider", l.provider),
-		attribute.String("hookstream.correlation_id", x.correlationID),
-		attribute.String("hookstream.outcome", l.outcome),
-		attribute.Int("http.response.status_code", l.status))
-}
-
-// spanOptions begin a trace of its own. Senders are outside our trust, so their
-// traceparent is a link: as a parent it would let them choose our trace ids and
-// what is sampled.
-func spanOptions(r *http.Request) []trace.SpanStartOption {
-	opts := []trace.SpanStartOption{
-		trace.WithNewRoot(),
-		trace.WithSpanKind(trace.SpanKindServer),
-		trace.WithAttributes(
-			attribute.String("http.request.method", knownMethod(r.Method)),
-			attribute.String("http.route", r.Pattern)),
-	}
-	if r.Header.Get("traceparent") == "" {
-		return opts
-	}
-	remote := propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
-	if link := trace.LinkFromContext(remote); link.SpanContext.IsValid() {
-		opts = append(opts, trace.WithLinks(link))
-	}
-	return opts
-}
-
-// knownMethod keeps the attribute bounded, as OpenTelemetry's HTTP conventions
-// ask.
-func knownMethod(method string) string {
-	switch method {
-	case http.MethodPost, http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
-		return method
-	}
-	return "_OTHER"
-}
-
-func traceID(span trace.Span) string {
-	if id := span.SpanContext().TraceID(); id.IsValid() {
-		return id.String()
-	}
-	return ""
+	})
 }
 
 func writeReply(w http.ResponseWriter, r *reply) error {

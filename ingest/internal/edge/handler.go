@@ -55,9 +55,9 @@ func New(cfg Config) (*Handler, error) {
 	for name, def := range cfg.Catalog {
 		h.providers[name] = compile(def, cfg.Verifiers[name])
 	}
-	h.mux.HandleFunc("/webhooks/{provider}", h.answer(h.receive))
-	h.mux.HandleFunc("/webhooks/{tenant}/{provider}", h.answer(h.receive))
-	h.mux.HandleFunc("/", h.answer(func(*exchange) (*reply, *refusal) { return nil, unknownEndpoint() }))
+	h.answer("/webhooks/{provider}", h.receive)
+	h.answer("/webhooks/{tenant}/{provider}", h.receive)
+	h.answer("/", func(*exchange) (*reply, *refusal) { return nil, unknownEndpoint() })
 	return h, nil
 }
 

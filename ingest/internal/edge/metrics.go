@@ -50,21 +50,22 @@ func newMetrics() (*metrics, error) {
 }
 
 func (m *metrics) answered(ctx context.Context, l labels, took time.Duration) {
-	option := m.option(l, func() attribute.Set {
+	o := m.option(l, func() attribute.Set {
 		return attribute.NewSet(
 			attribute.String("provider", l.provider),
 			attribute.Int("status", l.status),
 			attribute.String("outcome", l.outcome))
 	})
-	m.requests.Add(ctx, 1, option)
-	m.duration.Record(ctx, took.Seconds(), option)
+	m.requests.Add(ctx, 1, o.add...)
+	m.duration.Record(ctx, took.Seconds(), o.record...)
 }
 
 // stored counts n webhooks of a provider.
 func (m *metrics) stored(ctx context.Context, providerName string, n int) {
-	m.events.Add(ctx, int64(n), m.option(storedBy(providerName), func() attribute.Set {
+	o := m.option(storedBy(providerName), func() attribute.Set {
 		return attribute.NewSet(attribute.String("provider", providerName))
-	}))
+	})
+	m.events.Add(ctx, int64(n), o.add...)
 }
 
 type storedBy string
@@ -74,11 +75,18 @@ func (m *metrics) defect(ctx context.Context, providerName string, code reason.C
 		attribute.String("provider", providerName), attribute.String("reason", string(code))))
 }
 
+// options are an attribute set as the instruments want it.
+type options struct {
+	add    []metric.AddOption
+	record []metric.RecordOption
+}
+
 // option is the cached attribute set of a key.
-func (m *metrics) option(key any, set func() attribute.Set) metric.MeasurementOption {
+func (m *metrics) option(key any, set func() attribute.Set) *options {
 	cached, ok := m.options.Load(key)
 	if !ok {
-		cached, _ = m.options.LoadOrStore(key, metric.WithAttributeSet(set()))
+		o := metric.WithAttributeSet(set())
+		cached, _ = m.options.LoadOrStore(key, &options{[]metric.AddOption{o}, []metric.RecordOption{o}})
 	}
-	return cached.(metric.MeasurementOption) //nolint:errcheck // the map holds nothing else
+	return cached.(*options) //nolint:errcheck // the map holds nothing else
 }

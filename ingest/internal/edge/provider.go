@@ -26,9 +26,16 @@ type compiled struct {
 	mayBeEmpty, captures bool
 	// keep are the request headers that go on the record.
 	keep []keptHeader
+	// needs is what a record of each scheme needs besides, to be verified
+	// again.
+	needs map[*provider.Verify]needs
 	// challenge is the WWW-Authenticate header of a refusal.
 	challenge string
 }
+
+// needs says which parts of a request, besides its body and headers, a record
+// keeps.
+type needs struct{ method, url bool }
 
 // keptHeader is a header's name in the definition and on the record.
 type keptHeader struct {
@@ -57,6 +64,7 @@ func compile(def *provider.Definition, verifier *verify.Verifier) *compiled {
 		methods:    slices.Clone(def.Methods),
 		mayBeEmpty: slices.Contains(def.Body.Formats, provider.Empty),
 		keep:       keptHeaders(def),
+		needs:      make(map[*provider.Verify]needs, len(def.Verify)),
 		// RFC 9110, section 15.5.2, wants a challenge with every 401. No
 		// registered scheme describes webhooks, so it says which header
 		// is asked for.
@@ -64,6 +72,10 @@ func compile(def *provider.Definition, verifier *verify.Verifier) *compiled {
 	}
 	if name := def.Verify[0].Signature.Header; name != "" {
 		c.challenge += `, header="` + name + `"`
+	}
+	for i := range def.Verify {
+		v := &def.Verify[i]
+		c.needs[v] = needs{def.KeepsMethod(v), def.KeepsURL(v)}
 	}
 	for i := range def.Handshakes {
 		h := &def.Handshakes[i]

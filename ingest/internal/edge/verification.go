@@ -66,10 +66,11 @@ func (c *compiled) evidence(req *request.Request, result verify.Result) evidence
 	if ct := req.Header("Content-Type"); printable(ct, maxContentType) {
 		e.contentType = ct
 	}
-	if c.def.KeepsMethod(result.By) {
+	needs := c.needs[result.By]
+	if needs.method {
 		e.method = req.Method()
 	}
-	if c.def.KeepsURL(result.By) {
+	if needs.url {
 		if url := req.URL(); printable(url, maxRequestHeader) {
 			e.url = url
 		}
