@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"github.com/twmb/franz-go/pkg/sr"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/schemas/registry"
@@ -33,7 +34,7 @@ const (
 type Service struct {
 	cfg      Config
 	log      *slog.Logger
-	catalog  normalize.Catalog
+	source   *normalize.Source
 	registry *sr.Client
 	health   *admin.Health
 	admin    *admin.Server
@@ -52,7 +53,7 @@ func New(cfg Config, log *slog.Logger) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, failure.NewFatal("configuration: %w", err)
 	}
-	catalog, err := normalize.Load(cfg.DefinitionsDir)
+	source, err := normalize.NewSource(cfg.DefinitionsDir, log)
 	if err != nil {
 		return nil, failure.NewFatal("%w", err)
 	}
@@ -65,7 +66,7 @@ func New(cfg Config, log *slog.Logger) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{cfg: cfg, log: log, catalog: catalog, registry: client, health: health, admin: server}, nil
+	return &Service{cfg: cfg, log: log, source: source, registry: client, health: health, admin: server}, nil
 }
 
 // AdminAddress is where the service answers /livez, /readyz and /metrics, or
@@ -86,11 +87,14 @@ func (s *Service) work(ctx context.Context) error {
 	if err != nil {
 		return unlessEnded(ctx, err)
 	}
-	loop, err := s.loop(encoder)
+	loop, err := s.loop(encoder) //nolint:contextcheck // a gauge's constant needs none
 	if err != nil {
 		return err
 	}
-	return loop.Run(ctx)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.source.Run(ctx) })
+	g.Go(func() error { return loop.Run(ctx) })
+	return g.Wait()
 }
 
 // unlessEnded takes no notice of a wait that a shutdown interrupted.
@@ -125,7 +129,7 @@ func (s *Service) loop(encoder *registry.Encoder) (*transact.Loop, error) {
 		return nil, err
 	}
 	processor, err := normalize.New(normalize.Config{
-		Kafka: &cfg.Kafka, ClientID: cfg.transactionalID(), Catalog: s.catalog,
+		Kafka: &cfg.Kafka, ClientID: cfg.transactionalID(), Definitions: s.source.Catalog,
 		Bounds:  normalize.Bounds{MaxAge: cfg.MaxEventAge, MaxSkew: cfg.MaxEventSkew},
 		Encoder: encoder, Sets: sets, Log: s.log,
 		DeadLetters: &deadletter.Writer{

@@ -41,7 +41,7 @@ const (
 // scramble makes a fingerprint's rank: multiplying by an odd number that nobody
 // outside knows keeps senders, who choose their ids, from choosing where in the
 // table they go.
-var scramble = rand.Uint64() | 1
+var scramble = rand.Uint64() | 1 //nolint:gosec // senders do not see its output
 
 // place is what orders entries: the scrambled first half of the fingerprint,
 // then the second half.

@@ -3,12 +3,17 @@
 package normalize
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/hookstream/hookstream/schemas/event"
+	"github.com/hookstream/hookstream/schemas/identity"
 	"github.com/hookstream/hookstream/schemas/reason"
 	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/stage/failure"
@@ -17,25 +22,66 @@ import (
 	"github.com/hookstream/hookstream/transform/internal/dedup"
 )
 
-// batch collects the output of one transaction.
+// batch is the work on one transaction.
 type batch struct {
 	*Processor
-	tx    *dedup.Tx
-	out   []*kgo.Record
-	tally tally
+	// catalog is one for the whole batch, whatever is loaded meanwhile.
+	catalog Catalog
+	tx      *dedup.Tx
+	out     []*kgo.Record
+	tally   tally
+}
+
+// perWorker is how many records make another goroutine worth its start.
+const perWorker = 16
+
+// prepareAll prepares every record, on all processors.
+func (b *batch) prepareAll(ctx context.Context, in []*kgo.Record) []prepared {
+	out := make([]prepared, len(in))
+	var next atomic.Int64
+	work := func() {
+		for {
+			end := int(next.Add(perWorker))
+			for i := end - perWorker; i < min(end, len(in)); i++ {
+				out[i] = b.prepare(ctx, in[i])
+			}
+			if end >= len(in) {
+				return
+			}
+		}
+	}
+	var g sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(in)/perWorker) - 1 {
+		g.Go(work)
+	}
+	work()
+	g.Wait()
+	return out
+}
+
+// known reports whether the event was accepted before this batch.
+func (b *batch) known(r *kgo.Record, f identity.Fingerprint) bool {
+	_, known, _ := b.tx.Lookup(partitionOf(r), f)
+	return known
+}
+
+func partitionOf(r *kgo.Record) transact.Partition {
+	return transact.Partition{Topic: r.Topic, Partition: r.Partition}
 }
 
 var errConflict = errors.New("an event of this identity was accepted before with other data")
 
 // accept outputs a prepared event unless it was accepted before. Only an event
 // that is output is remembered: a dead-lettered one can be replayed.
-func (b *batch) accept(r *kgo.Record, p prepared) error {
+func (b *batch) accept(r *kgo.Record, p *prepared) error {
+	if p.err != nil {
+		return p.err
+	}
 	if p.event == nil {
 		b.tally.count(p.provider, outcomeDropped, "")
 		return nil
 	}
-	part := transact.Partition{Topic: r.Topic, Partition: r.Partition}
-	mark, known, err := b.tx.Lookup(part, p.identity)
+	mark, known, err := b.tx.Lookup(partitionOf(r), p.identity)
 	switch {
 	case err != nil:
 		return err
@@ -44,16 +90,14 @@ func (b *batch) accept(r *kgo.Record, p prepared) error {
 	case known:
 		b.tally.count(p.provider, outcomeDuplicate, "")
 		return nil
+	case p.refuse != nil:
+		return p.refuse
 	}
-	out, err := b.encode(p.event)
-	if err != nil {
+	if err := b.tx.Add(partitionOf(r), p.identity, p.mark); err != nil {
 		return err
 	}
-	if err := b.tx.Add(part, p.identity, p.mark); err != nil {
-		return err
-	}
-	out.Context = r.Context // the trace goes on
-	b.out = append(b.out, out)
+	p.record.Context = r.Context // the trace goes on
+	b.out = append(b.out, p.record)
 	b.tally.count(p.provider, outcomeEvent, "")
 	return nil
 }

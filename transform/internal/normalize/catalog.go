@@ -19,9 +19,9 @@ type Definition struct {
 	Revision int32
 }
 
-// Load reads and compiles the embedded definitions and those of dir, which may
+// load reads and compiles the embedded definitions and those of dir, which may
 // be empty. The error joins every problem, each with file and line.
-func Load(dir string) (Catalog, error) {
+func load(dir string) (*loaded, error) {
 	defs, err := provider.Load(dir)
 	if err != nil {
 		return nil, fmt.Errorf("provider definitions:\n%w", err)
@@ -39,5 +39,5 @@ func Load(dir string) (Catalog, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("provider definitions:\n%w", err)
 	}
-	return c, nil
+	return &loaded{c, defs}, nil
 }

@@ -4,6 +4,7 @@ package normalize
 
 import (
 	"context"
+	"errors"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -24,22 +25,28 @@ const (
 
 // tally counts a transaction's outcomes; they become metrics when it commits,
 // so that an aborted attempt is not counted.
-type tally map[result]int64
+type tally map[counted]int64
 
-type result struct {
+type counted struct {
 	provider string
 	outcome  outcome
 	reason   reason.Code
 }
 
-func (t tally) count(provider string, o outcome, why reason.Code) { t[result{provider, o, why}]++ }
+func (t tally) count(provider string, o outcome, why reason.Code) { t[counted{provider, o, why}]++ }
 
-type metrics struct{ records metric.Int64Counter }
+type metrics struct {
+	records metric.Int64Counter
+	open    metric.Int64Gauge
+}
 
 func newMetrics() (metrics, error) {
-	records, err := otel.Meter("github.com/hookstream/hookstream/transform/internal/normalize").
-		Int64Counter("hookstream.transform.records", metric.WithDescription("Raw records by provider, outcome and reason."))
-	return metrics{records}, err
+	meter := otel.Meter("github.com/hookstream/hookstream/transform/internal/normalize")
+	records, err1 := meter.Int64Counter("hookstream.transform.records",
+		metric.WithDescription("Raw records by provider, outcome and reason."))
+	open, err2 := meter.Int64Gauge("hookstream.transform.breaker.open",
+		metric.WithDescription("Event types that fail for a reason of ours, and whose partitions wait."))
+	return metrics{records, open}, errors.Join(err1, err2)
 }
 
 func (m *metrics) add(ctx context.Context, t tally) {

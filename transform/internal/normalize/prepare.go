@@ -45,47 +45,68 @@ func (b Bounds) check(ev *event.Event, now time.Time) error {
 // prepared is what one raw record says, before it is compared with others.
 type prepared struct {
 	// provider is a label for metrics: one of the catalog's, or unknown.
-	provider string
+	provider          string
+	tenant, eventType string
+	// err is why the record gives no event; Permanent, or Transient where
+	// the context ended.
+	err error
 	// event is nil where the definition drops the type.
 	event    *event.Event
 	identity identity.Fingerprint
 	mark     identity.Mark
+	// record of the event, or why there is none. Both are nil where the event
+	// was known when the batch began.
+	record *kgo.Record
+	refuse error
 }
 
 const unknownProvider = "unknown"
 
-// prepare maps one record. It reads nothing but its arguments, so that a batch
-// can be prepared in any order. An error is Permanent for this record, or
-// Transient where ctx ended.
-func (p *Processor) prepare(ctx context.Context, r *kgo.Record) (prepared, error) {
+// prepare maps one record and encodes its event. It changes nothing, so a batch
+// can be prepared in any order and at once.
+func (b *batch) prepare(ctx context.Context, r *kgo.Record) prepared {
 	out := prepared{provider: unknownProvider}
 	w, err := record.ParseWebhook(r)
 	if err != nil {
-		return out, failure.NewPermanent(reason.InvalidRecord, err)
+		out.err = failure.NewPermanent(reason.InvalidRecord, err)
+		return out
 	}
-	def, known := p.cfg.Catalog[w.Provider]
+	out.tenant, out.eventType = w.Tenant, w.EventType
+	def, known := b.catalog[w.Provider]
 	if !known {
-		return out, failure.NewPermanent(reason.UnknownProvider, fmt.Errorf("no definition of provider %.64q", w.Provider))
+		out.err = failure.NewPermanent(reason.UnknownProvider, fmt.Errorf("no definition of provider %.64q", w.Provider))
+		return out
 	}
 	out.provider = w.Provider
+	if out.event, out.err = b.event(ctx, def, w); out.event == nil {
+		return out
+	}
+	out.identity = identity.Of(w.Tenant, w.Provider, w.EventID)
+	entity, _ := event.Lookup(out.event.Entity)
+	out.mark = identity.NewMark(entity.Digest(out.event), def.Revision)
+	if !b.known(r, out.identity) {
+		out.record, out.refuse = b.encode(out.event)
+	}
+	return out
+}
+
+// event maps a webhook and checks what comes out; nil is a type that the
+// definition drops.
+func (b *batch) event(ctx context.Context, def Definition, w *record.Webhook) (*event.Event, error) {
 	ev, err := def.Map(ctx, w)
 	if err != nil {
-		return out, mapError(err)
+		return nil, mapError(err)
 	}
 	if ev == nil {
-		return out, nil
+		return nil, nil
 	}
-	if err := p.cfg.Bounds.check(ev, p.cfg.Now()); err != nil {
-		return out, err
+	if _, ok := event.Lookup(ev.Entity); !ok {
+		return nil, failure.NewPermanent(reason.MappingFailed, fmt.Errorf("no entity is called %q", ev.Entity))
 	}
-	entity, ok := event.Lookup(ev.Entity)
-	if !ok {
-		return out, failure.NewPermanent(reason.MappingFailed, fmt.Errorf("no entity is called %q", ev.Entity))
+	if err := b.cfg.Bounds.check(ev, b.cfg.Now()); err != nil {
+		return nil, err
 	}
-	out.event = ev
-	out.identity = identity.Of(w.Tenant, w.Provider, w.EventID)
-	out.mark = identity.NewMark(entity.Digest(ev), def.Revision)
-	return out, nil
+	return ev, nil
 }
 
 // mapError gives an error of the mapping its class.

@@ -22,9 +22,10 @@ import (
 
 // Config of a Processor. Everything but Now is required.
 type Config struct {
-	Kafka       *kafka.Config
-	ClientID    string
-	Catalog     Catalog
+	Kafka    *kafka.Config
+	ClientID string
+	// Definitions gives the catalog in force; it is asked once a batch.
+	Definitions func() Catalog
 	Bounds      Bounds
 	Encoder     *registry.Encoder
 	DeadLetters *deadletter.Writer
@@ -38,6 +39,7 @@ type Config struct {
 type Processor struct {
 	cfg     Config
 	metrics metrics
+	breaker *breaker
 }
 
 // New makes a Processor.
@@ -46,7 +48,7 @@ func New(cfg Config) (*Processor, error) {
 		cfg.Now = time.Now
 	}
 	m, err := newMetrics()
-	return &Processor{cfg: cfg, metrics: m}, err
+	return &Processor{cfg: cfg, metrics: m, breaker: newBreaker()}, err
 }
 
 // Restore rebuilds the deduplication sets of newly assigned partitions.
@@ -58,26 +60,31 @@ func (p *Processor) Restore(ctx context.Context, parts []transact.Partition) err
 func (p *Processor) Forget(parts []transact.Partition) { p.cfg.Sets.Forget(parts) }
 
 // Process turns a batch into events and dead letters, in the order of the
-// input, and what it adds to the deduplication changelog.
+// input, and what it adds to the deduplication changelog. The error is a
+// *transact.Hold where the breaker opens.
 func (p *Processor) Process(ctx context.Context, in []*kgo.Record) (transact.Output, error) {
-	b := &batch{Processor: p, tx: p.cfg.Sets.Begin(), tally: tally{}}
-	for _, r := range in {
-		prep, err := p.prepare(ctx, r)
-		if err == nil {
-			err = b.accept(r, prep)
-		}
+	b := &batch{Processor: p, catalog: p.cfg.Definitions(), tx: p.cfg.Sets.Begin(), tally: tally{}}
+	results := b.prepareAll(ctx, in)
+	verdict := p.breaker.judge(in, results)
+	p.metrics.open.Record(ctx, int64(len(verdict.open)))
+	if hold := verdict.hold(in, results); hold != nil {
+		return transact.Output{}, hold
+	}
+	for i, r := range in {
+		err := b.accept(r, &results[i])
 		if err == nil {
 			continue
 		}
 		if failure.Of(err) != failure.Permanent {
 			return transact.Output{}, err
 		}
-		b.deadLetter(r, prep.provider, err)
+		b.deadLetter(r, results[i].provider, err)
 	}
 	return transact.Output{
 		Records: append(b.out, b.tx.Records()...),
 		Committed: func() {
 			b.tx.Commit(ctx)
+			verdict.commit()
 			p.metrics.add(ctx, b.tally)
 		},
 	}, nil

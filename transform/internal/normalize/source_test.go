@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package normalize
+
+import (
+	"bytes"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const definition = `provider: acme
+title: Acme
+docs: https://example.com/docs
+revision: REVISION
+verify:
+  scheme: hmac
+  algorithm: sha256
+  encoding: hex
+  signature: {header: Acme-Signature}
+  signed: "{body}"
+  secret: {encoding: raw}
+identity:
+  id: [{from: "{body.id}"}]
+  type: [{from: "{body.type}"}]
+  key: [{from: "{body.key}"}]
+events:
+  - types: [payment]
+    entity: payment
+    fields:
+      amount: AMOUNT
+`
+
+func TestSourceFollowsTheFolder(t *testing.T) {
+	dir := t.TempDir()
+	write := func(revision, amount string) {
+		t.Helper()
+		text := strings.NewReplacer("REVISION", revision, "AMOUNT", amount).Replace(definition)
+		if err := os.WriteFile(filepath.Join(dir, "acme.yaml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var log bytes.Buffer
+	write("1", ".amount")
+	s, err := NewSource(dir, slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		what, revision, amount string
+		inForce                int32
+		logged                 string
+	}{
+		{"nothing changed", "1", ".amount", 1, ""},
+		{"corrected", "2", ".total", 2, "loaded again"},
+		{"broken", "3", ".total |", 2, "acme.yaml"},
+		{"revision not raised", "2", ".sum", 2, "raise it"},
+		{"raised", "3", ".sum", 3, "loaded again"},
+	} {
+		log.Reset()
+		write(step.revision, step.amount)
+		s.follow(t.Context())
+		if got := s.Catalog()["acme"].Revision; got != step.inForce {
+			t.Errorf("%s: revision %d is in force, want %d", step.what, got, step.inForce)
+		}
+		if !strings.Contains(log.String(), step.logged) || step.logged == "" && log.Len() > 0 {
+			t.Errorf("%s: logged %q, want %q", step.what, log.String(), step.logged)
+		}
+		log.Reset()
+		if s.follow(t.Context()); log.Len() > 0 {
+			t.Errorf("%s: the same folder was told of again: %s", step.what, log.String())
+		}
+	}
+	if _, err := NewSource(filepath.Join(dir, "missing"), slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "HOOKSTREAM_DEFINITIONS_DIR") {
+		t.Errorf("a missing folder gives %v", err)
+	}
+}
