@@ -85,7 +85,7 @@ func FuzzForm(f *testing.F) {
 				values[name] = []string{v}
 			case []any:
 				for _, s := range v {
-					values[name] = append(values[name], s.(string)) //nolint:forcetypeassert // a panic fails the test
+					values[name] = append(values[name], s.(string)) //nolint:errcheck,forcetypeassert // a panic fails the test
 				}
 			}
 		}

@@ -25,7 +25,7 @@ var readers = sync.Pool{New: func() any { return &reader{dec: jsontext.NewDecode
 // newReader starts at the body's beginning. The caller must release it, after an
 // error too, which says that the body nests too deeply.
 func newReader(data []byte) (*reader, error) {
-	r := readers.Get().(*reader) //nolint:forcetypeassert // nothing else is put there
+	r := readers.Get().(*reader) //nolint:errcheck,forcetypeassert // nothing else is put there
 	r.data, r.buf = data, *bytes.NewBuffer(data)
 	r.dec.Reset(&r.buf)
 	return r, checkDepth(data)

@@ -165,6 +165,29 @@ func TestUnmappedTypes(t *testing.T) {
 	}
 }
 
+// TestOtherFormatsAreMappedAsTheEdgeReadThem: expressions see a form and an empty
+// body as JSON.
+func TestOtherFormatsAreMappedAsTheEdgeReadThem(t *testing.T) {
+	def := definition(t, "customer", "fields: {name: .name // \"none\"}")
+	def.Body.Formats = []provider.Format{provider.JSON, provider.Form, provider.Empty}
+	m := compiled(t, def)
+	for _, c := range []struct{ contentType, body, name, payload string }{
+		{"application/x-www-form-urlencoded", "name=Ann+Lee", "Ann Lee", `{"name":"Ann Lee"}`},
+		{"application/json", `{"name":"Ann"}`, "Ann", `{"name":"Ann"}`},
+		{"", "", "none", `{}`},
+	} {
+		w := acme(c.body)
+		w.ContentType = c.contentType
+		if ev, err := m.Map(t.Context(), w); err != nil || ev.Fields["name"] != c.name {
+			t.Errorf("%q gives %+v, %v", c.body, ev, err)
+		}
+		def.Unmapped, w.EventType = provider.UnmappedGeneric, "z"
+		if ev, err := m.Map(t.Context(), w); err != nil || ev.Fields[event.GenericPayload] != c.payload {
+			t.Errorf("%q is kept as %+v, %v", c.body, ev, err)
+		}
+	}
+}
+
 // TestImpureFunctionsAreRefused: the same webhook must give the same event, in
 // a replay years later too.
 func TestImpureFunctionsAreRefused(t *testing.T) {
