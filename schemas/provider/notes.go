@@ -14,7 +14,8 @@ type Notes struct {
 	Summary string
 	// Traps are the list below it: what is easy to get wrong.
 	Traps []string
-	// Unconfirmed is the comment at the field confirmed: what is missing.
+	// Unconfirmed is the text below the list, and the comment at the field
+	// confirmed: what was not read at its source.
 	Unconfirmed string
 }
 
@@ -29,37 +30,31 @@ func (d *Definition) Notes() Notes {
 	notes := readNotes(n.HeadComment + "\n" + n.Content[0].HeadComment + "\n" + fields[0].HeadComment)
 	for i := 0; i+1 < len(fields); i += 2 {
 		if key, value := fields[i], fields[i+1]; key.Value == "confirmed" {
-			notes.Unconfirmed = strings.Join(commentLines(key.HeadComment+"\n"+value.LineComment), " ")
+			more := readNotes(key.HeadComment + "\n" + value.LineComment).Summary
+			notes.Unconfirmed = strings.TrimSpace(notes.Unconfirmed + " " + more)
 		}
 	}
 	return notes
 }
 
-// readNotes takes a comment apart. A line that ends in a colon announces the
-// list and is part of neither.
+// readNotes takes a comment apart: text, a list whose items go on in indented
+// lines, and text again. A line that ends in a colon announces the list and is
+// part of neither.
 func readNotes(comment string) (n Notes) {
-	var summary []string
-	for _, line := range commentLines(comment) {
+	for line := range strings.Lines(comment) {
+		line = strings.TrimRight(strings.TrimPrefix(strings.TrimLeft(strings.TrimSpace(line), "#"), " "), " ")
 		item, isItem := strings.CutPrefix(line, "- ")
 		switch {
+		case line == "":
 		case isItem:
 			n.Traps = append(n.Traps, item)
+		case line[0] == ' ' && len(n.Traps) > 0:
+			n.Traps[len(n.Traps)-1] += " " + strings.TrimSpace(line)
 		case len(n.Traps) > 0:
-			n.Traps[len(n.Traps)-1] += " " + line
+			n.Unconfirmed = strings.TrimSpace(n.Unconfirmed + " " + line)
 		case !strings.HasSuffix(line, ":"):
-			summary = append(summary, line)
+			n.Summary = strings.TrimSpace(n.Summary + " " + line)
 		}
 	}
-	n.Summary = strings.Join(summary, " ")
 	return n
-}
-
-// commentLines are the lines of a comment that say something.
-func commentLines(comment string) (out []string) {
-	for line := range strings.Lines(comment) {
-		if line = strings.TrimSpace(strings.TrimLeft(strings.TrimSpace(line), "#")); line != "" {
-			out = append(out, line)
-		}
-	}
-	return out
 }

@@ -16,8 +16,11 @@ func TestNotes(t *testing.T) {
 # - Ids are short,
 #   and reused.
 # - Times lie.
+#
+# Not confirmed: how often
+# it retries.
 
-` + strings.Replace(minimal, "revision: 1", "revision: 1\n# The retries.\nconfirmed: false # seen nowhere", 1)
+` + strings.Replace(minimal, "revision: 1", "revision: 1\n# The hours.\nconfirmed: false # seen nowhere", 1)
 	d, err := Parse("acme.yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
@@ -25,7 +28,7 @@ func TestNotes(t *testing.T) {
 	want := Notes{
 		Summary:     "Acme's webhooks, of shops.",
 		Traps:       []string{"Ids are short, and reused.", "Times lie."},
-		Unconfirmed: "The retries. seen nowhere",
+		Unconfirmed: "Not confirmed: how often it retries. The hours. seen nowhere",
 	}
 	if got := d.Notes(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %#v, want %#v", got, want)

@@ -97,7 +97,7 @@ func Describe(def *provider.Definition) *Entry {
 	notes := def.Notes()
 	e := &Entry{
 		Name: def.Provider, Title: def.Title, Docs: def.Docs, Revision: def.Revision,
-		Confirmed: def.Confirmed, Unconfirmed: notes.Unconfirmed, Summary: notes.Summary, Traps: notes.Traps,
+		Confirmed: def.Confirmed, Unconfirmed: strings.TrimPrefix(notes.Unconfirmed, "Not confirmed: "), Summary: notes.Summary, Traps: notes.Traps,
 		Methods: def.Methods, FormField: def.Body.Form, Batch: def.Body.Batch, Answer: answer(def.Answer), Unmapped: string(def.Unmapped),
 		Identity: Identity{
 			ID: places(def.Identity.ID), Type: places(def.Identity.Type), Key: places(def.Identity.Key),

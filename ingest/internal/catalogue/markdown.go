@@ -105,7 +105,7 @@ func (e *Entry) Sections() []Section {
 	add("Tenant", e.Identity.Tenant...)
 	add("Answer", e.Answer)
 	add("Events", e.mapped()...)
-	if !e.Confirmed {
+	if !e.Confirmed || e.Unconfirmed != "" {
 		add("Not confirmed", e.unconfirmed())
 	}
 	return out
