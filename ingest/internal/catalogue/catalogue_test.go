@@ -121,7 +121,7 @@ func TestSchemesInWords(t *testing.T) {
 				Certificate: &provider.Certificate{URL: template(t, "{body.url}"), Hosts: []string{"sns.*.example"}, Subjects: []string{"sns.example"}},
 			},
 			"RSA signature (PKCS #1 v1.5, SHA-1) of `{body}` in base64, in header `X`, by the certificate at `{body.url}`, which must be on `sns.*.example` and belong to `sns.example`",
-			"the signing secret, as text",
+			"what `{secret}` stands for",
 		},
 		{
 			provider.Verify{

@@ -14,17 +14,8 @@ func configure(def *provider.Definition) []Setting {
 	out := []Setting{
 		{"URL at the provider", fmt.Sprintf("`https://HOST/webhooks/%s`, or `https://HOST/webhooks/TENANT/%[1]s`", def.Provider)},
 	}
-	seen := map[string]bool{}
-	for i := range def.Verify {
-		v := &def.Verify[i]
-		what := secretText(v)
-		if v.Name != "" && len(def.Verify) > 1 {
-			what += " (" + v.Name + ")"
-		}
-		if !seen[what] {
-			seen[what] = true
-			out = append(out, Setting{fmt.Sprintf("`$HOOKSTREAM_SECRETS_DIR/TENANT/%s`", def.Provider), what})
-		}
+	for _, what := range secretTexts(def) {
+		out = append(out, Setting{fmt.Sprintf("`$HOOKSTREAM_SECRETS_DIR/TENANT/%s`", def.Provider), what})
 	}
 	for i := range def.Handshakes {
 		if def.Handshakes[i].Token != nil {
@@ -41,9 +32,31 @@ func configure(def *provider.Definition) []Setting {
 	return out
 }
 
+// secretTexts are the kinds of secrets, each with the schemes that it is for
+// unless that is all of them.
+func secretTexts(def *provider.Definition) []string {
+	var texts []string
+	names := map[string][]string{}
+	for i := range def.Verify {
+		text := secretText(&def.Verify[i])
+		if names[text] == nil {
+			texts = append(texts, text)
+		}
+		names[text] = append(names[text], def.Verify[i].Name)
+	}
+	for i, text := range texts {
+		if len(texts) > 1 {
+			texts[i] += " (" + strings.Join(names[text], ", ") + ")"
+		}
+	}
+	return texts
+}
+
 // secretText says what a line of the secret's file holds.
 func secretText(v *provider.Verify) string {
 	switch v.Scheme {
+	case provider.RSA:
+		return "what `{secret}` stands for in the signed content, which tells your webhooks from those of others (see below)"
 	case provider.Ed25519, provider.ECDSA:
 		return "the provider's public key" + decoding(&v.Secret)
 	case provider.JSONWebToken:

@@ -24,9 +24,19 @@ func scheme(v *provider.Verify) string {
 		b.WriteString("; every item of a batch by itself")
 	}
 	if v.UnsignedBody {
-		b.WriteString("; the body is not covered")
+		b.WriteString("; " + uncovered(v))
 	}
 	return b.String()
+}
+
+// uncovered warns of what anyone can change who has seen one request.
+func uncovered(v *provider.Verify) string {
+	for _, ref := range v.Signed.Refs() {
+		if ref.Kind == provider.RefBodyPath {
+			return "nothing else in the body is covered"
+		}
+	}
+	return "the body is not covered"
 }
 
 // proof is what the request must carry.
@@ -44,7 +54,7 @@ func proof(v *provider.Verify) string {
 		return fmt.Sprintf("ECDSA signature (P-256, SHA-256) of %s in %s, in %s", signed(v.Signed), v.Encoding, at)
 	case provider.RSA:
 		return fmt.Sprintf("RSA signature (PKCS #1 v1.5, %s) of %s in %s, in %s, by the certificate at %s, which must be on %s and belong to %s",
-			hash, signed(v.Signed), v.Encoding, at, code(v.Certificate.URL.String()), codes(v.Certificate.Hosts), codes(v.Certificate.Subjects))
+			hash, signed(v.Signed), v.Encoding, at, code(v.Certificate.URL.String()), hosts(v.Certificate.Hosts), codes(v.Certificate.Subjects))
 	case provider.JSONWebToken:
 		return fmt.Sprintf("JSON Web Token (%s) in %s, under a key of %s, issued by %s", strings.Join(v.JWT.Algorithms, ", "), at, v.JWT.Keys, codes(v.JWT.Issuers))
 	case provider.Twilio:
@@ -109,6 +119,14 @@ func duration(d time.Duration) string {
 	return text
 }
 
+// hosts names pinned hosts, or of many only how many.
+func hosts(patterns []string) string {
+	if len(patterns) > 3 {
+		return fmt.Sprintf("one of %d pinned hosts such as %s", len(patterns), code(patterns[0]))
+	}
+	return codes(patterns)
+}
+
 func conditions(list provider.Conditions) string {
 	var parts []string
 	for _, c := range list {
@@ -142,7 +160,7 @@ func handshake(h *provider.Handshake) string {
 	fmt.Fprintf(&b, ": answered %s", answer(&h.Answer))
 	switch h.Action {
 	case provider.Confirm:
-		fmt.Fprintf(&b, "; %s on %s is requested where HOOKSTREAM_OUTBOUND is all, else it is stored for an operator", code(h.URL.String()), codes(h.Hosts))
+		fmt.Fprintf(&b, "; %s on %s is requested where HOOKSTREAM_OUTBOUND is all, else it is stored for an operator", code(h.URL.String()), hosts(h.Hosts))
 	case provider.Capture:
 		b.WriteString("; the secret in it is kept for an operator to put in force")
 	}
