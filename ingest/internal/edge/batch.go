@@ -43,8 +43,11 @@ func (h *Handler) split(x *exchange, req *request.Request) (*batch, *refusal) {
 	return b, h.takeApart(x, req, b, items)
 }
 
+// recordSize is about what a record takes besides its body, in bytes.
+const recordSize = 2 << 10
+
 func (h *Handler) takeApart(x *exchange, req *request.Request, b *batch, items []body.Item) *refusal {
-	var size int64
+	size := int64(len(items)) * recordSize
 	for i := range items {
 		size += int64(len(items[i].Body))
 	}

@@ -203,13 +203,14 @@ identity:
 
 // TestNoMemoryForABatch: what a batch takes when it is split counts too.
 func TestNoMemoryForABatch(t *testing.T) {
-	m := &memory{free: 8 << 10}
+	const free = 16 << 10
+	m := &memory{free: free}
 	w := newWorldOf(t, define(t, "acme", batchAcme), "default/acme="+acmeKey, func(c *Config) { c.Memory = m })
 	item := `{"id":1,"object":"` + strings.Repeat("x", 1000) + `"}`
 	w.do(acmeRequest("["+item+","+item+"]")).expect(t, http.StatusAccepted, "")
 	w.do(acmeRequest("["+item+strings.Repeat(","+item, 4)+"]")).expect(t, http.StatusServiceUnavailable, "overloaded")
-	if m.free != 8<<10 {
-		t.Errorf("%d bytes were not given back", 8<<10-m.free)
+	if m.free != free {
+		t.Errorf("%d bytes were not given back", free-m.free)
 	}
 }
 

@@ -81,7 +81,9 @@ func (l *link) cut() error {
 	defer l.mu.Unlock()
 	errs := []error{l.current.Close()}
 	for _, conn := range l.conns {
-		errs = append(errs, conn.Close())
+		if err := conn.Close(); !errors.Is(err, net.ErrClosed) { // the client may have been first
+			errs = append(errs, err)
+		}
 	}
 	l.conns = nil
 	return errors.Join(errs...)

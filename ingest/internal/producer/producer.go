@@ -150,15 +150,20 @@ func (p *Producer) ProduceAll(ctx context.Context, records []*kgo.Record) error 
 	return nil
 }
 
+// maxAtOnce is how many records of one request are in the client's buffer at
+// once: a large batch leaves room for others, and stops where it fails.
+const maxAtOnce = 500
+
 // produceAll returns at the first failure or when wait ends; the other records
 // then end with the caller's cancellation of wait.
 func (p *Producer) produceAll(wait context.Context, records []*kgo.Record) error {
 	// Room for every outcome, so that no promise waits for a reader.
 	outcomes := make(chan error, len(records))
-	for _, r := range records {
-		p.client.TryProduce(wait, r, func(_ *kgo.Record, err error) { outcomes <- err })
-	}
-	for range records {
+	sent := 0
+	for acknowledged := range records {
+		for ; sent < len(records) && sent < acknowledged+maxAtOnce; sent++ {
+			p.client.TryProduce(wait, records[sent], func(_ *kgo.Record, err error) { outcomes <- err })
+		}
 		select {
 		case err := <-outcomes:
 			if err != nil {
