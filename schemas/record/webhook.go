@@ -4,7 +4,6 @@ package record
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -72,41 +71,69 @@ type Verification struct {
 // Record is the Kafka record of w for the given topic. Trace context is the
 // producing client's to add.
 func (w *Webhook) Record(rawTopic string) *kgo.Record {
-	h := make(header.List, 0, 18+len(w.Request))
-	h.Add(header.SpecVersion, "1.0")
-	h.Add(header.ID, w.EventID)
-	h.Add(header.Source, source(w.Tenant, w.Provider))
-	h.Add(header.Type, w.EventType)
-	h.AddSet(header.Time, header.FormatTime(w.OccurredAt))
-	h.Add(header.PartitionKey, w.BusinessKey)
-	h.Add(header.CorrelationID, w.CorrelationID)
-	h.AddSet(header.ContentType, w.ContentType)
-	h.Add(header.RecordVersion, Version)
-	h.Add(header.Tenant, w.Tenant)
-	h.Add(header.Provider, w.Provider)
-	h.Add(header.ReceivedAt, header.FormatTime(w.ReceivedAt))
-	h.Add(header.IdentitySource, string(w.IdentitySource))
-	h.AddSet(header.Defect, string(w.Defect))
+	h := headers{list: make(header.List, 0, 20+len(w.Request)), values: make([]byte, 0, 512)}
+	h.add(header.SpecVersion, "1.0")
+	h.add(header.ID, w.EventID)
+	h.add(header.Source, source(w.Tenant, w.Provider))
+	h.add(header.Type, w.EventType)
+	h.addSet(header.Time, header.FormatTime(w.OccurredAt))
+	h.add(header.PartitionKey, w.BusinessKey)
+	h.add(header.CorrelationID, w.CorrelationID)
+	h.addSet(header.ContentType, w.ContentType)
+	h.add(header.RecordVersion, Version)
+	h.add(header.Tenant, w.Tenant)
+	h.add(header.Provider, w.Provider)
+	h.add(header.ReceivedAt, header.FormatTime(w.ReceivedAt))
+	h.add(header.IdentitySource, string(w.IdentitySource))
+	h.addSet(header.Defect, string(w.Defect))
 	if w.Sequence != nil {
-		h.Add(header.Sequence, header.FormatInt(*w.Sequence))
+		h.add(header.Sequence, header.FormatInt(*w.Sequence))
 	}
-	h.AddSet(header.Verification, w.Verification.Scheme)
-	h.AddSet(header.VerificationKey, w.Verification.KeyID)
-	h.AddSet(header.HTTPMethod, w.Method)
-	h.AddSet(header.HTTPURL, w.URL)
+	h.addSet(header.Verification, w.Verification.Scheme)
+	h.addSet(header.VerificationKey, w.Verification.KeyID)
+	h.addSet(header.HTTPMethod, w.Method)
+	h.addSet(header.HTTPURL, w.URL)
 	if w.Batch != nil {
-		w.Batch.add(&h)
+		w.Batch.add(&h.list)
 	}
-	for _, name := range slices.Sorted(maps.Keys(w.Request)) {
-		h.Add(header.RequestPrefix+name, w.Request[name])
+	for _, name := range sortedNames(w.Request) {
+		h.add(header.RequestPrefix+name, w.Request[name])
 	}
 	return &kgo.Record{
 		Topic:     rawTopic,
 		Key:       topic.Key(w.Tenant, w.Provider, w.BusinessKey),
 		Value:     w.Body,
-		Headers:   h,
+		Headers:   h.list,
 		Timestamp: w.ReceivedAt,
 	}
+}
+
+// headers are a record's under construction. Their values share memory: every
+// webhook has twenty, and ingest writes one for every request.
+type headers struct {
+	list   header.List
+	values []byte
+}
+
+func (h *headers) add(name, value string) {
+	start := len(h.values)
+	h.values = append(h.values, value...)
+	h.list = append(h.list, kgo.RecordHeader{Key: name, Value: h.values[start:len(h.values):len(h.values)]})
+}
+
+func (h *headers) addSet(name, value string) {
+	if value != "" {
+		h.add(name, value)
+	}
+}
+
+func sortedNames(m map[string]string) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
 }
 
 // source is the CloudEvents source of a webhook: the path it was posted to.

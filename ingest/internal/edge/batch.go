@@ -44,7 +44,7 @@ func (h *Handler) split(x *exchange, req *request.Request) (*batch, *refusal) {
 }
 
 // recordSize is about what a record takes besides its body, in bytes.
-const recordSize = 2 << 10
+const recordSize = 4 << 10
 
 func (h *Handler) takeApart(x *exchange, req *request.Request, b *batch, items []body.Item) *refusal {
 	size := int64(len(items)) * recordSize

@@ -203,7 +203,7 @@ identity:
 
 // TestNoMemoryForABatch: what a batch takes when it is split counts too.
 func TestNoMemoryForABatch(t *testing.T) {
-	const free = 16 << 10
+	const free = 24 << 10
 	m := &memory{free: free}
 	w := newWorldOf(t, define(t, "acme", batchAcme), "default/acme="+acmeKey, func(c *Config) { c.Memory = m })
 	item := `{"id":1,"object":"` + strings.Repeat("x", 1000) + `"}`
