@@ -8,6 +8,7 @@ import (
 	"log/slog"
 
 	"github.com/hookstream/hookstream/transform"
+	"github.com/hookstream/hookstream/transform/internal/command"
 )
 
 func main() {
@@ -18,5 +19,5 @@ func main() {
 			return err
 		}
 		return s.Run(ctx)
-	})
+	}, &command.Commands{})
 }
