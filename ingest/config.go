@@ -58,7 +58,8 @@ type Config struct {
 	MaxConnections   int                `help:"Open connections. Beyond them idle and slow ones are closed." default:"10000" env:"HOOKSTREAM_MAX_CONNECTIONS"`
 	RateLimit        float64            `help:"Requests a second of one tenant's provider; more are answered 429. An asymmetric signature counts as 13 to 24 requests. 0 is no limit." default:"20000" env:"HOOKSTREAM_RATE_LIMIT"`
 	RateLimits       map[string]float64 `help:"Other limits: tenant/provider=rate, or tenant/*=rate and */provider=rate for what all of a tenant or a provider share, separated by semicolons." env:"HOOKSTREAM_RATE_LIMITS" placeholder:"LIST"`
-	RateBurst        time.Duration      `help:"For how long of silence a sender may catch up at once: a limit's bucket holds so much of its rate." default:"1s" env:"HOOKSTREAM_RATE_BURST"`
+	RateBurst        time.Duration      `help:"How many seconds' worth of requests a limit lets through at once." default:"1s" env:"HOOKSTREAM_RATE_BURST"`
+	HeaderTimeout    time.Duration      `help:"How long a request's headers may take to arrive." default:"5s" env:"HOOKSTREAM_HEADER_TIMEOUT"`
 	ReadTimeout      time.Duration      `help:"How long a request may take to arrive." default:"15s" env:"HOOKSTREAM_READ_TIMEOUT"`
 	MinBodyRate      int64              `help:"Bytes a second at which a body must arrive, after five seconds." default:"1024" env:"HOOKSTREAM_MIN_BODY_RATE"`
 	ProduceTimeout   time.Duration      `help:"How long to wait for Kafka's acknowledgement before answering 503." default:"4s" env:"HOOKSTREAM_PRODUCE_TIMEOUT"`
@@ -101,7 +102,7 @@ func (c *Config) validateLimits() error {
 	for _, d := range []struct {
 		name  string
 		value time.Duration
-	}{{"READ_TIMEOUT", c.ReadTimeout}, {"PRODUCE_TIMEOUT", c.ProduceTimeout}, {"RATE_BURST", c.RateBurst}} {
+	}{{"HEADER_TIMEOUT", c.HeaderTimeout}, {"READ_TIMEOUT", c.ReadTimeout}, {"PRODUCE_TIMEOUT", c.ProduceTimeout}, {"RATE_BURST", c.RateBurst}} {
 		if d.value <= 0 {
 			errs = append(errs, fmt.Errorf("HOOKSTREAM_%s is %s, must be positive", d.name, d.value))
 		}

@@ -36,6 +36,31 @@ func TestDefaultsAreValid(t *testing.T) {
 	}
 }
 
+// TestListsAreRead holds the help of the lists to what is read.
+func TestListsAreRead(t *testing.T) {
+	t.Setenv("HOOKSTREAM_RATE_LIMITS", "acme/stripe=500;acme/*=2000;*/github=0.5")
+	t.Setenv("HOOKSTREAM_ALLOWED_NETWORKS", "stripe=192.0.2.0/24,198.51.100.7;acme/github=2001:db8::/32")
+	t.Setenv("HOOKSTREAM_PUBLIC_URLS", "acme/stripe=https://hooks.example.com/in/1;acme/github=https://hooks.example.com/in/2")
+	t.Setenv("HOOKSTREAM_TRUSTED_PROXIES", "10.0.0.0/8,fd00::/8")
+	var cfg Config
+	if err := Info.Defaults(&cfg); err != nil {
+		t.Fatal(err)
+	}
+	if err := cfg.Validate(); err != nil {
+		t.Error(err)
+	}
+	if cfg.RateLimits["acme/*"] != 2000 || cfg.RateLimits["*/github"] != 0.5 || len(cfg.RateLimits) != 3 {
+		t.Errorf("rates %v", cfg.RateLimits)
+	}
+	list, err := cfg.allowlist()
+	if err != nil || !list.Allows("default", "stripe", "198.51.100.7:1") || list.Allows("acme", "github", "192.0.2.1:1") {
+		t.Errorf("networks %v, %v", list, err)
+	}
+	if cfg.PublicURLs["acme/github"] != "https://hooks.example.com/in/2" || len(cfg.TrustedProxies) != 2 {
+		t.Errorf("URLs %v, proxies %v", cfg.PublicURLs, cfg.TrustedProxies)
+	}
+}
+
 func TestNewRefusesWhatCannotWork(t *testing.T) {
 	busy, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -59,6 +84,23 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		"no requests":            {func(c *Config) { c.MaxInFlight = 0 }, "HOOKSTREAM_MAX_IN_FLIGHT"},
 		"no time to read":        {func(c *Config) { c.ReadTimeout = 0 }, "HOOKSTREAM_READ_TIMEOUT"},
 		"no time to produce":     {func(c *Config) { c.ProduceTimeout = -1 }, "HOOKSTREAM_PRODUCE_TIMEOUT"},
+		"too little memory":      {func(c *Config) { c.MaxInFlightBytes = c.MaxBodyBytes }, "HOOKSTREAM_MAX_IN_FLIGHT_BYTES is 1048576, must be at least 2097152"},
+		"no connections":         {func(c *Config) { c.MaxConnections = 0 }, "HOOKSTREAM_MAX_CONNECTIONS"},
+		"no time for headers":    {func(c *Config) { c.HeaderTimeout = 0 }, "HOOKSTREAM_HEADER_TIMEOUT"},
+		"no least rate":          {func(c *Config) { c.MinBodyRate = 0 }, "HOOKSTREAM_MIN_BODY_RATE"},
+		"negative rate":          {func(c *Config) { c.RateLimit = -1 }, "HOOKSTREAM_RATE_LIMIT is -1"},
+		"no burst":               {func(c *Config) { c.RateBurst = 0 }, "HOOKSTREAM_RATE_BURST"},
+		"rate of nobody":         {func(c *Config) { c.RateLimits = map[string]float64{"stripe": 1} }, `HOOKSTREAM_RATE_LIMITS: "stripe" is none of`},
+		"rate of everybody":      {func(c *Config) { c.RateLimits = map[string]float64{"*/*": 1} }, "HOOKSTREAM_RATE_LIMITS"},
+		"negative own rate":      {func(c *Config) { c.RateLimits = map[string]float64{"a/stripe": -1} }, "HOOKSTREAM_RATE_LIMITS: a/stripe is -1"},
+		"delay beyond the drain": {func(c *Config) { c.DrainDelay = c.DrainTimeout + 1 }, "HOOKSTREAM_DRAIN_DELAY"},
+		"client CA without TLS":  {func(c *Config) { c.ClientCA = "x" }, "HOOKSTREAM_TLS_CLIENT_CA_FILE"},
+		"no network":             {func(c *Config) { c.TrustedProxies = []string{"proxy.example"} }, `HOOKSTREAM_TRUSTED_PROXIES: "proxy.example"`},
+		"nobody to trust":        {func(c *Config) { c.ProxyProtocol = true }, "HOOKSTREAM_PROXY_PROTOCOL needs HOOKSTREAM_TRUSTED_PROXIES"},
+		"networks of nobody":     {func(c *Config) { c.AllowedNetworks = map[string]string{"A/b": "10.0.0.0/8"} }, `HOOKSTREAM_ALLOWED_NETWORKS: "A/b"`},
+		"no allowed network":     {func(c *Config) { c.AllowedNetworks = map[string]string{"stripe": "10.0.0.0/8;1"} }, "HOOKSTREAM_ALLOWED_NETWORKS: stripe"},
+		"URL of nobody":          {func(c *Config) { c.PublicURLs = map[string]string{"stripe": "https://x.example/a"} }, "HOOKSTREAM_PUBLIC_URLS: stripe="},
+		"URL with a query":       {func(c *Config) { c.PublicURLs = map[string]string{"a/stripe": "https://x.example/a?b"} }, "HOOKSTREAM_PUBLIC_URLS: a/stripe="},
 		"half of TLS":            {func(c *Config) { c.TLSCert = "x" }, "HOOKSTREAM_TLS_KEY_FILE"},
 		"TLS without files":      {func(c *Config) { c.TLSCert, c.TLSKey = "missing", "missing" }, "HOOKSTREAM_TLS_CERT_FILE"},
 		"public URL with a path": {func(c *Config) { c.PublicURL = "https://x.example/hooks" }, "HOOKSTREAM_PUBLIC_URL"},

@@ -25,7 +25,6 @@ const (
 	// maxHeaderBytes bounds all headers of a request, and so what of them
 	// can end up on a record.
 	maxHeaderBytes = 16 << 10
-	headerTimeout  = 5 * time.Second
 	// idleTimeout is longer than common load balancers keep a connection, so
 	// that they close it, not we under a request on its way.
 	idleTimeout = 75 * time.Second
@@ -54,7 +53,7 @@ func listen(ctx context.Context, cfg *Config, intake *limit.Intake, handler http
 		Handler:           s.leave(proxies.Handler(intake.Bodies(handler))),
 		ConnContext:       intake.Opened,
 		ConnState:         intake.Changed,
-		ReadHeaderTimeout: min(headerTimeout, cfg.ReadTimeout),
+		ReadHeaderTimeout: min(cfg.HeaderTimeout, cfg.ReadTimeout),
 		ReadTimeout:       cfg.ReadTimeout,
 		// Counted from the end of the headers: the body, the wait for Kafka
 		// and the answer.

@@ -31,7 +31,7 @@ const (
 	partServer = "server"
 )
 
-// secretsEvery is how often the secrets are read.
+// secretsEvery is how soon a change of the secrets is noticed.
 const secretsEvery = 10 * time.Second
 
 // spareFiles are what the process has open besides senders' connections, with
@@ -47,6 +47,8 @@ type Service struct {
 	server   *server
 	secrets  *verify.Source
 	producer *producer.Producer
+	// secretsEvery is how often the secrets are read.
+	secretsEvery time.Duration
 }
 
 // New checks the configuration, the definitions and the secrets, and opens the
@@ -55,7 +57,7 @@ func New(cfg Config, log *slog.Logger) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, failure.NewFatal("configuration: %w", err)
 	}
-	s := &Service{cfg: cfg, log: log, health: admin.NewHealth(partKafka, partServer)}
+	s := &Service{cfg: cfg, log: log, health: admin.NewHealth(partKafka, partServer), secretsEvery: secretsEvery}
 	out := outbound.New(outbound.Config{Mode: cfg.Outbound})
 	catalog, verifiers, err := s.load(out)
 	if err != nil {
@@ -133,10 +135,10 @@ func (s *Service) listen(catalog provider.Catalog, verifiers verify.Verifiers, o
 // decide who gives way.
 func (s *Service) maxConnections() int {
 	files := limit.OpenFiles()
-	if files == 0 || uint64(s.cfg.MaxConnections)+spareFiles <= files {
+	if s.cfg.MaxConnections <= files-spareFiles {
 		return s.cfg.MaxConnections
 	}
-	most := int(max(files, spareFiles+1) - spareFiles)
+	most := max(files-spareFiles, 1)
 	s.log.Warn("fewer connections are taken than HOOKSTREAM_MAX_CONNECTIONS; raise the limit of open files (ulimit -n)",
 		"max_connections", most, "open_files", files)
 	return most
@@ -160,7 +162,7 @@ func (s *Service) work(ctx context.Context) error {
 	g.Go(func() error { return s.producer.Run(gctx) })
 	g.Go(func() error { return s.server.serve(gctx) })
 	g.Go(func() error {
-		tick := time.NewTicker(secretsEvery)
+		tick := time.NewTicker(s.secretsEvery)
 		defer tick.Stop()
 		return s.secrets.Run(gctx, tick.C)
 	})

@@ -4,14 +4,17 @@
 
 package limit
 
-import "syscall"
+import (
+	"math"
+	"syscall"
+)
 
-// OpenFiles is how many files and connections the process may have open; 0 is
-// not known. Go has raised it to the hard limit.
-func OpenFiles() uint64 {
+// OpenFiles is how many files and connections the process may have open, as far
+// as that is known and limited. Go has raised it to the hard limit.
+func OpenFiles() int {
 	var files syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
-		return 0
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil || files.Cur > math.MaxInt32 {
+		return math.MaxInt32
 	}
-	return uint64(files.Cur) //nolint:unconvert // FreeBSD has an int64
+	return int(files.Cur)
 }
