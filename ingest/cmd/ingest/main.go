@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command ingest receives webhooks and writes them to Kafka.
+// Command ingest receives webhooks and writes them to Kafka. It also lists and
+// checks providers, signs requests and verifies what is stored.
 package main
 
 import (
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 
 	"github.com/hookstream/hookstream/ingest"
+	"github.com/hookstream/hookstream/ingest/internal/command"
 )
 
 func main() {
@@ -18,5 +20,5 @@ func main() {
 			return err
 		}
 		return s.Run(ctx)
-	})
+	}, &command.Commands{})
 }

@@ -4,6 +4,7 @@ package example
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,6 +30,10 @@ func TestExamples(t *testing.T) {
 			checker, err := NewChecker(catalog[name])
 			if err != nil {
 				t.Fatal(err)
+			}
+			refused := func(e *Example) bool { return e.Want.Refused != "" }
+			if len(examples) < 2 || !slices.ContainsFunc(examples, refused) {
+				t.Errorf("%d examples; at least one must be accepted and one refused", len(examples))
 			}
 			for _, e := range examples {
 				t.Run(strings.TrimSuffix(filepath.Base(e.File), ".yaml"), func(t *testing.T) {

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/hookstream/hookstream/ingest/internal/example"
+	"github.com/hookstream/hookstream/schemas/provider"
+)
+
+type checkCommand struct {
+	Path   string `arg:"" name:"file|dir" type:"path" help:"A definition, or a folder of them."`
+	Output string `short:"o" help:"Format: ${enum}." enum:"text,json" default:"text"`
+}
+
+// Help is shown below the usage.
+func (*checkCommand) Help() string {
+	return `Parses the definition, compiles its mapping, and sends the examples in the folder
+examples/PROVIDER beside it through the edge and the mapping, as in production but
+without Kafka. What is wrong is written as file:line: field: message.
+
+Examples:
+  ingest check-provider providers/acme.yaml
+  ingest check-provider providers -o json
+
+Exit codes:
+  0  everything holds
+  1  something is wrong
+  2  wrong usage
+
+docs/adding-a-provider.md walks through a definition and its examples.`
+}
+
+// checked is one definition and what is wrong with it.
+type checked struct {
+	File     string    `json:"file"`
+	Provider string    `json:"provider,omitempty"`
+	Examples int       `json:"examples"`
+	Refused  int       `json:"refused"`
+	Problems []problem `json:"problems"`
+}
+
+// problem is one thing that is wrong, as JSON has it.
+type problem struct {
+	File    string `json:"file"`
+	Line    int    `json:"line,omitempty"`
+	Field   string `json:"field,omitempty"`
+	Message string `json:"message"`
+}
+
+// Run checks and reports.
+func (c *checkCommand) Run(k *kong.Context) error {
+	files, err := definitionFiles(c.Path)
+	if err != nil {
+		return err
+	}
+	var all []*checked
+	ok := true
+	for _, file := range files {
+		result := check(file)
+		ok = ok && len(result.Problems) == 0
+		all = append(all, result)
+	}
+	if c.Output == "json" {
+		err = writeJSON(k.Stdout, all)
+	} else {
+		err = report(k.Stdout, all, paint(k))
+	}
+	if err == nil && !ok {
+		return exit(1)
+	}
+	return err
+}
+
+// definitionFiles are path, or the definitions in it where it is a folder.
+func definitionFiles(path string) ([]string, error) {
+	info, err := os.Stat(path)
+	if err != nil || !info.IsDir() {
+		return []string{path}, err
+	}
+	files, err := filepath.Glob(filepath.Join(path, "*.yaml"))
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("%s holds no definitions, which are files named PROVIDER.yaml", path)
+	}
+	slices.Sort(files)
+	return files, err
+}
+
+func check(file string) *checked {
+	result := &checked{File: file, Problems: []problem{}}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		result.add(err)
+		return result
+	}
+	def, err := provider.Parse(file, data)
+	if err != nil {
+		result.add(err)
+		return result
+	}
+	result.Provider = def.Provider
+	checker, err := example.NewChecker(def)
+	if err != nil {
+		result.add(err)
+		return result
+	}
+	examples, err := example.Load(example.Dir(file, def.Provider))
+	result.add(err)
+	for _, e := range examples {
+		result.Examples++
+		if e.Want.Refused != "" {
+			result.Refused++
+		}
+		result.add(checker.Check(e))
+	}
+	return result
+}
+
+// add takes a joined error apart.
+func (c *checked) add(err error) {
+	var p *provider.Problem
+	switch several, ok := err.(interface{ Unwrap() []error }); { //nolint:errorlint // one level at a time
+	case err == nil:
+	case ok:
+		for _, e := range several.Unwrap() {
+			c.add(e)
+		}
+	case errors.As(err, &p):
+		c.Problems = append(c.Problems, problem(*p))
+	default:
+		c.Problems = append(c.Problems, problem{File: c.File, Message: err.Error()})
+	}
+}
+
+// report writes a line a definition, below its problems.
+func report(w io.Writer, all []*checked, p painter) error {
+	for _, c := range all {
+		for i := range c.Problems {
+			if _, err := fmt.Fprintln(w, (*provider.Problem)(&c.Problems[i])); err != nil {
+				return err
+			}
+		}
+		if _, err := fmt.Fprintln(w, c.verdict(p)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *checked) verdict(p painter) string {
+	if n := len(c.Problems); n > 0 {
+		return p.text(fmt.Sprintf("%s: %s", c.File, plural(n, "problem")), red)
+	}
+	text := p.text(fmt.Sprintf("%s: holds in %s", c.File, plural(c.Examples, "example")), green)
+	switch {
+	case c.Examples == 0:
+		text += p.text(fmt.Sprintf(": add one that is accepted and one that is refused to %s", example.Dir(c.File, c.Provider)), yellow)
+	case c.Refused == 0:
+		text += p.text(": add one that is refused, for instance with another secret", yellow)
+	}
+	return text
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
