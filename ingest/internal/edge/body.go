@@ -28,7 +28,7 @@ func (h *Handler) readBody(x *exchange) ([]byte, *refusal) {
 	case x.ContentLength > limit:
 		return nil, tooLargeFor(limit)
 	case x.ContentLength == 0:
-		return nil, nil
+		return []byte{}, nil
 	}
 	switch encoding := x.Header.Get("Content-Encoding"); {
 	case encoding == "", strings.EqualFold(encoding, "identity"):

@@ -180,8 +180,6 @@ func (h *Handler) work(x *exchange, req *request.Request) (*reply, *refusal) {
 		return nil, unknownEndpoint()
 	case !slices.Contains(x.compiled.def.Methods, x.Method):
 		return nil, x.compiled.methodNotAllowed()
-	case len(req.Body) == 0 && !x.compiled.mayBeEmpty:
-		return nil, refuse(emptyBody, "the request has no body, so there is nothing that a signature could cover")
 	}
 	webhooks, proof, refused := h.genuine(x, req)
 	if refused != nil {

@@ -84,7 +84,7 @@ func TestRefusals(t *testing.T) {
 		"GET with tenant":       {request("GET", "/webhooks/acme/stripe", ""), 405, "method-not-allowed", [2]string{"Allow", "POST"}, ""},
 		"another encoding":      {request("POST", "/webhooks/stripe", "{}", "Content-Encoding", "br"), 415, "unsupported-encoding", [2]string{"Accept-Encoding", "gzip, identity"}, ""},
 		"no gzip":               {request("POST", "/webhooks/stripe", "{}", "Content-Encoding", "gzip"), 400, "unreadable-body", [2]string{"Connection", "close"}, ""},
-		"empty body":            {stripe(""), 400, "empty-body", [2]string{}, ""},
+		"empty body":            {request("POST", "/webhooks/stripe", ""), 401, "invalid-signature", [2]string{}, "missing_signature"},
 		"10 MB, announced":      {stripe(large), 413, "too-large", [2]string{"Connection", "close"}, "1048576 bytes"},
 		"10 MB, chunked":        {httptest.NewRequest("POST", "/webhooks/stripe", io.MultiReader(strings.NewReader(large))), 413, "too-large", [2]string{"Connection", "close"}, ""},
 		"body too slow":         {broken(os.ErrDeadlineExceeded), 408, "request-timeout", [2]string{"Connection", "close"}, ""},

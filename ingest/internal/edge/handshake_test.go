@@ -118,7 +118,7 @@ func TestHandshakes(t *testing.T) {
 		"Okta":                           {okta, get("/webhooks/acme", "X-Okta-Verification-Challenge", `once"`), shaken{200, typ, `{"verification":"once\""}`, 0}},
 		"Okta, no challenge":             {okta, get("/webhooks/acme"), shaken{405, "", "", 0}},
 		"Graph":                          {graph, post("/webhooks/acme?validationToken=Validation%3A+Testing", ""), shaken{200, text, "Validation: Testing", 0}},
-		"Graph, a webhook without token": {graph, post("/webhooks/acme", ""), shaken{400, "", "", 0}},
+		"Graph, a webhook without token": {graph, post("/webhooks/acme", ""), shaken{401, "", "", 0}},
 		"X":                              {crc, get("/webhooks/acme?crc_token=qgg8"), shaken{200, typ, `{"response_token":"sha256=` + signed + `"}`, 0}},
 		"GitHub":                         {ping, with(acmeRequest(`{"zen":"x"}`), "X-GitHub-Event", "ping"), shaken{200, "", "", 0}},
 		"GitHub, not signed":             {ping, with(post("/webhooks/acme", `{"zen":"x"}`), "X-GitHub-Event", "ping"), shaken{401, "", "", 0}},

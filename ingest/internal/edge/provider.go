@@ -21,9 +21,8 @@ type compiled struct {
 	// refusals.
 	methods []string
 	allow   string
-	// mayBeEmpty says that bodies may be, captures that a handshake sends a
-	// secret.
-	mayBeEmpty, captures bool
+	// captures says that a handshake sends a secret.
+	captures bool
 	// keep are the request headers that go on the record.
 	keep []keptHeader
 	// needs is what a record of each scheme needs besides, to be verified
@@ -58,13 +57,12 @@ func (h *keptHeader) value(req *request.Request) string {
 
 func compile(def *provider.Definition, verifier *verify.Verifier) *compiled {
 	c := &compiled{
-		def:        def,
-		verifier:   verifier,
-		fields:     request.NewFields(def),
-		methods:    slices.Clone(def.Methods),
-		mayBeEmpty: slices.Contains(def.Body.Formats, provider.Empty),
-		keep:       keptHeaders(def),
-		needs:      make(map[*provider.Verify]needs, len(def.Verify)),
+		def:      def,
+		verifier: verifier,
+		fields:   request.NewFields(def),
+		methods:  slices.Clone(def.Methods),
+		keep:     keptHeaders(def),
+		needs:    make(map[*provider.Verify]needs, len(def.Verify)),
 		// RFC 9110, section 15.5.2, wants a challenge with every 401. No
 		// registered scheme describes webhooks, so it says which header
 		// is asked for.

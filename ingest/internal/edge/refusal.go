@@ -20,7 +20,6 @@ var (
 	unsupportedEncoding = problem.Type{Slug: "unsupported-encoding", Title: "Content-Encoding not supported", Status: http.StatusUnsupportedMediaType}
 	requestTimeout      = problem.Type{Slug: "request-timeout", Title: "Request timed out", Status: http.StatusRequestTimeout}
 	unreadableBody      = problem.Type{Slug: "unreadable-body", Title: "Body could not be read", Status: http.StatusBadRequest}
-	emptyBody           = problem.Type{Slug: "empty-body", Title: "Empty body", Status: http.StatusBadRequest}
 	invalidSignature    = problem.Type{Slug: "invalid-signature", Title: "Signature not verified", Status: http.StatusUnauthorized}
 	forbidden           = problem.Type{Slug: "forbidden", Title: "Not taken from this address", Status: http.StatusForbidden}
 	rateLimited         = problem.Type{Slug: "rate-limited", Title: "Too many requests in a short time", Status: http.StatusTooManyRequests}

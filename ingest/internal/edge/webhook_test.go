@@ -33,6 +33,7 @@ func TestDefects(t *testing.T) {
 	}{
 		"fine":                       {stripe(stripeBody), "", "evt_1", "customer.created", "cus_1"},
 		"unknown type":               {stripe(`{"id":"evt_1","type":"never.heard","data":{"object":{"id":"x"}}}`), "", "evt_1", "never.heard", "x"},
+		"empty":                      {stripe(""), reason.MalformedBody, "*", "unknown", "*"},
 		"not JSON":                   {stripe("hello"), reason.MalformedBody, "*", "unknown", "*"},
 		"form":                       {stripe("payload=%7B%7D"), reason.MalformedBody, "*", "unknown", "*"},
 		"truncated":                  {stripe(stripeBody[:50]), reason.MalformedBody, "*", "unknown", "*"},
