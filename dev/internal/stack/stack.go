@@ -212,6 +212,7 @@ func (s *Stack) configure(context.Context) error {
 		s.transformConfig.InstanceID = "embedded-" + strconv.FormatInt(time.Now().UnixMilli(), 36)
 	}
 	s.ingestConfig.Address = s.opts.Address
+	s.ingestConfig.DrainDelay = 0 // no load balancer has to notice
 	s.ingestConfig.DefinitionsDir = s.opts.DefinitionsDir
 	s.ingestConfig.Secrets = ingest.Secret(s.opts.Secrets)
 	s.Group, s.TablesSchema = s.transformConfig.Group, s.sinkConfig.TablesSchema
