@@ -5,6 +5,9 @@ package ingest
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
@@ -276,6 +279,33 @@ func TestAllowedNetworksBehindAProxy(t *testing.T) {
 	mustSend(t, from("203.0.113.9, 198.51.100.7"), http.StatusAccepted)
 	mustSend(t, from("198.51.100.7, 203.0.113.9"), http.StatusForbidden)
 	mustSend(t, from(""), http.StatusForbidden)
+}
+
+// TestTheURLThatSendersSeeIsSigned: Square signs it, and only a trusted proxy knows
+// it.
+func TestTheURLThatSendersSeeIsSigned(t *testing.T) {
+	const key, body = "square-key", `{"merchant_id":"m","event_id":"e","type":"payment.updated","data":{"id":"p"}}`
+	mac := hmac.New(sha256.New, []byte(key))
+	mac.Write([]byte("https://hooks.example.com/webhooks/square?v=1" + body))
+	signature := base64.StdEncoding.EncodeToString(mac.Sum(nil))
+	for name, c := range map[string]struct {
+		trusted []string
+		want    int
+	}{"trusted": {[]string{"127.0.0.1"}, http.StatusAccepted}, "not trusted": {nil, http.StatusUnauthorized}} {
+		t.Run(name, func(t *testing.T) {
+			cfg := config(t, kafkatest.New(t))
+			cfg.Secrets, cfg.TrustedProxies = "default/square="+key, c.trusted
+			s := start(t, cfg).waitReady()
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/webhooks/square?v=1", strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("X-Square-Hmacsha256-Signature", signature)
+			r.Header.Set("X-Forwarded-Proto", "https")
+			r.Header.Set("X-Forwarded-Host", "hooks.example.com")
+			mustSend(t, r, c.want)
+		})
+	}
 }
 
 // TestProxyProtocol: the address in its header counts as the sender's.
