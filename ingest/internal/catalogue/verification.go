@@ -53,8 +53,7 @@ func proof(v *provider.Verify) string {
 	case provider.ECDSA:
 		return fmt.Sprintf("ECDSA signature (P-256, SHA-256) of %s in %s, in %s", signed(v.Signed), v.Encoding, at)
 	case provider.RSA:
-		return fmt.Sprintf("RSA signature (PKCS #1 v1.5, %s) of %s in %s, in %s, by the certificate at %s, which must be on %s and belong to %s",
-			hash, signed(v.Signed), v.Encoding, at, code(v.Certificate.URL.String()), hosts(v.Certificate.Hosts), codes(v.Certificate.Subjects))
+		return fmt.Sprintf("RSA signature (PKCS #1 v1.5, %s) of %s in %s, in %s, by %s", hash, signed(v.Signed), v.Encoding, at, certificate(v.Certificate))
 	case provider.JSONWebToken:
 		return fmt.Sprintf("JSON Web Token (%s) in %s, under a key of %s, issued by %s", strings.Join(v.JWT.Algorithms, ", "), at, v.JWT.Keys, codes(v.JWT.Issuers))
 	case provider.Twilio:
@@ -67,6 +66,14 @@ func proof(v *provider.Verify) string {
 		return "the name in the verified client certificate of the TLS connection"
 	}
 	return string(v.Scheme)
+}
+
+func certificate(c *provider.Certificate) string {
+	text := fmt.Sprintf("the certificate at %s, which must be on %s and belong to %s", code(c.URL.String()), hosts(c.Hosts), codes(c.Subjects))
+	if c.Unchained {
+		return text + " (the host vouches for it: it comes without those above it)"
+	}
+	return text + ", chained to a trusted root"
 }
 
 // signed shows optional segments in square brackets.

@@ -17,7 +17,7 @@ import (
 )
 
 type checkCommand struct {
-	Path   string `arg:"" name:"file|dir" type:"path" help:"A definition, or a folder of them."`
+	Path   string `arg:"" name:"file|dir" help:"A definition, or a folder of them."`
 	Output string `short:"o" help:"Format: ${enum}." enum:"text,json" default:"text"`
 }
 

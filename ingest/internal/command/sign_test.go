@@ -37,10 +37,16 @@ func (k *kept) ProduceAll(_ context.Context, records []*kgo.Record) error {
 	return nil
 }
 
-// edgeWith is an edge with one secret.
+// edgeWith is an edge with one built-in provider and one secret.
 func edgeWith(t *testing.T, name, key string, at time.Time) (*edge.Handler, *kept) {
 	t.Helper()
-	all, err := provider.Load("")
+	return edgeFrom(t, "", name, key, at)
+}
+
+// edgeFrom is edgeWith with a folder of definitions.
+func edgeFrom(t *testing.T, dir, name, key string, at time.Time) (*edge.Handler, *kept) {
+	t.Helper()
+	all, err := provider.Load(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
