@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/hookstream/hookstream/ingest/internal/request"
@@ -27,6 +28,31 @@ type certified struct {
 	*alternative
 	hash  crypto.Hash
 	trust Trust
+	last  memo[*issued]
+}
+
+// issued is a document's certificate, or what is wrong with it.
+type issued struct {
+	key     *rsa.PublicKey
+	leaf    *x509.Certificate
+	between *x509.CertPool
+	problem string
+	// chained is when a chain that was found is valid.
+	chained atomic.Pointer[period]
+}
+
+type period struct{ from, until time.Time }
+
+func (p *period) has(t time.Time) bool { return !t.Before(p.from) && !t.After(p.until) }
+
+// within is the part that a certificate's time has in common.
+func (p *period) within(cert *x509.Certificate) {
+	if cert.NotBefore.After(p.from) {
+		p.from = cert.NotBefore
+	}
+	if cert.NotAfter.Before(p.until) {
+		p.until = cert.NotAfter
+	}
 }
 
 // minRSA is the shortest key, in bits, that still cannot be broken.
@@ -37,7 +63,7 @@ func newCertified(a *alternative, trust Trust) (*certified, error) {
 		return nil, errors.New("the scheme rsa needs certificate")
 	}
 	h, err := hashOf(a.spec.Algorithm)
-	return &certified{a, h, trust}, err
+	return &certified{alternative: a, hash: h, trust: trust}, err
 }
 
 func (*certified) prepare(*form) error { return nil }
@@ -61,9 +87,9 @@ func (c *certified) check(ctx context.Context, at *attempt) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	key, problem := c.key(doc, at.now)
-	if problem != "" {
-		return 0, refuse(UntrustedCertificate, "the certificate %s", problem)
+	key, err := c.key(doc, at.now)
+	if err != nil {
+		return 0, err
 	}
 	for i, f := range at.keys {
 		h := c.hash.New()
@@ -98,26 +124,61 @@ func plain(u *url.URL) bool {
 		strings.Trim(u.Path, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-") == ""
 }
 
-// key is the certificate's, if it is trusted now. Otherwise it says what is
-// wrong with the certificate.
-func (c *certified) key(doc []byte, now time.Time) (*rsa.PublicKey, string) {
+// key is the certificate's, if it is trusted now.
+func (c *certified) key(doc []byte, now time.Time) (*rsa.PublicKey, error) {
+	found := c.last.get(doc, c.examine)
+	problem := found.problem
+	switch {
+	case problem != "":
+	case now.Before(found.leaf.NotBefore) || now.After(found.leaf.NotAfter):
+		problem = "is not valid now"
+	case !c.spec.Certificate.Unchained && !found.isChained(c.trust.Roots, now):
+		problem = "does not chain to a trusted root"
+	default:
+		return found.key, nil
+	}
+	return nil, refuse(UntrustedCertificate, "the certificate %s", problem)
+}
+
+// examine finds out what does not depend on the time.
+func (c *certified) examine(doc []byte) *issued {
 	certs := parseCertificates(doc)
 	if len(certs) == 0 {
-		return nil, "is not one in PEM"
+		return &issued{problem: "is not one in PEM"}
 	}
-	leaf := certs[0]
-	key, ok := leaf.PublicKey.(*rsa.PublicKey)
-	switch {
-	case !ok || key.N.BitLen() < minRSA:
-		return nil, "has no RSA key of 2048 bits or more"
-	case !c.names(leaf):
-		return nil, "belongs to somebody else than " + strings.Join(c.spec.Certificate.Subjects, ", ")
-	case now.Before(leaf.NotBefore) || now.After(leaf.NotAfter):
-		return nil, "is not valid now"
-	case !c.spec.Certificate.Unchained && !c.chained(certs, now):
-		return nil, "does not chain to a trusted root"
+	found := &issued{leaf: certs[0], between: x509.NewCertPool()}
+	for _, cert := range certs[1:] {
+		found.between.AddCert(cert)
 	}
-	return key, ""
+	var ok bool
+	if found.key, ok = found.leaf.PublicKey.(*rsa.PublicKey); !ok || found.key.N.BitLen() < minRSA {
+		found.problem = "has no RSA key of 2048 bits or more"
+	} else if !c.names(found.leaf) {
+		found.problem = "belongs to somebody else than " + strings.Join(c.spec.Certificate.Subjects, ", ")
+	}
+	return found
+}
+
+// isChained reports whether the certificate chains to a root now. Finding a chain
+// is dear, so it is remembered for as long as it is valid.
+func (f *issued) isChained(roots *x509.CertPool, now time.Time) bool {
+	if known := f.chained.Load(); known != nil && known.has(now) {
+		return true
+	}
+	chains, err := f.leaf.Verify(x509.VerifyOptions{
+		Roots: roots, Intermediates: f.between, CurrentTime: now,
+		// Signing messages has no usage of its own.
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+	})
+	if err != nil {
+		return false
+	}
+	valid := period{f.leaf.NotBefore, f.leaf.NotAfter}
+	for _, cert := range chains[0] {
+		valid.within(cert)
+	}
+	f.chained.Store(&valid)
+	return true
 }
 
 // parseCertificates reads certificates in PEM, the leaf first, and nothing when
@@ -146,19 +207,6 @@ func (c *certified) names(leaf *x509.Certificate) bool {
 	return slices.ContainsFunc(c.spec.Certificate.Subjects, func(pattern string) bool {
 		return slices.ContainsFunc(names, func(name string) bool { return provider.MatchHost(pattern, name) })
 	})
-}
-
-func (c *certified) chained(certs []*x509.Certificate, now time.Time) bool {
-	between := x509.NewCertPool()
-	for _, cert := range certs[1:] {
-		between.AddCert(cert)
-	}
-	_, err := certs[0].Verify(x509.VerifyOptions{
-		Roots: c.trust.Roots, Intermediates: between, CurrentTime: now,
-		// Signing messages has no usage of its own.
-		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
-	})
-	return err == nil
 }
 
 // fetch gets a document, or says that the request should be sent again.

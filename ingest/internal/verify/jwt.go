@@ -25,6 +25,7 @@ type token struct {
 	*alternative
 	algorithms []jose.SignatureAlgorithm
 	trust      Trust
+	last       memo[[]jose.JSONWebKey]
 }
 
 func newToken(a *alternative, trust Trust) (*token, error) {
@@ -81,9 +82,9 @@ func (t *token) key(ctx context.Context, header *jose.Header) (*jose.JSONWebKey,
 		if err != nil {
 			return nil, err
 		}
-		set, err := keySet(doc)
-		if err != nil {
-			return nil, &Error{Cause: KeysUnavailable, Detail: "the key set to verify with cannot be read; send it again", Err: err}
+		set := t.last.get(doc, keySet)
+		if set == nil {
+			return nil, &Error{Cause: KeysUnavailable, Detail: "the key set to verify with cannot be read; send it again"}
 		}
 		for i := range set {
 			if set[i].KeyID == header.KeyID && signs(&set[i], header.Algorithm) {
@@ -94,23 +95,23 @@ func (t *token) key(ctx context.Context, header *jose.Header) (*jose.JSONWebKey,
 	return nil, refuse(SignatureMismatch, "the token in %s names a key that is not in the set", &t.signature)
 }
 
-// keySet reads a key set. Keys of a kind that we do not know are left out, as RFC
-// 7517, section 5, wants.
-func keySet(doc []byte) ([]jose.JSONWebKey, error) {
+// keySet reads a key set, or gives nil. Keys of a kind that we do not know are
+// left out, as RFC 7517, section 5, wants.
+func keySet(doc []byte) []jose.JSONWebKey {
 	var raw struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
-	if err := json.Unmarshal(doc, &raw); err != nil {
-		return nil, fmt.Errorf("key set: %w", err)
+	if json.Unmarshal(doc, &raw) != nil {
+		return nil
 	}
-	var set []jose.JSONWebKey
+	set := []jose.JSONWebKey{}
 	for _, text := range raw.Keys {
 		var key jose.JSONWebKey
 		if key.UnmarshalJSON(text) == nil && key.Valid() {
 			set = append(set, key)
 		}
 	}
-	return set, nil
+	return set
 }
 
 // signs reports whether a key is meant for signatures with the algorithm.

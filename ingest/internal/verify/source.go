@@ -23,9 +23,11 @@ type Source struct {
 	log       *slog.Logger
 	ring      atomic.Pointer[Keyring]
 
-	// What was read last, and what was wrong with it; only Run uses them.
+	// Only Run uses these. Last is what is in force; wrong is what was wrong
+	// with the last reading, and told whether it was logged.
 	last  [sha256.Size]byte
 	wrong string
+	told  bool
 }
 
 // NewSource reads the secrets for the first time. Read returns all of them.
@@ -57,22 +59,31 @@ func (s *Source) Run(ctx context.Context, ticks <-chan time.Time) error {
 
 func (s *Source) reload(ctx context.Context) {
 	entries, err := s.read()
-	if err == nil {
-		changed := fingerprint(entries)
-		if changed == s.last && s.wrong == "" {
-			return
-		}
+	read := fingerprint(entries)
+	if err == nil && read != s.last {
 		var ring *Keyring
 		if ring, err = NewKeyring(entries, s.verifiers); err == nil {
 			s.ring.Store(ring)
-			s.last, s.wrong = changed, ""
+			s.last = read
 			s.log.InfoContext(ctx, "read changed secrets", "pairs", ring.Len())
-			return
 		}
 	}
-	// Errors of this package and of secret name places and never contents.
-	if text := err.Error(); text != s.wrong {
-		s.wrong = text
+	if err != nil {
+		s.keep(ctx, err)
+		return
+	}
+	s.wrong, s.told = "", false
+}
+
+// keep leaves the keyring in force. It complains once, at the second reading: the
+// first may have seen the files while they were being replaced.
+func (s *Source) keep(ctx context.Context, err error) {
+	text := err.Error() // names places, never what is there
+	switch {
+	case text != s.wrong:
+		s.wrong, s.told = text, false
+	case !s.told:
+		s.told = true
 		s.log.ErrorContext(ctx, "the changed secrets are not used, those before stay in force; correct them", "error", err)
 	}
 }

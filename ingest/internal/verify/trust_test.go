@@ -111,8 +111,8 @@ func TestCertificates(t *testing.T) {
 	signed := texts(t, "signatures.json")
 	chain := testdata(t, "leaf.pem", "intermediate.pem")
 	fetcher := &outside{documents: map[string][]byte{
-		certURL: chain,
-		"https://certs.eu-1.pay.example/c.pem":      chain,
+		certURL:                                chain,
+		"https://certs.eu-1.pay.example/c.pem": chain,
 		"https://api.pay.example/v1/certs/expired":  testdata(t, "expired.pem", "intermediate.pem"),
 		"https://api.pay.example/v1/certs/other":    testdata(t, "other.pem", "intermediate.pem"),
 		"https://api.pay.example/v1/certs/self":     testdata(t, "selfsigned.pem"),
@@ -215,7 +215,7 @@ func TestOnlyPlausibleRequestsFetch(t *testing.T) {
 func TestUnchainedCertificate(t *testing.T) {
 	signed := texts(t, "signatures.json")
 	fetcher := &outside{documents: map[string][]byte{
-		certURL: testdata(t, "leaf.pem"),
+		certURL:                           testdata(t, "leaf.pem"),
 		"https://api.pay.example/expired": testdata(t, "expired.pem"),
 		"https://api.pay.example/other":   testdata(t, "other.pem"),
 	}}

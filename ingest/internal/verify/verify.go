@@ -127,7 +127,7 @@ func newScheme(a *alternative, trust Trust) (scheme, error) {
 	return nil, fmt.Errorf("the scheme %q is not known", a.spec.Scheme)
 }
 
-// costs say how much CPU a check takes, in HMACs of a small body.
+// costs say how much CPU a request takes, in requests with an HMAC.
 var costs = map[provider.Scheme]int{
 	provider.HMAC: 1, provider.Hash: 1, provider.Twilio: 1, provider.Token: 1, provider.Basic: 1, provider.MTLS: 1,
 	provider.RSA: 13, provider.JSONWebToken: 15, provider.Ed25519: 19, provider.ECDSA: 24,
@@ -171,8 +171,8 @@ func CompileAll(catalog provider.Catalog, trust Trust) (Verifiers, error) {
 // scheme, or "" where it is elsewhere.
 func (v *Verifier) SignatureHeader() string { return v.alternatives[0].spec.Signature.Header }
 
-// Cost is how much CPU the dearest scheme takes, in HMACs, for limits that apply
-// before a request is read.
+// Cost is how much CPU a request takes under the dearest scheme, in requests with
+// an HMAC, for limits that apply before a request is read.
 func (v *Verifier) Cost() int { return v.cost }
 
 // PerItem reports whether the items of the request's batch are verified one by
