@@ -63,6 +63,8 @@ func TestProblemsNameFileLineAndField(t *testing.T) {
 		"revision":        {"revision: 1", "revision: 0", "acme.yaml:4: revision: must be at least 1"},
 		"not yaml":        {"provider: acme", "provider: [", "acme.yaml:3: "},
 		"id of nothing":   {"{body.id}", "constant", "acme.yaml:13: identity.id[0].from: refers to no part"},
+		"stage of all":    {"events:", "  sequence: [{from: \"1\"}]\nevents:", "identity.sequence[0].from: refers to no part"},
+		"stage in words":  {"events:", "  sequence: [{when: [\"a.*\"], from: last}]\nevents:", "identity.sequence[0].from: refers to no part"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -64,7 +64,8 @@ type Identity struct {
 	Type   []Alternative `yaml:"type"`
 	Key    []Alternative `yaml:"key"`
 	Time   []Alternative `yaml:"time"`
-	// Sequence is an integer that orders instead of the time.
+	// Sequence is an integer that orders instead of the time: one that the
+	// provider counts, or the stage of a life that an event type stands for.
 	Sequence []Alternative `yaml:"sequence"`
 }
 

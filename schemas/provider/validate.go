@@ -7,6 +7,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hookstream/hookstream/schemas/event"
@@ -87,7 +88,7 @@ func (d *Definition) validateAlternative(p *problems, list string, a Alternative
 	if list == "type" && len(a.When) > 0 {
 		p.add("the event type cannot depend on itself", append(at, "when")...)
 	}
-	if len(a.From.Refs()) == 0 {
+	if len(a.From.Refs()) == 0 && !a.isStage(list) {
 		p.add("refers to no part of the request", append(at, "from")...)
 	}
 	for _, ref := range a.From.Refs() {
@@ -106,6 +107,13 @@ func (d *Definition) validateAlternative(p *problems, list string, a Alternative
 	} else if a.Unit != "" {
 		p.add("only a time has a unit", append(at, "unit")...)
 	}
+}
+
+// isStage reports whether a sequence is a number that the file gives to event
+// types: a message that is delivered was sent before, whatever arrives first.
+func (a *Alternative) isStage(list string) bool {
+	_, err := strconv.ParseInt(a.From.String(), 10, 64)
+	return list == "sequence" && len(a.When) > 0 && err == nil
 }
 
 // covers reports whether every scheme proves a part of the request.
