@@ -8,12 +8,18 @@ import "github.com/twmb/franz-go/pkg/kgo"
 // producer of a key agrees on its partition, and leaves the partition of the
 // deduplication changelog to the caller: it is co-partitioned with the raw
 // topic and its key is not the raw record's.
-func partitioner(dedup string) kgo.Partitioner {
-	return byTopic{manual: dedup, keyed: kgo.StickyKeyPartitioner(nil), explicit: kgo.ManualPartitioner()}
+//
+// Keys go to the first partitions only, as many as are configured, whatever the
+// topic has meanwhile: partitions that are added to a topic in use would
+// otherwise take over keys whose earlier records, and whose deduplication, are
+// in another one.
+func partitioner(dedup string, partitions int32) kgo.Partitioner {
+	return byTopic{manual: dedup, partitions: int(partitions), keyed: kgo.StickyKeyPartitioner(nil), explicit: kgo.ManualPartitioner()}
 }
 
 type byTopic struct {
 	manual          string
+	partitions      int
 	keyed, explicit kgo.Partitioner
 }
 
@@ -22,5 +28,19 @@ func (p byTopic) ForTopic(topic string) kgo.TopicPartitioner {
 	if topic == p.manual {
 		return p.explicit.ForTopic(topic)
 	}
-	return p.keyed.ForTopic(topic)
+	return first{p.keyed.ForTopic(topic), p.partitions}
+}
+
+// first keeps to the first partitions of a topic; 0 is all of them.
+type first struct {
+	kgo.TopicPartitioner
+	partitions int
+}
+
+// Partition implements kgo.TopicPartitioner.
+func (f first) Partition(r *kgo.Record, n int) int {
+	if f.partitions > 0 {
+		n = min(n, f.partitions)
+	}
+	return f.TopicPartitioner.Partition(r, n)
 }

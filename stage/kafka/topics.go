@@ -102,7 +102,7 @@ func check(ctx context.Context, admin *kadm.Client, specs []topic.Spec) error {
 			return fmt.Errorf("kafka: topic %s is not ready: %w", s.Name, t.Err)
 		}
 		if n := len(t.Partitions); n != int(s.Partitions) {
-			errs = append(errs, failure.NewFatal("topic %s has %d partitions and HOOKSTREAM_PARTITIONS is %d: set it to %d, or migrate the topic", s.Name, n, s.Partitions, n))
+			errs = append(errs, failure.NewFatal("topic %s has %d partitions and HOOKSTREAM_PARTITIONS is %d: every service must have the number that the topic was created with; if partitions were added since, see \"Partitions\" in docs/reliability.md", s.Name, n, s.Partitions))
 		}
 		errs = append(errs, checkConfig(s, configs))
 	}

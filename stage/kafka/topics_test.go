@@ -64,7 +64,7 @@ func TestTopicsThatExistAreChecked(t *testing.T) {
 		"keeps longer":     {raw, 3, []string{"retention.ms", ms(9000 * time.Hour), "max.message.bytes", "1048576"}, ""},
 		"keeps for ever":   {raw, 3, []string{"retention.ms", "-1", "max.message.bytes", "1048576"}, ""},
 		"larger records":   {raw, 3, []string{"retention.ms", "-1", "max.message.bytes", "9999999"}, ""},
-		"more partitions":  {raw, 4, []string{"retention.ms", "-1", "max.message.bytes", "1048576"}, "has 4 partitions and HOOKSTREAM_PARTITIONS is 3: set it to 4"},
+		"more partitions":  {raw, 4, []string{"retention.ms", "-1", "max.message.bytes", "1048576"}, "has 4 partitions and HOOKSTREAM_PARTITIONS is 3"},
 		"fewer partitions": {raw, 1, []string{"retention.ms", "-1", "max.message.bytes", "1048576"}, "has 1 partitions and HOOKSTREAM_PARTITIONS is 3"},
 		"forgets too soon": {raw, 3, []string{"retention.ms", "1000", "max.message.bytes", "1048576"}, "has retention.ms=1000, needs 2592000000: kafka-configs.sh --alter"},
 		"smaller records":  {raw, 3, []string{"retention.ms", "-1", "max.message.bytes", "1000"}, "has max.message.bytes=1000, needs 1048576"},
