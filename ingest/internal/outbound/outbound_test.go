@@ -115,9 +115,13 @@ func TestFailures(t *testing.T) {
 		handler http.HandlerFunc
 		want    string
 	}{
-		"status":    {document, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }, "status 404"},
-		"redirect":  {document, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://evil.example", 302) }, "status 302"},
-		"too large": {document, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.Copy(w, bytes.NewReader(make([]byte, maxDocument+1))) }, "larger than 65536"},
+		"status": {document, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }, "status 404"},
+		"redirect": {document, func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://evil.example", http.StatusFound)
+		}, "status 302"},
+		"too large": {document, func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.Copy(w, bytes.NewReader(make([]byte, maxDocument+1)))
+		}, "larger than 65536"},
 		"not https": {"http://keys.example/set", nil, "only https"},
 		"no URL":    {"https://keys.example/\x00token", nil, "outbound request"},
 	}

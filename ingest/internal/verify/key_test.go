@@ -70,3 +70,37 @@ func TestKeyringKeepsTenantsApart(t *testing.T) {
 		t.Errorf("a key prints as %s", text)
 	}
 }
+
+func TestPublicKeysOfTheWrongKind(t *testing.T) {
+	cases := map[string]struct{ verification, secret, want string }{
+		"Ed25519 too short":   {ed25519Verify, edKey[2:], "not an Ed25519 public key of 32 bytes"},
+		"ECDSA on P-384":      {ecdsaVerify, p384Key, "not an ECDSA public key on P-256"},
+		"ECDSA, no DER":       {ecdsaVerify, "aHVudGVyMg==", "not an ECDSA public key on P-256"},
+		"token without email": {jwtVerify, "https://hooks.example.com/p", "not the values of aud and email"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			_, verifiers := own(t, c.verification, verify.Trust{})
+			_, err := verify.NewKeyring([]secret.Entry{{
+				Pair: secret.Pair{Tenant: "default", Provider: "own"}, Secret: secret.Secret(c.secret), Origin: "somewhere:3",
+			}}, verifiers)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want an error with %q", err, c.want)
+			}
+			if err != nil && strings.Contains(err.Error(), c.secret) {
+				t.Errorf("the error tells the secret: %v", err)
+			}
+		})
+	}
+}
+
+// TestKeyIDs: the id that goes on records was computed with Python's hmac; equal
+// secrets have equal ids, and it is not the secret's hash.
+func TestKeyIDs(t *testing.T) {
+	def, verifiers := own(t, "verify: {scheme: token, signature: {header: X-Own-Token}, unsigned_body: true}\n", verify.Trust{})
+	c := call{header: []string{"X-Own-Token: hunter2"}, body: ownBody}
+	got, err := verifiers["own"].Verify(t.Context(), c.request(def), keysOf(t, verifiers, "own", "hunter2"), signedAt)
+	if err != nil || got.KeyID != "08bd903d" {
+		t.Errorf("the id is %q, error %v", got.KeyID, err)
+	}
+}
