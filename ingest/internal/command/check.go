@@ -127,7 +127,7 @@ func check(file string) *checked {
 // add takes a joined error apart.
 func (c *checked) add(err error) {
 	var p *provider.Problem
-	switch several, ok := err.(interface{ Unwrap() []error }); { //nolint:errorlint // one level at a time
+	switch several, ok := err.(interface{ Unwrap() []error }); {
 	case err == nil:
 	case ok:
 		for _, e := range several.Unwrap() {

@@ -85,7 +85,7 @@ func (c *Checker) Check(ctx context.Context, w *record.Webhook, records []*recor
 			return cannotTell("the request cannot be put together: %v", err)
 		}
 	}
-	r, err := c.request(w, data)
+	r, err := c.request(ctx, w, data)
 	if err != nil {
 		return cannotTell("%v", err)
 	}
@@ -123,7 +123,7 @@ func unprovable(v *provider.Verify) string {
 
 // request puts the request together. Method and URL are on the record where the
 // signature covers them; otherwise they do not matter.
-func (c *Checker) request(w *record.Webhook, data []byte) (*request.Request, error) {
+func (c *Checker) request(ctx context.Context, w *record.Webhook, data []byte) (*request.Request, error) {
 	method, text := w.Method, w.URL
 	if method == "" {
 		method = http.MethodPost
@@ -131,7 +131,7 @@ func (c *Checker) request(w *record.Webhook, data []byte) (*request.Request, err
 	if text == "" {
 		text = "https://unknown.invalid/webhooks/" + url.PathEscape(w.Provider)
 	}
-	r, err := http.NewRequestWithContext(context.Background(), method, text, bytes.NewReader(data))
+	r, err := http.NewRequestWithContext(ctx, method, text, bytes.NewReader(data))
 	if err != nil {
 		return nil, fmt.Errorf("the stored URL cannot be read: %w", err)
 	}
