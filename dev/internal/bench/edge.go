@@ -18,7 +18,9 @@ var edge = Benchmark{
 }
 
 const (
-	connections = 64
+	// connections are enough that the wait for an acknowledgement does not bound
+	// how much is taken.
+	connections = 128
 	// distinct webhooks spread over all partitions.
 	distinct = 2048
 	// The goals.
