@@ -108,6 +108,11 @@ clean: ## Remove what was built, and the data of the Kafka without Docker
 
 ## Check
 
+.PHONY: docs
+docs: ## Write the documents that are generated from code and definitions
+	go test ./schemas/internal/document ./ingest/internal/catalogue ./ingest/internal/openapi -update
+	go test ./dev -run Configuration -update
+
 .PHONY: lint
 lint: lint-format lint-license lint-modules lint-code ## Run every check that is not a test
 

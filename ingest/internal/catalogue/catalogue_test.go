@@ -34,7 +34,7 @@ func TestProvidersAreDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(got) != want {
-		t.Errorf("%s is out of date; run: go test ./ingest/internal/catalogue -update", document)
+		t.Errorf("%s is out of date; run: make docs", document)
 	}
 }
 

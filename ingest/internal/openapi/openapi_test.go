@@ -35,7 +35,7 @@ func TestDocumentIsCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(got) != want {
-		t.Errorf("%s is out of date; run: go test ./ingest/internal/openapi -update", file)
+		t.Errorf("%s is out of date; run: make docs", file)
 	}
 }
 
