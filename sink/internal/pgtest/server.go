@@ -24,6 +24,8 @@ type Server struct {
 	dir string // data in dir/data, socket in dir
 	bin string
 	cmd *exec.Cmd
+	// settings are name=value, after our own.
+	settings []string
 	// leash is held while the server runs: it stops when we close it, or die.
 	leash io.Closer
 }
@@ -32,15 +34,16 @@ type Server struct {
 // fast shutdown.
 const script = `"$0" "$@" </dev/null >/dev/null 2>&1 & pid=$!; read -r _; kill -INT "$pid"; wait "$pid"`
 
-// New starts a server for one test.
-func New(t TB) *Server {
+// New starts a server for one test, with settings (name=value) besides those
+// that make tests fast.
+func New(t TB, settings ...string) *Server {
 	t.Helper()
-	s := newServer(t)
+	s := newServer(t, settings...)
 	t.Cleanup(s.remove)
 	return s
 }
 
-func newServer(t TB) *Server {
+func newServer(t TB, settings ...string) *Server {
 	t.Helper()
 	bin, err := binaries()
 	if err != nil {
@@ -51,7 +54,7 @@ func newServer(t TB) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{dir: dir, bin: bin}
+	s := &Server{dir: dir, bin: bin, settings: settings}
 	if c := credential(); c != nil {
 		if err := os.Chown(dir, int(c.Uid), int(c.Gid)); err != nil {
 			t.Fatal(err)
@@ -70,8 +73,11 @@ func newServer(t TB) *Server {
 // Start starts the server, which must not run, and waits until it answers.
 func (s *Server) Start(t TB) {
 	t.Helper()
-	s.cmd = exec.Command("sh", "-c", script, filepath.Join(s.bin, "postgres"), //nolint:gosec,noctx // fixed programs; Stop ends them
-		"-D", s.data(), "-k", s.dir, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=50")
+	args := []string{"-c", script, filepath.Join(s.bin, "postgres"), "-D", s.data(), "-k", s.dir}
+	for _, setting := range append([]string{"listen_addresses=", "fsync=off", "max_connections=50"}, s.settings...) {
+		args = append(args, "-c", setting) // the last of a name wins
+	}
+	s.cmd = exec.Command("sh", args...) //nolint:gosec,noctx // fixed programs; Stop ends them
 	s.cmd.Dir, s.cmd.SysProcAttr = s.dir, &syscall.SysProcAttr{Credential: credential(), Setpgid: true}
 	leash, err := s.cmd.StdinPipe()
 	if err != nil {
