@@ -126,8 +126,11 @@ func validateSigned(at scope, v *Verify, need rules) {
 			at.add(fmt.Sprintf("{%s}: the filter %s is for the answers of handshakes", ref, Sign), "signed")
 		}
 	}
-	if v.Scheme == Hash && !secret {
+	switch {
+	case v.Scheme == Hash && !secret:
 		at.add("must contain {secret}: a hash without it proves nothing", "signed")
+	case v.Scheme == RSA && !secret:
+		at.add("must contain {secret}, what the provider calls our endpoint: its certificate signs for all its customers", "signed")
 	}
 	switch covered := v.CoversBody(); {
 	case !covered && !v.UnsignedBody && need.content:

@@ -125,6 +125,7 @@ func TestSchemesRefuseWhatTheyLackOrDoNotHave(t *testing.T) {
 		{"segments", "  unsigned_body: true\n", "", "acme.yaml:12: verify.signed: must contain {body}"},
 		{"hash", "{secret}", "", "verify.signed: must contain {secret}"},
 		{"hash", "  secret:", "  unsigned_body: true\n  secret:", "acme.yaml:11: verify.unsigned_body: the signature covers the body"},
+		{"rsa, CRC of the body", "|{secret}", "", "verify.signed: must contain {secret}, what the provider calls"},
 		{"ed25519", "  encoding", "  algorithm: sha256\n  encoding", "acme.yaml:7: verify.algorithm: the scheme ed25519 has no algorithm"},
 		{"rsa, CRC of the body", "  unsigned_body: true\n", "", "verify.signed: must contain {body}"},
 		{"rsa, CRC of the body", `, "*.api.example.com"`, `, "*.com"`, `acme.yaml:12: verify.certificate.hosts[1]: "*.com" pins no domain`},
