@@ -85,10 +85,12 @@ func (c *benchCommand) print(results []bench.Result) error {
 type benchServerCommand struct {
 	Name       string   `arg:"" help:"What to run."`
 	Brokers    []string `help:"Kafka brokers."`
+	Registry   string   `help:"URL of the schema registry."`
+	Group      string   `help:"Consumer group."`
 	ProfileDir string   `help:"Folder for profiles."`
 }
 
 // Run implements the command.
 func (c *benchServerCommand) Run(ctx context.Context) error {
-	return bench.Serve(ctx, c.Name, bench.ServerOptions{Brokers: c.Brokers, ProfileDir: c.ProfileDir}, os.Stdin, os.Stdout)
+	return bench.Serve(ctx, c.Name, bench.ServerOptions{Brokers: c.Brokers, Registry: c.Registry, Group: c.Group, ProfileDir: c.ProfileDir}, os.Stdin, os.Stdout)
 }

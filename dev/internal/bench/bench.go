@@ -24,7 +24,7 @@ type Benchmark struct {
 }
 
 // All are the benchmarks, in the order in which they run.
-var All = []Benchmark{edge}
+var All = []Benchmark{edge, transformation}
 
 // Options of the benchmarks.
 type Options struct {

@@ -27,6 +27,9 @@ type server interface {
 type ServerOptions struct {
 	// Brokers are Kafka's addresses, for servers that need it.
 	Brokers []string
+	// Registry is the schema registry's URL, and Group the consumer group, for
+	// those that consume.
+	Registry, Group string
 	// ProfileDir, where not empty, gets the server's profiles.
 	ProfileDir string
 }
@@ -36,6 +39,10 @@ var servers = map[string]func(context.Context, ServerOptions) (server, error){
 	"bare":   startBare,
 	"ingest": startIngest,
 	"broker": startBroker,
+
+	"transform":     startTransform,
+	"copy":          startCopy,
+	"copy-decoding": startDecoding,
 }
 
 // Serve runs the named server for the benchmark that started this process: it
