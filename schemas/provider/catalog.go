@@ -78,11 +78,11 @@ func (c Catalog) Names() []string { return slices.Sorted(maps.Keys(c)) }
 func Parse(file string, data []byte) (*Definition, error) {
 	var root yaml.Node
 	if err := yaml.Load(data, &root); err != nil {
-		return nil, syntaxProblem(file, err)
+		return nil, SyntaxProblem(file, err)
 	}
 	d := &Definition{Unmapped: UnmappedGeneric, File: file, position: positions{&root}}
 	if err := root.Load(d, yaml.WithKnownFields()); err != nil {
-		return nil, syntaxProblem(file, err)
+		return nil, SyntaxProblem(file, err)
 	}
 	d.setDefaults()
 	if err := d.validate(); err != nil {
@@ -94,8 +94,8 @@ func Parse(file string, data []byte) (*Definition, error) {
 	return d, nil
 }
 
-// syntaxProblem gives what the YAML library noticed its line.
-func syntaxProblem(file string, err error) error {
+// SyntaxProblem gives what the YAML library noticed in a file its line.
+func SyntaxProblem(file string, err error) error {
 	var list *yaml.LoadErrors
 	if errors.As(err, &list) {
 		errs := make([]error, len(list.Errors))

@@ -133,11 +133,11 @@ func Load(dir string) ([]*Example, error) {
 func Parse(file string, data []byte) (*Example, error) {
 	var root yaml.Node
 	if err := yaml.Load(data, &root); err != nil {
-		return nil, unreadable(file, err)
+		return nil, provider.SyntaxProblem(file, err)
 	}
 	e := &Example{File: file, At: defaultTime, lines: linesOf(&root)}
 	if err := root.Load(e, yaml.WithKnownFields()); err != nil {
-		return nil, unreadable(file, err)
+		return nil, provider.SyntaxProblem(file, err)
 	}
 	if err := errors.Join(e.validate()...); err != nil {
 		return nil, err

@@ -3,13 +3,10 @@
 package example
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
-
-	"github.com/hookstream/hookstream/schemas/provider"
 )
 
 // lines finds the line of a field, written as in want.records[0].id.
@@ -50,21 +47,4 @@ func (l lines) at(field string) int {
 		}
 		field = field[:max(0, strings.LastIndexAny(field, ".["))]
 	}
-}
-
-// unreadable turns what the YAML library says into problems with their lines.
-func unreadable(file string, err error) error {
-	var several *yaml.LoadErrors
-	if errors.As(err, &several) {
-		var errs []error
-		for _, e := range several.Errors {
-			errs = append(errs, &provider.Problem{File: file, Line: e.Mark.Line, Message: e.Message})
-		}
-		return errors.Join(errs...)
-	}
-	var one *yaml.LoadError
-	if errors.As(err, &one) {
-		return &provider.Problem{File: file, Line: one.Mark.Line, Message: one.Message}
-	}
-	return &provider.Problem{File: file, Message: err.Error()}
 }
