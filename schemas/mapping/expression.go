@@ -3,107 +3,98 @@
 package mapping
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"strings"
 
 	"github.com/itchyny/gojq"
+
+	"github.com/hookstream/hookstream/schemas/body"
 )
 
 // expression is one compiled jq expression.
-type expression struct{ code *gojq.Code }
+type expression struct{ filter filter }
 
-// impure names the jq functions that depend on more than their input or end
-// the program.
-var impure = map[string]bool{
-	"now": true, "localtime": true, "strflocaltime": true, "env": true, "$ENV": true,
-	"input": true, "inputs": true, "input_filename": true, "input_line_number": true,
-	"debug": true, "stderr": true, "halt": true, "halt_error": true,
-}
-
-func compileExpression(source string) (*expression, error) {
+// compileExpression compiles a jq expression and adds to shape what it reads of the
+// body.
+func compileExpression(source string, shape *body.Shape) (*expression, error) {
+	if strings.Contains(source, budgetVariable) {
+		return nil, fmt.Errorf("jq uses %s, which a mapping may not", budgetVariable)
+	}
 	query, err := gojq.Parse(source)
 	if err != nil {
 		return nil, fmt.Errorf("jq does not parse: %w", err)
 	}
-	if names := calls(reflect.ValueOf(query)); len(names) > 0 {
-		return nil, fmt.Errorf("jq uses %s, which a mapping may not", strings.Join(names, ", "))
+	// What it may not do, and names that it does not define, are found in the whole.
+	if _, err := compileBounded(source, []string{"$type", "$headers"}); err != nil {
+		return nil, err
 	}
-	code, err := gojq.Compile(query,
-		gojq.WithVariables([]string{"$type", "$headers"}),
-		gojq.WithFunction("minor_units", 1, 1, minorUnits),
-	)
+	c := compiler{}
+	c.declare("$type", nil)
+	c.declare("$headers", nil)
+	f, err := c.query(query, shape)
 	if err != nil {
 		return nil, fmt.Errorf("jq does not compile: %w", err)
 	}
-	return &expression{code}, nil
+	f.demand()
+	return &expression{f}, nil
 }
 
-// calls walks a parsed query and lists the impure functions in it. The syntax
-// tree has two dozen node types; reflection visits them all alike.
-func calls(v reflect.Value) []string {
-	switch v.Kind() {
-	case reflect.Pointer:
-		if v.IsNil() {
-			return nil
-		}
-		var names []string
-		if f, ok := v.Interface().(*gojq.Func); ok && impure[f.Name] {
-			names = append(names, f.Name)
-		}
-		return append(names, calls(v.Elem())...)
-	case reflect.Struct:
-		var names []string
-		for i := range v.NumField() {
-			if v.Type().Field(i).IsExported() {
-				names = append(names, calls(v.Field(i))...)
-			}
-		}
-		return names
-	case reflect.Slice:
-		var names []string
-		for i := range v.Len() {
-			names = append(names, calls(v.Index(i))...)
-		}
-		return names
+// compileBounded compiles an expression for gojq, with the budget in front of its
+// variables.
+func compileBounded(source string, variables []string) (*gojq.Code, error) {
+	query, err := gojq.Parse(source)
+	if err != nil {
+		return nil, fmt.Errorf("jq does not parse: %w", err)
 	}
-	return nil
+	if err := bound(query); err != nil {
+		return nil, err
+	}
+	options := append([]gojq.CompilerOption{gojq.WithVariables(append([]string{budgetVariable}, variables...))}, functions...)
+	code, err := gojq.Compile(query, options...)
+	if err != nil {
+		return nil, fmt.Errorf("jq does not compile: %w", err)
+	}
+	return code, nil
 }
 
 // runner evaluates expressions over one webhook.
 type runner struct {
-	ctx       context.Context //nolint:containedctx // lives for one Map call
-	input     any
-	eventType string
-	headers   map[string]any
+	env   *env
+	input any
 }
+
+func newRunner(b *budget, input any, eventType string, headers map[string]any) *runner {
+	return &runner{env: &env{budget: b, vars: []any{eventType, headers}}, input: input}
+}
+
+var (
+	errNone = errors.New("gives no value")
+	errMany = errors.New("gives more than one value")
+)
 
 // value runs an expression that must give exactly one value.
 func (r *runner) value(e *expression) (any, error) {
-	iter := e.code.RunWithContext(r.ctx, r.input, r.eventType, r.headers)
-	v, ok := iter.Next()
-	if !ok {
-		return nil, errors.New("gives no value")
+	v, err := e.filter.only(r.env, r.input)
+	b := r.env.budget
+	if err == nil { // whoever takes the value reads all of it
+		err = b.spend(size(v, b.bytes))
 	}
-	if err, isErr := v.(error); isErr {
-		return nil, r.explain(err)
+	if err := b.Err(); err != nil {
+		return nil, err
 	}
-	if next, more := iter.Next(); more {
-		if err, isErr := next.(error); isErr {
-			return nil, r.explain(err)
-		}
-		return nil, errors.New("gives more than one value")
+	if err != nil && !errors.Is(err, errNone) && !errors.Is(err, errMany) {
+		return nil, explain(err)
 	}
-	return v, nil
+	return v, err
 }
 
 // explain keeps the body out of messages. gojq quotes the values that an
 // operation failed on, after a colon, in parentheses, or after "applied to".
-func (r *runner) explain(err error) error {
-	if errors.Is(r.ctx.Err(), errOverBudget) {
-		return fmt.Errorf("did not end within %d steps", maxSteps)
+func explain(err error) error {
+	var raised gojq.ValueError
+	if errors.As(err, &raised) {
+		return errors.New("jq fails: error") // its text may be the whole body
 	}
 	message := err.Error()
 	if i := strings.IndexAny(message, ":("); i >= 0 {

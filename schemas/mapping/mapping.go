@@ -51,6 +51,8 @@ type rule struct {
 	deleted *expression
 	suffix  *expression
 	fields  []fieldExpression
+	// shape is what the expressions read of the body.
+	shape *body.Shape
 }
 
 type fieldExpression struct {
@@ -76,13 +78,13 @@ func Compile(def *provider.Definition) (*Mapper, error) {
 func compileRule(def *provider.Definition, i int) (rule, error) {
 	src := &def.Events[i]
 	entity, _ := event.Lookup(src.Entity) // checked by provider.Parse
-	r := rule{source: src, entity: entity}
+	r := rule{source: src, entity: entity, shape: &body.Shape{}}
 	var errs []error
 	compile := func(source string, at ...any) *expression {
 		if source == "" {
 			return nil
 		}
-		e, err := compileExpression(source)
+		e, err := compileExpression(source, r.shape)
 		if err != nil {
 			errs = append(errs, def.Problem(fmt.Sprintf("%v in %q", err, source), append([]any{"events", i}, at...)...))
 		}
@@ -105,26 +107,35 @@ func compileRule(def *provider.Definition, i int) (rule, error) {
 func (m *Mapper) Map(ctx context.Context, w *record.Webhook) (*event.Event, error) {
 	// The same view of the body as the edge had.
 	view, err := m.def.Body.View(w.ContentType, w.Body)
+	r, shape := m.rule(w.EventType)
 	var input any
 	if err == nil {
-		input, err = body.Decode(view)
+		input, err = shape.Decode(view)
 	}
 	switch {
 	case err != nil: // it says more than the defect that the edge noted
 		return nil, failed(reason.MalformedBody, "%w", err)
 	case w.Defect != "":
 		return nil, failed(w.Defect, "ingest could not identify the webhook: %s", w.Defect)
+	case r == nil:
+		return m.unmapped(w, view)
 	}
+	return m.apply(ctx, r, w, input)
+}
+
+// rule finds the rule for an event type and what it reads of the body: nothing,
+// where there is no rule.
+func (m *Mapper) rule(eventType string) (*rule, *body.Shape) {
 	for i := range m.rules {
-		if m.rules[i].source.Types.Match(w.EventType) {
-			return m.apply(ctx, &m.rules[i], w, input)
+		if m.rules[i].source.Types.Match(eventType) {
+			return &m.rules[i], m.rules[i].shape
 		}
 	}
-	return m.unmapped(w, view)
+	return nil, &body.Shape{}
 }
 
 func (m *Mapper) apply(ctx context.Context, r *rule, w *record.Webhook, input any) (*event.Event, error) {
-	run := runner{ctx: newBudget(ctx), input: input, eventType: w.EventType, headers: headersValue(w)}
+	run := newRunner(newBudget(ctx), input, w.EventType, headersValue(w))
 
 	ev := &event.Event{Entity: r.entity.Name, ID: w.BusinessKey, Fields: make(map[string]any, len(r.fields))}
 	ev.Meta = m.meta(w)

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mapping
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hookstream/hookstream/schemas/body"
+	"github.com/hookstream/hookstream/schemas/reason"
+)
+
+// TestExpressionsAreBounded runs what would never end, or take all memory.
+func TestExpressionsAreBounded(t *testing.T) {
+	for _, expr := range []string{
+		// No end.
+		`def f: f; f`,
+		`def f: 1 + f; f`,
+		`def f: [f]; f`,
+		`def f: f, f; [f]`,
+		`[repeat(1)]`,
+		`[range(1e12)]`,
+		`[limit(1e9; repeat("x"))]`,
+		`last(range(1e12))`,
+		`until(false; .)`,
+		`[recurse(1)]`,
+		`reduce range(1e12) as $i (0; . + 1)`,
+		`[range(100)] | combinations(100)`,
+		`reduce repeat(1) as $i ([]; . + [$i])`,
+		`def f: try error("x") catch f; f`,
+		`def f: (f | f)?; f`,
+		`def f: [.[]?, 1] | f; f`,
+		`[paths(true)] | def f: ., (.[]? | f); [f | f | f | f]`,
+		// Texts that grow.
+		`reduce range(100) as $i ("x"; . + .)`,
+		`reduce range(60) as $i ("x"; "\(.)\(.)")`,
+		`reduce range(60) as $i ("x"; @base64 "\(.)\(.)")`,
+		`reduce range(60) as $i ("x"; [., .] | add)`,
+		`reduce range(60) as $i ("x"; [., .] | join(""))`,
+		`reduce range(60) as $i ("x"; . * 2)`,
+		`reduce range(60) as $i ("\""; tojson)`,
+		`reduce range(60) as $i ("&"; @html "\(.)\(.)")`,
+		`reduce range(60) as $i (" "; @uri "\(.)\(.)")`,
+		`reduce range(60) as $i ("x"; [explode[], explode[]] | implode)`,
+		`reduce range(60) as $i ("x"; gsub("x"; "xx"))`,
+		`reduce range(60) as $i ({a: "x"}; .a |= . + .)`,
+		`"x" * 1e9`,
+		`"x" * 8000000 | @base64 | @base64 | @base64`,
+		`[range(1e6) | "x" * 8000000]`,
+		`[range(1e5) | "x" * 10000]`,
+		`[range(1000) | tostring] | join("x" * 1000000)`,
+		`"x" * 100000 | gsub("x"; "y" * 100000)`,
+		`"x" * 100000 | [match(""; "g")]`,
+		`"a,b" * 1000000 | [splits(",")]`,
+		`"x" * 8000000 | explode`,
+		`"x" * 8000000 | split("")`,
+		`"x" * 8000000 | . / ""`,
+		`"x" * 8000000 | ascii_upcase | [range(1000) as $i | ascii_downcase]`,
+		`0 | strftime("%1024Y" * 1000000)`,
+		`"[0,0]," * 1000000 | "[\(.)0]" | fromjson`,
+		// Values that grow.
+		`reduce range(60) as $i ([1]; . + .)`,
+		`reduce range(60) as $i ([1]; [.[], .[]])`,
+		`[[range(3000)], [range(3000)]] | [combinations]`,
+		`[range(1000)] | map([range(1000)]) | transpose | transpose | transpose`,
+		`null | [range(1000)] | [combinations(1000)]`,
+		`reduce range(1000000) as $i ({}; . + {"k\($i)": 1})`,
+		`reduce range(60) as $i (2; . * .)`,
+		`"9" * 1000000 | tonumber`,
+		`"9" * 1000000 | fromjson | . + 1`,
+		// Values that hold themselves many times.
+		`reduce range(40) as $i (1; [., .])`,
+		`reduce range(40) as $i (1; [., .]) | tojson`,
+		`reduce range(40) as $i (1; [., .]) | tostring`,
+		`reduce range(40) as $i (1; [., .]) | flatten`,
+		`reduce range(40) as $i (1; [., .]) | . == (. | map(.))`,
+		`reduce range(40) as $i (1; [., .]) | [.. | 1]`,
+		`reduce range(40) as $i (1; [., .]) | unique`,
+		`reduce range(40) as $i (1; [., .]) | del(.[0])`,
+		`reduce range(40) as $i (1; [., .]) | .[0] |= empty`,
+		`reduce range(40) as $i (1; [., .]) | contains([1])`,
+		`reduce range(40) as $i (1; [., .]) | error`,
+		`reduce range(40) as $i (1; [., .]) | {a: .} | walk(.)`,
+		`reduce range(100000) as $i (1; [.])`,
+		`reduce range(100000) as $i (1; [.]) | tojson`,
+		// Much work at once.
+		`[range(100000)] as $a | [range(100000) | $a[]] | length`,
+		`[range(100000)] as $a | [range(100000) | first($a[])] | length`,
+		`[range(100000)] as $a | [range(100000) | $a | length, keys, reverse]`,
+		`"x" * 1000000 | [range(100000) as $i | length]`,
+		`"x" * 1000000 | [range(100000) as $i | .[0:1]]`,
+		`"x" * 1000000 | [range(100000) as $i | .[$i]]`,
+		`"x" * 1000000 | [range(100000) as $i | test("y")]`,
+		`[range(100000)] - [range(100000) | . + 0.5]`,
+		`[range(100000)] | contains([range(100000) | . + 0.5])`,
+		`"x" * 1000000 | indices("y" * 1000)`,
+	} {
+		t.Run(expr, func(t *testing.T) {
+			def := definition(t, "customer", "fields:", "  name: '"+strings.ReplaceAll(expr, "'", "''")+"'")
+			m := compiled(t, def)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			start := time.Now()
+			_, err := m.Map(t.Context(), acme(`{"a":[1,2,3]}`))
+			took := time.Since(start)
+			runtime.ReadMemStats(&after)
+			var e *Error
+			if !errors.As(err, &e) || e.Reason != reason.MappingFailed {
+				t.Fatalf("got %.200v, want reason %s", err, reason.MappingFailed)
+			}
+			if len(err.Error()) > 1000 {
+				t.Errorf("the error is %d bytes long", len(err.Error()))
+			}
+			// Everything that was ever allocated is more than what was alive at once.
+			if allocated := (after.TotalAlloc - before.TotalAlloc) >> 20; allocated > 256 {
+				t.Errorf("allocated %d MiB, %v", allocated, err)
+			}
+			t.Logf("%d MiB, %v, %.120s", (after.TotalAlloc-before.TotalAlloc)>>20, took, e.Err.Error()[strings.LastIndex(e.Err.Error(), ": ")+2:])
+		})
+	}
+}
+
+// TestLoadRefusesWhatHasNoBound names what expressions may not do at all.
+func TestLoadRefusesWhatHasNoBound(t *testing.T) {
+	for expr, want := range map[string]string{
+		`.a = 1`: "uses =", `.a += 1`: "uses +=", `.a //= 1`: "uses //=", `setpath(["a"]; 1)`: "setpath", `.[$type] |= 1`: "updates an element",
+		`.[1000000000] |= 1`: "updates an element", `getpath([1000000000]) |= 1`: "getpath", `del(getpath(["a"]))`: "getpath", `nth(1000000000) |= 1`: "left of |=", `def f: .[1000000000]; f |= 1`: "left of |=",
+		`test(.a)`: "not a literal", `.a as $r | sub($r; "")`: "not a literal", `test("a\(.b)")`: "not a literal", `fromstream(1)`: "fromstream",
+		`$__budget`: "$__budget", `{$__budget}`: "$__budget", `1 as $__budget | 1`: "$__budget", `_match("a"; null; true)`: "_match",
+		`def map(f): f; map(1)`: "defines map anew", `def length: 1; length`: "defines length anew", `@nope`: "no format", `limit(1; input)`: "input",
+	} {
+		_, err := compileExpression(expr, &body.Shape{})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", expr, err, want)
+		}
+	}
+}
+
+// TestEveryNativeIsGojqs compiles the call of each.
+func TestEveryNativeIsGojqs(t *testing.T) {
+	for name, n := range natives {
+		args := make([]any, 3)
+		v, _ := n.code().Run(nil, args[:name[len(name)-1]-'0']...).Next()
+		if err, failed := v.(error); failed && strings.Contains(err.Error(), "not defined") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name := range quick {
+		if natives[name] == nil {
+			t.Errorf("%s is quick and not a native", name)
+		}
+	}
+}
+
+func TestNativesOperateOnSimpleValues(t *testing.T) {
+	for expr, want := range map[string]string{`[1,2] | add`: "3", `"a" * 3`: "aaa", `[3,1] | sort | tojson`: "[1,3]", `"a-b" | sub("-"; "+")`: "a+b"} {
+		e, err := compileExpression(expr, &body.Shape{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v, err := newRunner(newBudget(t.Context()), nil, "", nil).value(e); err != nil || fmt.Sprint(v) != want {
+			t.Errorf("%s: got %v, %v", expr, v, err)
+		}
+	}
+}

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mapping
+
+import (
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/hookstream/hookstream/schemas/body"
+)
+
+// env is what an evaluation needs beside its input.
+type env struct {
+	budget *budget
+	// vars are the variables, each in the place that the compiler gave it.
+	vars []any
+}
+
+func (e *env) set(slot int, v any) {
+	for len(e.vars) <= slot {
+		e.vars = append(e.vars, nil)
+	}
+	e.vars[slot] = v
+}
+
+type (
+	// single gives exactly one value.
+	single func(e *env, in any) (any, error)
+	// stream gives any number of values to yield, and ends with yield's error.
+	stream func(e *env, in any, yield func(any) error) error
+)
+
+// filter is a compiled jq expression. It has either one or each.
+type filter struct {
+	one  single
+	each stream
+	// place is what is read of the body where the values are parts of it, and
+	// nil where they are computed.
+	place *body.Shape
+	// literal is set where the value depends on nothing; it is never changed.
+	literal bool
+	value   any
+}
+
+// run gives the filter's values to yield.
+func (f filter) run(e *env, in any, yield func(any) error) error {
+	if f.one == nil {
+		return f.each(e, in, yield)
+	}
+	v, err := f.one(e, in)
+	if err != nil {
+		return err
+	}
+	return yield(v)
+}
+
+// only is the filter's value; it is an error to have none or many.
+func (f filter) only(e *env, in any) (any, error) {
+	if f.one != nil {
+		return f.one(e, in)
+	}
+	var only any
+	n := 0
+	err := f.each(e, in, func(v any) error {
+		if n++; n > 1 {
+			return errMany
+		}
+		only = v
+		return nil
+	})
+	if err == nil && n == 0 {
+		err = errNone
+	}
+	return only, err
+}
+
+var errStop = errors.New("first value found")
+
+// first is the filter's first value, if it has any.
+func (f filter) first(e *env, in any) (v any, ok bool, err error) {
+	err = f.run(e, in, func(found any) error {
+		v, ok = found, true
+		return errStop
+	})
+	if ok {
+		err = nil
+	}
+	return v, ok, err
+}
+
+// all are the filter's values.
+func (f filter) all(e *env, in any) ([]any, error) {
+	values := []any{}
+	err := f.run(e, in, func(v any) error {
+		values = append(values, v)
+		return nil
+	})
+	return values, err
+}
+
+// demand wants all of what the filter gives, because it is looked into.
+func (f filter) demand() {
+	if f.place != nil {
+		f.place.All()
+	}
+}
+
+func constant(v any) filter {
+	return filter{one: func(*env, any) (any, error) { return v, nil }, literal: true, value: v}
+}
+
+func identity(in *body.Shape) filter {
+	return filter{one: func(_ *env, v any) (any, error) { return v, nil }, place: in}
+}
+
+// then gives what l gives to r, which was compiled for l's place.
+func (f filter) then(r filter) filter {
+	if f.one != nil && r.one != nil {
+		return filter{place: r.place, one: func(e *env, in any) (any, error) {
+			v, err := f.one(e, in)
+			if err != nil {
+				return nil, err
+			}
+			return r.one(e, v)
+		}}
+	}
+	return filter{place: r.place, each: func(e *env, in any, yield func(any) error) error {
+		return f.run(e, in, func(v any) error { return r.run(e, v, yield) })
+	}}
+}
+
+// attempt ends without an error where f fails, but not where what comes after it
+// does.
+func (f filter) attempt() filter {
+	return filter{place: f.place, each: func(e *env, in any, yield func(any) error) error {
+		var after error
+		err := f.run(e, in, func(v any) error {
+			after = yield(v)
+			return after
+		})
+		if after != nil || e.budget.Err() != nil {
+			return err
+		}
+		return nil
+	}}
+}
+
+// The errors of paths, as gojq words them.
+var (
+	errNotObject   = errors.New("expected an object but got")
+	errNotArray    = errors.New("expected an array but got")
+	errNotIterable = errors.New("cannot iterate over")
+)
+
+// member is .name; i is its place in a body.Partial.
+func member(name string, in *body.Shape) filter {
+	i := -1
+	if in != nil {
+		i, in = in.Member(name)
+	}
+	return filter{place: in, one: func(_ *env, v any) (any, error) {
+		switch v := v.(type) {
+		case body.Partial:
+			return v[i], nil
+		case map[string]any:
+			return v[name], nil
+		case nil:
+			return nil, nil
+		}
+		return nil, errNotObject
+	}}
+}
+
+// element is .[index].
+func element(index int, in *body.Shape) filter {
+	if in != nil {
+		in = in.Each()
+	}
+	return filter{place: in, one: func(e *env, v any) (any, error) {
+		switch v := v.(type) {
+		case []any:
+			at := index
+			if at < 0 {
+				at += len(v)
+			}
+			if at < 0 || at >= len(v) {
+				return nil, nil
+			}
+			return v[at], nil
+		case string: // a character
+			return natives["_index/2"].call(e.budget, nil, []any{v, index})
+		case nil:
+			return nil, nil
+		}
+		return nil, errNotArray
+	}}
+}
+
+// iterate is .[].
+func iterate(in *body.Shape) filter {
+	if in != nil {
+		in = in.Each()
+	}
+	return filter{place: in, each: func(e *env, v any, yield func(any) error) error {
+		switch v := v.(type) {
+		case []any:
+			for _, item := range v {
+				if err := e.pass(item, yield); err != nil {
+					return err
+				}
+			}
+			return nil
+		case map[string]any:
+			for _, name := range slices.Sorted(maps.Keys(v)) {
+				if err := e.pass(v[name], yield); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		return errNotIterable
+	}}
+}
+
+// pass counts an element and hands it on.
+func (e *env) pass(item any, yield func(any) error) error {
+	if err := e.budget.step(); err != nil {
+		return err
+	}
+	return yield(item)
+}
+
+// truth is what if, and, or, not, select and // go by.
+func truth(v any) bool { return v != nil && v != false }

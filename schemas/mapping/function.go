@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mapping
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/itchyny/gojq"
+
+	"github.com/hookstream/hookstream/schemas/body"
+)
+
+func (c *compiler) variable(name string) (filter, error) {
+	v, ok := c.lookup(name)
+	if !ok {
+		return filter{}, errForeign
+	}
+	return filter{place: v.place, one: func(e *env, _ any) (any, error) { return e.vars[v.slot], nil }}, nil
+}
+
+// function compiles the call of a function: those whose arguments are expressions
+// here, all others by their value.
+func (c *compiler) function(f *gojq.Func, in *body.Shape) (filter, error) {
+	if f.Name[0] == '$' {
+		return c.variable(f.Name)
+	}
+	switch signature(f.Name, len(f.Args)) {
+	case "empty/0":
+		return filter{each: func(*env, any, func(any) error) error { return nil }}, nil
+	case "not/0":
+		return filter{one: func(_ *env, v any) (any, error) { return !truth(v), nil }}, nil
+	case "values/0":
+		return keep(identity(in), func(v any) bool { return v != nil }), nil
+	case "select/1":
+		conds, err := c.queries(in, f.Args[0])
+		if err != nil {
+			return filter{}, err
+		}
+		return selection(conds[0], in), nil
+	case "map/1":
+		return c.mapped(f.Args[0], in)
+	case "map_values/1":
+		return c.mapValues(f, in)
+	case "with_entries/1":
+		return c.withEntries(f, in)
+	case "first/0":
+		return element(0, in), nil
+	case "last/0":
+		return element(-1, in), nil
+	case "first/1":
+		g, err := c.query(f.Args[0], in)
+		return g.head(), err
+	case "any/0", "any/1", "any/2", "all/0", "all/1", "all/2":
+		return c.quantifier(f, in)
+	case "IN/1":
+		return c.membership(f.Args[0], in)
+	case "todate/0", "todateiso8601/0":
+		identity(in).demand()
+		return called(natives["strftime/1"], constant(todate)), nil
+	case "minor_units/1":
+		return c.minorUnits(f.Args[0], in)
+	}
+	return c.call(f.Name, f.Args, in)
+}
+
+// call compiles the call of a native whose arguments give one value each.
+func (c *compiler) call(name string, args []*gojq.Query, in *body.Shape) (filter, error) {
+	n := natives[signature(name, len(args))]
+	if n == nil {
+		return filter{}, errForeign
+	}
+	fs, err := c.queries(in, args...)
+	if err != nil {
+		return filter{}, err
+	}
+	identity(in).demand()
+	return called(n, fs...), nil
+}
+
+// called calls a native. gojq evaluates the last argument first.
+func called(n *native, args ...filter) filter {
+	for _, a := range args {
+		a.demand()
+	}
+	return filter{one: func(e *env, in any) (any, error) {
+		values := make([]any, len(args))
+		for i := len(args) - 1; i >= 0; i-- {
+			var err error
+			if values[i], err = args[i].one(e, in); err != nil {
+				return nil, err
+			}
+		}
+		return n.call(e.budget, in, values)
+	}}
+}
+
+func (c *compiler) minorUnits(currency *gojq.Query, in *body.Shape) (filter, error) {
+	args, err := c.queries(in, currency)
+	if err != nil {
+		return filter{}, err
+	}
+	identity(in).demand()
+	args[0].demand()
+	return filter{one: func(e *env, in any) (any, error) {
+		code, err := args[0].one(e, in)
+		if err != nil {
+			return nil, err
+		}
+		v := minorUnits(in, []any{code})
+		if err, failed := v.(error); failed {
+			return nil, err
+		}
+		return v, nil
+	}}, nil
+}
+
+// keep gives the values of f that are wanted.
+func keep(f filter, wanted func(any) bool) filter {
+	return filter{place: f.place, each: func(e *env, in any, yield func(any) error) error {
+		return f.run(e, in, func(v any) error {
+			if !wanted(v) {
+				return nil
+			}
+			return yield(v)
+		})
+	}}
+}
+
+// selection is select(cond).
+func selection(cond filter, in *body.Shape) filter {
+	return filter{place: in, each: func(e *env, v any, yield func(any) error) error {
+		ok, err := cond.one(e, v)
+		if err != nil || !truth(ok) {
+			return err
+		}
+		return yield(v)
+	}}
+}
+
+// head is the first value, if there is one.
+func (f filter) head() filter {
+	return filter{place: f.place, each: func(e *env, in any, yield func(any) error) error {
+		v, ok, err := f.first(e, in)
+		if err != nil || !ok {
+			return err
+		}
+		return yield(v)
+	}}
+}
+
+// mapped is map(f), which is [.[] | f].
+func (c *compiler) mapped(q *gojq.Query, in *body.Shape) (filter, error) {
+	items := iterate(in)
+	f, err := c.query(q, items.place)
+	if err != nil {
+		return filter{}, err
+	}
+	f.demand()
+	f = items.then(f)
+	return filter{one: func(e *env, in any) (any, error) { return f.all(e, in) }}, nil
+}
+
+// mapValues is map_values(f) on objects; gojq does the arrays.
+func (c *compiler) mapValues(call *gojq.Func, in *body.Shape) (filter, error) {
+	f, err := c.query(call.Args[0], nil)
+	if err != nil {
+		return filter{}, err
+	}
+	others, err := c.foreign(termQuery(call), in)
+	if err != nil {
+		return filter{}, err
+	}
+	return filter{one: func(e *env, in any) (any, error) {
+		object, ok := in.(map[string]any)
+		if !ok {
+			return others.only(e, in)
+		}
+		out := make(map[string]any, len(object))
+		for _, name := range slices.Sorted(maps.Keys(object)) {
+			if err := e.budget.step(); err != nil {
+				return nil, err
+			}
+			v, ok, err := f.first(e, object[name])
+			if err != nil {
+				return nil, err
+			}
+			if ok {
+				out[name] = v
+			}
+		}
+		return out, nil
+	}}, nil
+}
+
+// withEntries is with_entries(f) on objects; gojq does what is none, and entries
+// that are not written {key, value}.
+func (c *compiler) withEntries(call *gojq.Func, in *body.Shape) (filter, error) {
+	f, err := c.query(call.Args[0], nil)
+	if err != nil {
+		return filter{}, err
+	}
+	others, err := c.foreign(termQuery(call), in)
+	if err != nil {
+		return filter{}, err
+	}
+	unusual, err := c.foreign(termQuery(&gojq.Func{Name: "from_entries"}), nil)
+	if err != nil {
+		return filter{}, err
+	}
+	return filter{one: func(e *env, in any) (any, error) {
+		object, ok := in.(map[string]any)
+		if !ok {
+			return others.only(e, in)
+		}
+		entries := make([]any, 0, len(object))
+		for _, name := range slices.Sorted(maps.Keys(object)) {
+			entry := map[string]any{"key": name, "value": object[name]}
+			err := e.pass(entry, func(v any) error {
+				return f.run(e, v, func(v any) error {
+					entries = append(entries, v)
+					return nil
+				})
+			})
+			if err != nil {
+				return nil, err
+			}
+		}
+		if object, ok := fromEntries(entries); ok {
+			return object, nil
+		}
+		return unusual.only(e, entries)
+	}}, nil
+}
+
+func fromEntries(entries []any) (map[string]any, bool) {
+	object := make(map[string]any, len(entries))
+	for _, v := range entries {
+		entry, ok := v.(map[string]any)
+		if !ok {
+			return nil, false
+		}
+		name, isText := entry["key"].(string)
+		value, ok := entry["value"]
+		if !ok || !isText {
+			return nil, false
+		}
+		object[name] = value
+	}
+	return object, true
+}
+
+// quantifier is any and all: of the elements, of what an expression says of them,
+// or of what it says of the values of another.
+func (c *compiler) quantifier(call *gojq.Func, in *body.Shape) (filter, error) {
+	items, cond := iterate(in), filter{}
+	args := call.Args
+	var err error
+	if len(args) == 2 {
+		if items, err = c.query(args[0], in); err != nil {
+			return filter{}, err
+		}
+		args = args[1:]
+	}
+	if cond = identity(items.place); len(args) == 1 {
+		if cond, err = c.query(args[0], items.place); err != nil {
+			return filter{}, err
+		}
+	}
+	if cond.one == nil {
+		return filter{}, errForeign
+	}
+	decided := call.Name == "any"
+	found := keep(items.then(cond), func(v any) bool { return truth(v) == decided })
+	return filter{one: func(e *env, in any) (any, error) {
+		_, ok, err := found.first(e, in)
+		return ok == decided, err
+	}}, nil
+}
+
+// membership is IN(values).
+func (c *compiler) membership(q *gojq.Query, in *body.Shape) (filter, error) {
+	values, err := c.query(q, in)
+	if err != nil {
+		return filter{}, err
+	}
+	values.demand()
+	identity(in).demand()
+	equal := natives["_equal/2"]
+	return filter{one: func(e *env, in any) (any, error) {
+		found := false
+		err := values.run(e, in, func(v any) error {
+			same, err := equal.call(e.budget, nil, []any{v, in})
+			if err == nil && same == true {
+				found, err = true, errStop
+			}
+			return err
+		})
+		if found {
+			err = nil
+		}
+		return found, err
+	}}, nil
+}

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mapping
+
+import (
+	"errors"
+
+	"github.com/itchyny/gojq"
+
+	"github.com/hookstream/hookstream/schemas/body"
+)
+
+// term compiles a term and what follows it: .name, [index], [] and ?.
+func (c *compiler) term(t *gojq.Term, in *body.Shape) (filter, error) {
+	head := *t
+	head.SuffixList = nil
+	f, err := c.head(&head, in)
+	if err != nil {
+		return f, err
+	}
+	for i := 0; i < len(t.SuffixList); i++ {
+		s := t.SuffixList[i]
+		if s.Optional { // after the head, or twice
+			if i > 0 {
+				return f, errForeign
+			}
+			f = f.attempt()
+			continue
+		}
+		// A question mark belongs to the one step before it.
+		optional := i+1 < len(t.SuffixList) && t.SuffixList[i+1].Optional
+		if s.Index != nil && s.Index.Start != nil && !optional && !fixed(s.Index) {
+			if f, err = c.dynamic(f, s.Index, in); err != nil {
+				return f, err
+			}
+			continue
+		}
+		step, err := suffix(s, f.place)
+		if err != nil {
+			return f, err
+		}
+		if optional {
+			step = step.attempt()
+			i++
+		}
+		f = f.then(step)
+	}
+	return f, nil
+}
+
+// suffix compiles a step that depends on nothing but what it is applied to.
+func suffix(s *gojq.Suffix, in *body.Shape) (filter, error) {
+	if s.Iter {
+		return iterate(in), nil
+	}
+	return index(s.Index, in)
+}
+
+// index compiles .name, ."name" and [n].
+func index(x *gojq.Index, in *body.Shape) (filter, error) {
+	switch {
+	case x.Name != "":
+		return member(x.Name, in), nil
+	case x.Str != nil && x.Str.Queries == nil:
+		return member(x.Str.Str, in), nil
+	case x.Str == nil && fixed(x):
+		switch key := evaluate(x.Start).(type) {
+		case string:
+			return member(key, in), nil
+		case int:
+			return element(key, in), nil
+		}
+	}
+	return filter{}, errForeign
+}
+
+// fixed tells whether an index is a literal.
+func fixed(x *gojq.Index) bool {
+	if x.IsSlice || x.Start == nil || x.Start.Term == nil || len(x.Start.FuncDefs) > 0 || len(x.Start.Term.SuffixList) > 0 {
+		return false
+	}
+	switch t := x.Start.Term; t.Type {
+	case gojq.TermTypeNumber:
+		return true
+	case gojq.TermTypeUnary:
+		return t.Unary.Term.Type == gojq.TermTypeNumber && len(t.Unary.Term.SuffixList) == 0
+	case gojq.TermTypeString:
+		return t.Str.Queries == nil
+	}
+	return false
+}
+
+// evaluate is the value of an expression that depends on nothing.
+func evaluate(q *gojq.Query) any {
+	v, _ := q.Run(nil).Next()
+	return v
+}
+
+// dynamic is of[key], as in a table lookup; key has the input of the whole term.
+func (c *compiler) dynamic(of filter, x *gojq.Index, in *body.Shape) (filter, error) {
+	if x.IsSlice || x.Str != nil || of.one == nil {
+		return filter{}, errForeign
+	}
+	keys, err := c.queries(in, x.Start)
+	if err != nil {
+		return filter{}, err
+	}
+	of.demand()
+	keys[0].demand()
+	lookup := natives["_index/2"]
+	return filter{one: func(e *env, in any) (any, error) {
+		key, err := keys[0].one(e, in)
+		if err != nil {
+			return nil, err
+		}
+		switch key.(type) {
+		case []any, map[string]any:
+			return nil, errKey
+		}
+		v, err := of.one(e, in)
+		if err != nil {
+			return nil, err
+		}
+		return lookup.call(e.budget, nil, []any{v, key})
+	}}, nil
+}
+
+func (c *compiler) head(t *gojq.Term, in *body.Shape) (filter, error) {
+	switch t.Type {
+	case gojq.TermTypeIdentity:
+		return identity(in), nil
+	case gojq.TermTypeIndex:
+		return index(t.Index, in)
+	case gojq.TermTypeNull, gojq.TermTypeTrue, gojq.TermTypeFalse, gojq.TermTypeNumber:
+		return constant(evaluate(&gojq.Query{Term: t})), nil
+	case gojq.TermTypeUnary:
+		if t.Unary.Term.Type == gojq.TermTypeNumber && len(t.Unary.Term.SuffixList) == 0 {
+			return constant(evaluate(&gojq.Query{Term: t})), nil
+		}
+	case gojq.TermTypeString:
+		return c.text(t.Str, "tostring", in)
+	case gojq.TermTypeFormat:
+		if t.Str != nil {
+			return c.text(t.Str, formats[t.Format], in)
+		}
+		return c.call(formats[t.Format], nil, in)
+	case gojq.TermTypeFunc:
+		return c.function(t.Func, in)
+	case gojq.TermTypeArray:
+		return c.array(t.Array, in)
+	case gojq.TermTypeObject:
+		return c.object(t.Object, in)
+	case gojq.TermTypeIf:
+		return c.condition(t.If, in)
+	case gojq.TermTypeTry:
+		if t.Try.Catch == nil {
+			f, err := c.query(t.Try.Body, in)
+			return f.attempt(), err
+		}
+	case gojq.TermTypeQuery:
+		return c.query(t.Query, in)
+	}
+	return filter{}, errForeign
+}
+
+// text compiles a string, which may hold queries; gojq evaluates the last first.
+func (c *compiler) text(s *gojq.String, format string, in *body.Shape) (filter, error) {
+	if s.Queries == nil {
+		return constant(s.Str), nil
+	}
+	parts, err := c.queries(in, s.Queries...)
+	if err != nil {
+		return filter{}, err
+	}
+	for _, p := range parts {
+		p.demand()
+	}
+	print, add := natives[format+"/0"], natives["_add/2"]
+	return filter{one: func(e *env, in any) (any, error) {
+		values := make([]any, len(parts))
+		for i := len(parts) - 1; i >= 0; i-- {
+			v, err := parts[i].one(e, in)
+			if err == nil && !parts[i].literal {
+				v, err = print.call(e.budget, v, nil)
+			}
+			if err != nil {
+				return nil, err
+			}
+			values[i] = v
+		}
+		sum := values[0]
+		for _, v := range values[1:] {
+			var err error
+			if sum, err = add.call(e.budget, nil, []any{sum, v}); err != nil {
+				return nil, err
+			}
+		}
+		return sum, nil
+	}}, nil
+}
+
+func (c *compiler) array(a *gojq.Array, in *body.Shape) (filter, error) {
+	if a.Query == nil {
+		return constant([]any{}), nil
+	}
+	f, err := c.query(a.Query, in)
+	if err != nil {
+		return filter{}, err
+	}
+	f.demand()
+	return filter{one: func(e *env, in any) (any, error) { return f.all(e, in) }}, nil
+}
+
+// entry is one member of an object that is constructed.
+type entry struct{ key, value filter }
+
+func (c *compiler) object(o *gojq.Object, in *body.Shape) (filter, error) {
+	entries := make([]entry, len(o.KeyVals))
+	literal := true
+	for i, kv := range o.KeyVals {
+		e, err := c.entry(kv, in)
+		if err != nil {
+			return filter{}, err
+		}
+		if e.key.one == nil || e.value.one == nil {
+			return filter{}, errForeign
+		}
+		e.key.demand()
+		e.value.demand()
+		entries[i] = e
+		literal = literal && e.key.literal && e.value.literal
+	}
+	build := func(e *env, in any) (any, error) { return construct(entries, e, in) }
+	if literal {
+		v, err := build(nil, nil)
+		return constant(v), err
+	}
+	return filter{one: build}, nil
+}
+
+func (c *compiler) entry(kv *gojq.ObjectKeyVal, in *body.Shape) (e entry, err error) {
+	name := kv.Key
+	if kv.KeyString != nil && kv.KeyString.Queries == nil {
+		name = kv.KeyString.Str
+	}
+	switch {
+	case kv.Key != "" && kv.Key[0] == '$':
+		value, err := c.variable(kv.Key)
+		if kv.Val != nil {
+			return e, errForeign
+		}
+		return entry{constant(kv.Key[1:]), value}, err
+	case kv.KeyQuery != nil:
+		e.key, err = c.query(kv.KeyQuery, in)
+	case kv.Key != "" || kv.KeyString != nil && kv.KeyString.Queries == nil:
+		e.key = constant(name)
+	default:
+		return e, errForeign
+	}
+	if kv.Val == nil {
+		e.value = member(name, in)
+		return e, err
+	}
+	value, errValue := c.query(kv.Val, in)
+	e.value = value
+	return e, errors.Join(err, errValue)
+}
+
+var errNotName = errors.New("expected a string for object key but got")
+
+// construct evaluates everything before it looks at the names, as gojq does.
+func construct(entries []entry, e *env, in any) (any, error) {
+	object := make(map[string]any, len(entries))
+	var failed error
+	for i := range entries {
+		key, err := entries[i].key.one(e, in)
+		if err != nil {
+			return nil, err
+		}
+		value, err := entries[i].value.one(e, in)
+		if err != nil {
+			return nil, err
+		}
+		if name, ok := key.(string); ok {
+			object[name] = value
+		} else {
+			failed = errNotName
+		}
+	}
+	return object, failed
+}
+
+// condition is if, with any number of elif; without an else, that is identity.
+func (c *compiler) condition(i *gojq.If, in *body.Shape) (filter, error) {
+	conds, err := c.queries(in, i.Cond)
+	if err != nil {
+		return filter{}, err
+	}
+	then, err := c.query(i.Then, in)
+	if err != nil {
+		return filter{}, err
+	}
+	var other filter
+	switch {
+	case len(i.Elif) > 0:
+		other, err = c.condition(&gojq.If{Cond: i.Elif[0].Cond, Then: i.Elif[0].Then, Elif: i.Elif[1:], Else: i.Else}, in)
+	case i.Else != nil:
+		other, err = c.query(i.Else, in)
+	default:
+		other = identity(in)
+	}
+	if err != nil {
+		return filter{}, err
+	}
+	cond, place := conds[0], either(then, other)
+	if then.one == nil || other.one == nil {
+		return filter{place: place, each: func(e *env, in any, yield func(any) error) error {
+			v, err := cond.one(e, in)
+			switch {
+			case err != nil:
+				return err
+			case truth(v):
+				return then.run(e, in, yield)
+			}
+			return other.run(e, in, yield)
+		}}, nil
+	}
+	return filter{place: place, one: func(e *env, in any) (any, error) {
+		v, err := cond.one(e, in)
+		switch {
+		case err != nil:
+			return nil, err
+		case truth(v):
+			return then.one(e, in)
+		}
+		return other.one(e, in)
+	}}, nil
+}
