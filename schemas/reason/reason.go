@@ -50,12 +50,29 @@ const (
 	ConstraintViolation Code = "constraint_violation"
 )
 
+// Role is who can remove a cause.
+type Role string
+
+// The roles. One person can have several.
+const (
+	// Operators run Hookstream and Kafka.
+	Operators Role = "operators"
+	// Definers write provider definitions, and so the mappings.
+	Definers Role = "authors of the definition"
+	// Providers send the webhooks.
+	Providers Role = "the provider"
+	// Consumers own the tables and what is derived from them.
+	Consumers Role = "owners of the tables"
+)
+
 // Info documents a code for operators.
 type Info struct {
 	Code Code
 	// Meaning in one sentence.
 	Meaning string
-	// Act says who must do what.
+	// Who must act.
+	Who Role
+	// Act says what they must do.
 	Act string
 	// Replayable is whether a replay can succeed once that is done.
 	Replayable bool
@@ -64,21 +81,21 @@ type Info struct {
 // All documents every code.
 func All() []Info {
 	return []Info{
-		{InvalidRecord, "A record on the raw topic lacks the headers that ingest writes.", "Find the foreign producer (the record's headers and key say who); stop it. Discard.", false},
-		{UnknownProvider, "No provider definition matches the record's provider.", "Deploy the definition to transform, then replay.", true},
-		{MalformedBody, "The verified body is not valid JSON.", "Ask the provider; the exact bytes are in the dead letter. Discard, or edit and replay.", false},
-		{MissingIdentity, "No event id was found where the definition says.", "Correct identity.id in the definition at the edge; ask the provider to send again.", false},
-		{MissingKey, "No business key was found where the definition says.", "Correct identity.key in the definition at the edge; ask the provider to send again.", false},
-		{InvalidTenant, "What identity.tenant found is not a name of lower-case letters, digits and dashes, at most 63.", "Correct identity.tenant in the definition at the edge; ask the provider to send again.", false},
-		{BatchTooLarge, "The request holds more events, or takes more room when it is split, than one request may.", "Ask the provider for smaller batches; the whole body is in the dead letter. Split and send it by hand.", false},
-		{MappingFailed, "A mapping expression failed or gave a value of the wrong type.", "Correct the definition, raise its revision, deploy, then replay.", true},
-		{Unmapped, "The definition dead-letters event types that it does not map.", "Map the type or discard.", true},
-		{IdentityConflict, "An event with the same identity and other data was accepted before.", "Compare both; if this one is right, ask the provider to send it under its own id. Discard.", false},
-		{TimeOutOfBounds, "The event's own time lies outside the accepted bounds.", "Check the time path and unit in the definition, or widen the bounds, then replay.", true},
-		{TooLarge, "The resulting record exceeds max.message.bytes.", "Raise the topic's max.message.bytes and HOOKSTREAM_MAX_MESSAGE_BYTES together, then replay.", true},
-		{UndecodableEvent, "The event's value is not Avro of a schema that the registry knows.", "Find the foreign producer, or restore the registry, then replay.", true},
-		{InvalidValue, "A value cannot be stored in its column.", "Correct the mapping or the column, then replay.", true},
-		{ConstraintViolation, "A constraint of the table refuses the row.", "Correct the constraint or the mapping, then replay.", true},
+		{InvalidRecord, "A record on the raw topic lacks the headers that ingest writes.", Operators, "Find the foreign producer (the record's headers and key say who); stop it. Discard.", false},
+		{UnknownProvider, "No provider definition matches the record's provider.", Operators, "Deploy the definition to transform, then replay.", true},
+		{MalformedBody, "The verified body is not valid JSON.", Providers, "Ask the provider; the exact bytes are in the dead letter. Discard, or edit and replay.", false},
+		{MissingIdentity, "No event id was found where the definition says.", Definers, "Correct identity.id in the definition at the edge; ask the provider to send again.", false},
+		{MissingKey, "No business key was found where the definition says.", Definers, "Correct identity.key in the definition at the edge; ask the provider to send again.", false},
+		{InvalidTenant, "What identity.tenant found is not a name of lower-case letters, digits and dashes, at most 63.", Definers, "Correct identity.tenant in the definition at the edge; ask the provider to send again.", false},
+		{BatchTooLarge, "The request holds more events, or takes more room when it is split, than one request may.", Providers, "Ask the provider for smaller batches; the whole body is in the dead letter. Split and send it by hand.", false},
+		{MappingFailed, "A mapping expression failed or gave a value of the wrong type.", Definers, "Correct the definition, raise its revision, deploy, then replay.", true},
+		{Unmapped, "The definition dead-letters event types that it does not map.", Definers, "Map the type or discard.", true},
+		{IdentityConflict, "An event with the same identity and other data was accepted before.", Providers, "Compare both; if this one is right, ask the provider to send it under its own id. Discard.", false},
+		{TimeOutOfBounds, "The event's own time lies outside the accepted bounds.", Definers, "Check the time path and unit in the definition, or widen the bounds, then replay.", true},
+		{TooLarge, "The resulting record exceeds max.message.bytes.", Operators, "Raise the topic's max.message.bytes and HOOKSTREAM_MAX_MESSAGE_BYTES together, then replay.", true},
+		{UndecodableEvent, "The event's value is not Avro of a schema that the registry knows.", Operators, "Find the foreign producer, or restore the registry, then replay.", true},
+		{InvalidValue, "A value cannot be stored in its column.", Definers, "Correct the mapping or the column, then replay.", true},
+		{ConstraintViolation, "A constraint of the table refuses the row.", Consumers, "Correct the constraint or the mapping, then replay.", true},
 	}
 }
 

@@ -40,7 +40,7 @@ func TestEveryCodeIsDocumented(t *testing.T) {
 		t.Fatalf("found only %d codes in the source", len(declared))
 	}
 	for _, i := range All() {
-		if i.Meaning == "" || i.Act == "" || !declared[i.Code] {
+		if i.Meaning == "" || i.Who == "" || i.Act == "" || !declared[i.Code] {
 			t.Errorf("%+v", i)
 		}
 		delete(declared, i.Code)
