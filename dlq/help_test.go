@@ -28,7 +28,7 @@ func TestHelp(t *testing.T) {
 }
 
 func TestUsageErrors(t *testing.T) {
-	w := &world{T: t}
+	w := &world{TB: t}
 	for _, args := range [][]string{{}, {"lst"}, {"show"}, {"list", "--nonsense"}, {"replay", "--all", "--batch", "0"}} {
 		w.dlq(args...).want(t, exitUsage, "dlq: ", "see dlq --help")
 	}

@@ -18,7 +18,7 @@ import (
 
 const (
 	defaultMaxReplays = 5
-	defaultBatch      = 500
+	defaultBatch      = 2000
 )
 
 // change is what replay and discard have in common.
@@ -56,7 +56,7 @@ type replayCommand struct {
 	Why        string `help:"Why; written to the resolutions." placeholder:"TEXT"`
 	MaxReplays int    `help:"Refuse records that were replayed this often, against loops." default:"5" placeholder:"N"`
 	ReplayID   string `help:"Name of this run, on every record that it sends; a new UUID by default." placeholder:"ID"`
-	Batch      int    `help:"Dead letters a transaction." default:"500" hidden:""`
+	Batch      int    `help:"Dead letters a transaction." default:"2000" hidden:""`
 }
 
 // Validate checks the flags.

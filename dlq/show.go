@@ -59,7 +59,7 @@ func (c *showCommand) Run(s *session) error {
 }
 
 // replay says what a replay would do.
-func (c *showCommand) replay(s *session, l *letters.Letter, resolved resolutions.Map) string {
+func (c *showCommand) replay(s *session, l *letters.Letter, resolved *resolutions.Set) string {
 	if status := resolved.Status(l.ID); status != resolutions.Open {
 		return "would be refused: it is " + status
 	}

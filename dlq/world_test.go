@@ -30,16 +30,16 @@ const partitions = 3
 
 // world is a broker with an installation's topics on it.
 type world struct {
-	*testing.T
+	testing.TB
 	broker *kafkatest.Broker
 	cfg    kafka.Config
 	client *kgo.Client
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	b := kafkatest.New(t)
-	w := &world{T: t, broker: b, cfg: kafka.Config{
+	w := &world{TB: t, broker: b, cfg: kafka.Config{
 		Brokers: b.Addresses, Topics: b.Topics(), Partitions: partitions, Replication: -1,
 		MaxMessageBytes: 128 << 10, Retention: time.Hour, DedupWindow: time.Hour,
 	}}

@@ -74,6 +74,9 @@ const (
 	OriginOffset    = "hookstream-origin-offset"
 	ReplayCount     = "hookstream-replay-count"
 	ReplayID        = "hookstream-replay-id"
+	// EditedBy names the operator who changed the payload before a replay. The
+	// original is in the dead letter, the difference in its resolution.
+	EditedBy = "hookstream-edited-by"
 )
 
 // Failure headers of a dead letter. The first family is Kafka Connect's
@@ -142,9 +145,12 @@ func (l *List) Delete(name string) {
 	l.DeleteFunc(func(n string) bool { return n == name })
 }
 
+// spare is room for what is most often added after something was deleted.
+const spare = 8
+
 // DeleteFunc removes the headers whose name satisfies del.
 func (l *List) DeleteFunc(del func(name string) bool) {
-	kept := (*l)[:0:0]
+	kept := make(List, 0, len(*l)+spare) // a copy: others may hold the list
 	for _, h := range *l {
 		if !del(h.Key) {
 			kept = append(kept, h)

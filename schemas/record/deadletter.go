@@ -80,7 +80,7 @@ func (d *DeadLetter) Origin() (Position, error) {
 
 // Record is the Kafka record of d for the dead-letter topic.
 func (d *DeadLetter) Record(deadLetters string) *kgo.Record {
-	h := slices.Clone(d.Headers)
+	h := d.Headers
 	h.DeleteFunc(header.IsFailure)
 	h.Add(header.ErrorTopic, d.Failed.Topic)
 	h.Add(header.ErrorPartition, header.FormatInt(d.Failed.Partition))
@@ -134,9 +134,24 @@ func ParseDeadLetter(r *kgo.Record) (*DeadLetter, error) {
 	if d.Failed, err = parsePosition(f.headers, failedTopic, header.ErrorPartition, header.ErrorOffset); err != nil {
 		return nil, err
 	}
-	d.Headers = slices.Clone(f.headers)
+	d.Headers = f.headers
 	d.Headers.DeleteFunc(header.IsFailure)
 	return d, nil
+}
+
+// Edited is a copy of d with another payload. Who edited it travels with its
+// replay; everything that identifies the record stays.
+func (d *DeadLetter) Edited(value []byte, by string) *DeadLetter {
+	e := *d
+	e.Value, e.Headers = value, slices.Clone(d.Headers)
+	e.Headers.Set(header.EditedBy, by)
+	return &e
+}
+
+// ReplayID names the replay that the failed record came from, or "".
+func (d *DeadLetter) ReplayID() string {
+	id, _ := d.Headers.Get(header.ReplayID)
+	return id
 }
 
 // Replay is the failed record again, without the failure headers, for topic
@@ -151,9 +166,21 @@ func (d *DeadLetter) Replay(to, replayID string) (*kgo.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := slices.Clone(d.Headers)
-	addOrigin(&h, first)
-	h.Set(header.ReplayCount, header.FormatInt(d.ReplayCount()+1))
-	h.Set(header.ReplayID, replayID)
+	h := d.Headers
+	h.DeleteFunc(isReplay)
+	h.Add(header.OriginTopic, first.Topic)
+	h.Add(header.OriginPartition, header.FormatInt(first.Partition))
+	h.Add(header.OriginOffset, header.FormatInt(first.Offset))
+	h.Add(header.ReplayCount, header.FormatInt(d.ReplayCount()+1))
+	h.Add(header.ReplayID, replayID)
 	return &kgo.Record{Topic: to, Key: d.Key, Value: d.Value, Headers: h}, nil
+}
+
+// isReplay reports whether every replay writes a header anew.
+func isReplay(name string) bool {
+	switch name {
+	case header.OriginTopic, header.OriginPartition, header.OriginOffset, header.ReplayCount, header.ReplayID:
+		return true
+	}
+	return false
 }

@@ -17,6 +17,8 @@ type Action string
 const (
 	Replayed  Action = "replayed"
 	Discarded Action = "discarded"
+	// Reopened takes a discard back: the dead letter is open again.
+	Reopened Action = "reopened"
 )
 
 // Resolution says what became of a dead letter. The topic is compacted by dead
@@ -30,6 +32,22 @@ type Resolution struct {
 	// ReplayID names the replay run; Target is the topic it produced to.
 	ReplayID string `json:"replay_id,omitempty"`
 	Target   string `json:"target,omitempty"`
+	// Edit is what was changed in the record before it was sent.
+	Edit *Edit `json:"edit,omitempty"`
+	// Previous is the resolution that this one takes the place of, without
+	// its own previous: the topic is compacted and would forget it.
+	Previous *Resolution `json:"previous,omitempty"`
+}
+
+// Edit says how a replayed record differs from its dead letter, which stays as
+// it is.
+type Edit struct {
+	// Patch is the jq program that changed the payload; empty where it was
+	// edited by hand.
+	Patch string `json:"patch,omitempty"`
+	// Diff of the payloads, by lines of indented JSON; - is the dead letter's
+	// line, + the sent one.
+	Diff string `json:"diff"`
 }
 
 // Record is the Kafka record of r for the resolutions topic.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package action does what an operator decided about dead letters: replay or
-// discard. It plans first; carrying the plan out is transactional, so that it
-// can be killed anywhere and started again, and sends nothing twice.
+// discard them, or take a discard back. It plans first; carrying the plan out is
+// transactional, so that it can be killed anywhere and started again, and sends
+// nothing twice.
 package action
 
 import (
@@ -13,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/hookstream/hookstream/dlq/internal/letters"
+	"github.com/hookstream/hookstream/dlq/internal/resolutions"
 	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/stage/kafka"
 )
@@ -24,7 +26,7 @@ type Job struct {
 
 	Action record.Action
 	// IDs selects dead letters by name. Without any, Match does, among those
-	// that are open.
+	// that have the status that the action starts from.
 	IDs   []string
 	Match func(*letters.Letter) bool
 
@@ -33,8 +35,15 @@ type Job struct {
 	// MaxReplays refuses records that were replayed that often, against
 	// loops.
 	MaxReplays int
+	// Limit is the most dead letters to act on; 0 is all.
+	Limit int
 	// BatchSize is the most dead letters of one transaction.
 	BatchSize int
+	// Pace of a replay; nil is as fast as possible.
+	Pace *Pace
+	// Edit gives the payload to send in place of a dead letter's own, and what
+	// to say of it; nil sends what failed. An error refuses the dead letter.
+	Edit func(*letters.Letter) ([]byte, *record.Edit, error)
 
 	// TopicExists tells vanished targets.
 	TopicExists func(topic string) bool
@@ -45,6 +54,14 @@ type Job struct {
 	Planned, Done func(n int)
 	// Now is the clock.
 	Now func() time.Time
+}
+
+// from is the status that a dead letter must have for the action.
+func (j *Job) from() string {
+	if j.Action == record.Reopened {
+		return string(record.Discarded)
+	}
+	return resolutions.Open
 }
 
 // target is the topic that a dead letter goes back to. What transform gave up
@@ -60,38 +77,71 @@ func (j *Job) target(l *letters.Letter) (string, bool) {
 	return "", false
 }
 
-// Verdict is what the job would do with an open dead letter: the record to
-// produce, which is nil for a discard, or why it refuses.
+// act is what is done to one dead letter.
+type act struct {
+	// record to produce; nil where nothing is sent.
+	record *kgo.Record
+	// edit says how it differs from the dead letter; nil where it does not.
+	edit *record.Edit
+}
+
+// Verdict is what a replay would do with an open dead letter: the record to
+// produce, or why it refuses.
 func (j *Job) Verdict(l *letters.Letter) (replayed *kgo.Record, refusal string) {
-	if j.Action == record.Discarded {
-		return nil, ""
+	a, refusal := j.decide(l)
+	return a.record, refusal
+}
+
+func (j *Job) decide(l *letters.Letter) (a act, refusal string) {
+	if j.Action != record.Replayed {
+		return a, ""
 	}
 	to, ok := j.target(l)
 	switch {
 	case !ok:
-		return nil, fmt.Sprintf("stage %.40q is unknown to this version", l.Stage)
+		return a, fmt.Sprintf("stage %.40q is unknown to this version", l.Stage)
 	case !j.TopicExists(to):
-		return nil, fmt.Sprintf("topic %.249s does not exist", to)
+		return a, fmt.Sprintf("topic %.249s does not exist", to)
 	case l.Omitted != "":
-		return nil, "the record was too large to be kept in its dead letter; dlq show says where it still is"
+		return a, "the record was too large to be kept in its dead letter; dlq show says where it still is"
 	case l.ReplayCount() >= j.MaxReplays:
-		return nil, fmt.Sprintf("replayed %d times already; mend the cause, then raise --max-replays", l.ReplayCount())
+		return a, fmt.Sprintf("replayed %d times already; mend the cause, then raise --max-replays", l.ReplayCount())
 	}
-	r, err := l.Replay(to, j.ReplayID)
+	sent := l.DeadLetter
+	if j.Edit != nil {
+		value, edit, err := j.Edit(l)
+		if err != nil {
+			return a, err.Error()
+		}
+		if edit != nil {
+			sent, a.edit = l.Edited(value, j.By), edit
+		}
+	}
+	r, err := sent.Replay(to, j.ReplayID)
 	if err != nil {
-		return nil, "its origin headers cannot be read"
+		return a, "its origin headers cannot be read"
 	}
 	if !j.Kafka.Fits(r) {
-		return nil, "too large for HOOKSTREAM_MAX_MESSAGE_BYTES; raise it and the topic's max.message.bytes"
+		return a, "too large for HOOKSTREAM_MAX_MESSAGE_BYTES; raise it and the topic's max.message.bytes"
 	}
-	return r, ""
+	a.record = r
+	return a, ""
 }
 
-// resolution says that the job was done to l.
-func (j *Job) resolution(l *letters.Letter, replayed *kgo.Record) *record.Resolution {
-	r := &record.Resolution{DeadLetterID: l.ID, Action: j.Action, By: j.By, Why: j.Why, At: j.Now().UTC().Truncate(time.Microsecond)}
-	if replayed != nil {
-		r.ReplayID, r.Target = j.ReplayID, replayed.Topic
+// resolution says that the job was done to l. What was decided before is kept in
+// it, because the topic is compacted.
+func (j *Job) resolution(l *letters.Letter, a act, previous *record.Resolution) *record.Resolution {
+	r := &record.Resolution{
+		DeadLetterID: l.ID, Action: j.Action, By: j.By, Why: j.Why, At: j.Now().UTC().Truncate(time.Microsecond),
+		Edit: a.edit, Previous: previous,
+	}
+	if previous != nil {
+		p := *previous
+		p.Previous = nil
+		r.Previous = &p
+	}
+	if a.record != nil {
+		r.ReplayID, r.Target = j.ReplayID, a.record.Topic
 	}
 	return r
 }

@@ -27,6 +27,8 @@ type Plan struct {
 	// Hopeless counts, among those to be sent, the reasons that a replay
 	// cannot mend.
 	Hopeless map[reason.Code]int
+	// Beyond is how many more the limit left out.
+	Beyond int
 
 	// last is the position of the last dead letter to act on in each
 	// partition. Letters that arrive later were not confirmed by anyone.
@@ -69,14 +71,19 @@ func (j *Job) Plan(ctx context.Context) (*Plan, error) {
 	err = letters.Read(ctx, j.Kafka, j.Log, nil, j.Foreign, func(l *letters.Letter) error {
 		looked++
 		j.Planned(looked)
-		switch done, ok := resolved[l.ID]; {
+		matches := resolved.Status(l.ID) == j.from()
+		switch {
 		case named[l.ID]:
 			delete(missing, l.ID)
-			if ok {
-				p.refuse(already(done), l.ID)
+			if !matches {
+				p.refuse(unsuited(resolved.Get(l.ID)), l.ID)
 				return nil
 			}
-		case len(named) > 0 || ok || !j.Match(l):
+		case len(named) > 0 || !matches || !j.Match(l):
+			return nil
+		}
+		if j.Limit > 0 && p.Total() == j.Limit {
+			p.Beyond++
 			return nil
 		}
 		p.add(j, l)
@@ -86,20 +93,24 @@ func (j *Job) Plan(ctx context.Context) (*Plan, error) {
 	return p, err
 }
 
-func already(r *record.Resolution) string {
+// unsuited says why the status of a dead letter that was named rules it out.
+func unsuited(r *record.Resolution) string {
+	if r == nil || r.Action == record.Reopened {
+		return "it is open: there is no discard to take back"
+	}
 	return fmt.Sprintf("%s already, by %s at %s", r.Action, r.By, r.At.Format(time.RFC3339))
 }
 
 func (p *Plan) add(j *Job, l *letters.Letter) {
-	replayed, refusal := j.Verdict(l)
+	a, refusal := j.decide(l)
 	if refusal != "" {
 		p.refuse(refusal, l.ID)
 		return
 	}
 	to := ""
-	if replayed != nil {
-		to = replayed.Topic
-		if !mendable(l.Reason) {
+	if a.record != nil {
+		to = a.record.Topic
+		if a.edit == nil && !mendable(l.Reason) {
 			p.Hopeless[l.Reason]++
 		}
 	}

@@ -8,16 +8,22 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/hookstream/hookstream/dlq/internal/letters"
 	"github.com/hookstream/hookstream/dlq/internal/resolutions"
 	"github.com/hookstream/hookstream/stage/kafka"
 )
 
-// maxBatchBytes bounds what a transaction holds in memory.
-const maxBatchBytes = 16 << 20
+// maxBatchBytes bounds what a transaction holds in memory. Of every partition
+// one is being written and one being filled.
+const maxBatchBytes = 4 << 20
+
+// takeOvers is how many transactional ids are taken over at once.
+const takeOvers = 8
 
 // Run carries the plan out and returns how many dead letters were acted on in
 // transactions that committed.
@@ -27,79 +33,130 @@ const maxBatchBytes = 16 << 20
 // resolutions again: from then on nobody else can act on these partitions, and
 // what was done before is known. The record and its resolution are written in
 // one transaction, so at every moment a dead letter is either open and unsent or
-// resolved and sent. When ctx ends, the transaction in hand is finished.
+// resolved and sent. When ctx ends, the transactions in hand are finished.
 func (j *Job) Run(ctx context.Context, p *Plan) (done int, err error) {
-	partitions := slices.Sorted(maps.Keys(p.last))
-	producers := map[int32]*producer{}
+	writers, err := j.writers(ctx, p)
 	defer func() {
-		for _, pr := range producers {
-			pr.close()
+		for _, w := range writers {
+			w.to.close()
 		}
 	}()
-	for _, n := range partitions {
-		if producers[n], err = newProducer(ctx, j.Kafka, j.Log, n); err != nil {
-			return 0, err
-		}
+	if err != nil {
+		return 0, err
 	}
 	resolved, err := resolutions.Read(ctx, j.Kafka, j.Log)
 	if err != nil {
 		return 0, err
 	}
-	r := run{Job: j, resolved: resolved, named: map[string]bool{}}
+	r := &run{Job: j, plan: p, resolved: resolved, named: map[string]bool{}, claimed: map[string]bool{}, writers: writers}
 	for _, id := range j.IDs {
 		r.named[id] = true
 	}
-	for _, n := range partitions {
-		if err := r.partition(ctx, producers[n], n, p.last[n]); err != nil {
-			return r.done, err
-		}
-	}
-	return r.done, nil
+	err = r.all(ctx)
+	return r.done, err
 }
 
-// run is one Run under way.
+// writers has one for each partition of the plan. On an error it returns those
+// that are to be closed.
+func (j *Job) writers(ctx context.Context, p *Plan) (map[int32]*writer, error) {
+	writers := map[int32]*writer{}
+	var mu sync.Mutex
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(takeOvers)
+	for n := range p.last {
+		g.Go(func() error {
+			to, err := newProducer(ctx, j.Kafka, j.Log, n)
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			writers[n] = &writer{to: to, batches: make(chan batch)}
+			return nil
+		})
+	}
+	return writers, g.Wait()
+}
+
+// run is one Run under way. One goroutine reads and fills batches, one a
+// partition writes them, so that order within a partition is kept.
 type run struct {
 	*Job
-	resolved resolutions.Map
+	plan     *Plan
+	resolved *resolutions.Set
 	named    map[string]bool
-	done     int
+	// claimed are the IDs that are in a batch: a copy of a failure may lie in
+	// another partition.
+	claimed map[string]bool
+	writers map[int32]*writer
 
-	// The transaction to come.
-	records []*kgo.Record
-	batch   resolutions.Map
-	bytes   int
+	mu   sync.Mutex
+	done int
 }
 
-// errPast ends the reading of a partition after the plan's last dead letter.
+type writer struct {
+	to      *producer
+	batches chan batch
+	// next is being filled.
+	next batch
+}
+
+// batch is a transaction to come.
+type batch struct {
+	records        []*kgo.Record
+	letters, bytes int
+}
+
+func (r *run) all(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, w := range r.writers {
+		g.Go(func() error { return r.write(ctx, w) })
+	}
+	g.Go(func() error {
+		defer func() {
+			for _, w := range r.writers {
+				close(w.batches)
+			}
+		}()
+		return r.read(ctx)
+	})
+	return g.Wait()
+}
+
+// errPast ends the reading after the plan's last dead letters.
 var errPast = errors.New("past the plan")
 
-// partition acts on one partition's dead letters, in their order.
-func (r *run) partition(ctx context.Context, to *producer, n int32, last int64) error {
-	r.clear()
-	err := letters.Read(ctx, r.Kafka, r.Log, []int32{n}, r.Foreign, func(l *letters.Letter) error {
-		if l.At.Offset > last {
+// read fills batches with the plan's dead letters, in their order.
+func (r *run) read(ctx context.Context) error {
+	reading := maps.Clone(r.plan.last)
+	err := letters.Read(ctx, r.Kafka, r.Log, slices.Collect(maps.Keys(r.writers)), r.Foreign, func(l *letters.Letter) error {
+		if l.At.Offset >= r.plan.last[l.At.Partition] {
+			delete(reading, l.At.Partition)
+		}
+		if l.At.Offset <= r.plan.last[l.At.Partition] && r.selects(l) {
+			if err := r.add(ctx, l); err != nil {
+				return err
+			}
+		}
+		if len(reading) == 0 {
 			return errPast
 		}
-		if !r.selects(l) {
-			return nil
-		}
-		if err := r.add(l); err != nil {
-			return err
-		}
-		if len(r.batch) < r.BatchSize && r.bytes < maxBatchBytes {
-			return nil
-		}
-		return r.commit(ctx, to)
+		return nil
 	})
 	if err != nil && !errors.Is(err, errPast) {
 		return err
 	}
-	return r.commit(ctx, to)
+	for _, w := range r.writers {
+		if err := w.flush(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // selects is the plan's choice again, without what was resolved meanwhile.
 func (r *run) selects(l *letters.Letter) bool {
-	if _, ok := r.resolved[l.ID]; ok {
+	if r.claimed[l.ID] || r.resolved.Status(l.ID) != r.from() {
 		return false
 	}
 	if len(r.named) > 0 {
@@ -108,42 +165,57 @@ func (r *run) selects(l *letters.Letter) bool {
 	return r.Match(l)
 }
 
-func (r *run) add(l *letters.Letter) error {
-	replayed, refusal := r.Verdict(l)
+func (r *run) add(ctx context.Context, l *letters.Letter) error {
+	act, refusal := r.decide(l)
 	if refusal != "" {
 		return nil
 	}
-	res := r.resolution(l, replayed)
+	res := r.resolution(l, act, r.resolved.Get(l.ID))
 	resolution, err := res.Record(r.Kafka.Topics.Resolutions)
 	if err != nil {
 		return err
 	}
-	if replayed != nil {
-		r.records = append(r.records, replayed)
-		r.bytes += kafka.RecordBytes(replayed)
+	r.claimed[l.ID] = true
+	w := r.writers[l.At.Partition]
+	if act.record != nil {
+		w.next.records = append(w.next.records, act.record)
+		w.next.bytes += kafka.RecordBytes(act.record)
 	}
-	r.records = append(r.records, resolution)
-	r.batch[l.ID] = res
+	w.next.records = append(w.next.records, resolution)
+	w.next.bytes += kafka.RecordBytes(resolution)
+	if w.next.letters++; w.next.letters >= r.Pace.batch(r.BatchSize) || w.next.bytes >= maxBatchBytes {
+		return w.flush(ctx)
+	}
 	return nil
 }
 
-func (r *run) commit(ctx context.Context, to *producer) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if len(r.batch) == 0 {
+// flush hands the batch over when the one before is written.
+func (w *writer) flush(ctx context.Context) error {
+	if w.next.letters == 0 {
 		return nil
 	}
-	if err := to.commit(ctx, r.records); err != nil {
-		return fmt.Errorf("partition %d: %w", to.partition, err)
+	select {
+	case w.batches <- w.next:
+		w.next = batch{}
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	maps.Copy(r.resolved, r.batch)
-	r.done += len(r.batch)
-	r.Done(r.done)
-	r.clear()
-	return nil
 }
 
-func (r *run) clear() {
-	r.records, r.batch, r.bytes = nil, resolutions.Map{}, 0
+// write commits batches until there are no more or ctx ends.
+func (r *run) write(ctx context.Context, w *writer) error {
+	for b := range w.batches {
+		if err := r.Pace.Wait(ctx, b.letters); err != nil {
+			return err
+		}
+		if err := w.to.commit(ctx, b.records); err != nil {
+			return fmt.Errorf("partition %d: %w", w.to.partition, err)
+		}
+		r.mu.Lock()
+		r.done += b.letters
+		r.Done(r.done)
+		r.mu.Unlock()
+	}
+	return nil
 }

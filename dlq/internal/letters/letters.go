@@ -4,6 +4,7 @@
 package letters
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/hookstream/hookstream/dlq/internal/pattern"
 	"github.com/hookstream/hookstream/schemas/header"
 	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/schemas/topic"
@@ -24,6 +26,19 @@ type Letter struct {
 	ID string
 	// At is the dead letter's own position in the dead-letter topic.
 	At record.Position
+}
+
+// Pattern is the failure's message without what differs from record to record,
+// or the kind of exception where there is no message.
+func (l *Letter) Pattern() string { return pattern.Of(cmp.Or(l.Message, l.Exception)) }
+
+// Fingerprint names the failures that are the same one: of one stage, provider,
+// event type, reason and pattern.
+func (l *Letter) Fingerprint() string { return l.FingerprintOf(l.Pattern()) }
+
+// FingerprintOf is Fingerprint, for a caller that has the pattern already.
+func (l *Letter) FingerprintOf(p string) string {
+	return pattern.Fingerprint(string(l.Stage), l.Provider(), l.EventType(), string(l.Reason), p)
 }
 
 // Tenant of the failed record, or "".
@@ -74,7 +89,7 @@ type Foreign func(at record.Position, err error)
 // left by a crash between dead-lettering and commit, are given once. Letters
 // are not kept: memory grows by 16 bytes a letter, to know the copies.
 func Read(ctx context.Context, cfg *kafka.Config, log *slog.Logger, partitions []int32, foreign Foreign, each func(*Letter) error) error {
-	seen := map[fingerprint]struct{}{}
+	seen := map[Digest]struct{}{}
 	return cfg.ReadToEnd(ctx, "hookstream-dlq", log, kafka.Partitions{cfg.Topics.DeadLetters: partitions}, func(r *kgo.Record) error {
 		at := record.PositionOf(r)
 		d, err := record.ParseDeadLetter(r)
@@ -83,24 +98,26 @@ func Read(ctx context.Context, cfg *kafka.Config, log *slog.Logger, partitions [
 			return nil
 		}
 		l := &Letter{DeadLetter: d, ID: d.ID(), At: at}
-		if f := fingerprintOf(l.ID); !seenBefore(seen, f) {
-			return each(l)
+		if seenBefore(seen, DigestOf(l.ID)) {
+			return nil
 		}
-		return nil
+		return each(l)
 	})
 }
 
-type fingerprint [16]byte
+// Digest stands for an ID where many are kept.
+type Digest [16]byte
 
-func fingerprintOf(id string) fingerprint {
+// DigestOf is SHA-256 cut to 128 bits: IDs hold names that others choose.
+func DigestOf(id string) Digest {
 	sum := sha256.Sum256([]byte(id))
-	return fingerprint(sum[:16])
+	return Digest(sum[:16])
 }
 
-func seenBefore(seen map[fingerprint]struct{}, f fingerprint) bool {
-	if _, ok := seen[f]; ok {
+func seenBefore(seen map[Digest]struct{}, d Digest) bool {
+	if _, ok := seen[d]; ok {
 		return true
 	}
-	seen[f] = struct{}{}
+	seen[d] = struct{}{}
 	return false
 }

@@ -49,7 +49,7 @@ type Position struct {
 }
 
 // NewLetter describes l, without its payload and headers.
-func NewLetter(l *letters.Letter, resolved resolutions.Map) Letter {
+func NewLetter(l *letters.Letter, resolved *resolutions.Set) Letter {
 	v := Letter{
 		ID: l.ID, Status: resolved.Status(l.ID),
 		FailedAt: l.LastFailedAt, FirstFailedAt: l.FirstFailedAt, Attempts: l.Attempts,
@@ -58,7 +58,7 @@ func NewLetter(l *letters.Letter, resolved resolutions.Map) Letter {
 		Reason: l.Reason, Class: l.Class, Message: l.Message, Exception: l.Exception,
 		ServiceVersion: l.ServiceVersion, TraceID: l.TraceID(), ReplayCount: l.ReplayCount(),
 		Failed: Position(l.Failed), DeadLetter: Position(l.At),
-		PayloadBytes: len(l.Value), Omitted: l.Omitted, Resolution: resolved[l.ID],
+		PayloadBytes: len(l.Value), Omitted: l.Omitted, Resolution: resolved.Get(l.ID),
 	}
 	if origin, err := l.Origin(); err == nil && origin != l.Failed {
 		v.Origin = (*Position)(&origin)
@@ -85,7 +85,7 @@ type Header struct {
 }
 
 // NewFull describes l with its headers and, if asked, its payload.
-func NewFull(l *letters.Letter, resolved resolutions.Map, replay string, payload bool) Full {
+func NewFull(l *letters.Letter, resolved *resolutions.Set, replay string, payload bool) Full {
 	f := Full{Letter: NewLetter(l, resolved), Replay: replay, Headers: []Header{}}
 	for _, h := range l.Headers {
 		f.Headers = append(f.Headers, Header{h.Key, string(h.Value)})
