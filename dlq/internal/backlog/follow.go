@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package backlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookstream/hookstream/schemas/record"
+	"github.com/hookstream/hookstream/stage/kafka"
+)
+
+// Follow reads the dead letters and their resolutions from the beginning and
+// goes on until ctx ends, starting over after a failure. Status is told whether
+// the counts are current. It returns nil, or an error that is Fatal.
+func (b *Backlog) Follow(ctx context.Context, cfg *kafka.Config, log *slog.Logger, status func(ready bool, reason string)) error {
+	return kafka.Sessions(ctx, log, status, func(ctx context.Context) error {
+		b.reset()
+		client, err := cfg.NewClient("hookstream-dlq-serve", log,
+			kgo.ConsumeTopics(cfg.Topics.DeadLetters, cfg.Topics.Resolutions),
+			kgo.KeepControlRecords(), // the end of a topic may be a marker of a transaction
+		)
+		if err != nil {
+			return err
+		}
+		defer client.Close()
+		f := follower{Backlog: b, cfg: cfg, client: client, log: log, status: status}
+		return f.run(ctx)
+	})
+}
+
+// follower is one client's life.
+type follower struct {
+	*Backlog
+	cfg    *kafka.Config
+	client *kgo.Client
+	log    *slog.Logger
+	status func(ready bool, reason string)
+	// ends are where partitions ended at the start, until they are reached.
+	ends map[partition]int64
+}
+
+type partition struct {
+	topic string
+	n     int32
+}
+
+func (f *follower) run(ctx context.Context) error {
+	if err := f.open(ctx); err != nil {
+		return err
+	}
+	for {
+		f.caughtUp()
+		fetches := f.client.PollFetches(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		for _, e := range fetches.Errors() {
+			if err := kafka.FetchError(e); err != nil {
+				return err
+			}
+		}
+		fetches.EachRecord(func(r *kgo.Record) { f.record(ctx, r) })
+	}
+}
+
+const openTimeout = 30 * time.Second
+
+// open takes the ends of the topics, which must be there.
+func (f *follower) open(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	admin, topics := kadm.NewClient(f.client), []string{f.cfg.Topics.DeadLetters, f.cfg.Topics.Resolutions}
+	starts, err1 := admin.ListStartOffsets(ctx, topics...)
+	ends, err2 := admin.ListEndOffsets(ctx, topics...)
+	if err := errors.Join(err1, starts.Error(), err2, ends.Error()); err != nil {
+		return kafka.Classify(fmt.Errorf("offsets of %s and %s: %w", topics[0], topics[1], err))
+	}
+	f.ends = map[partition]int64{}
+	ends.Each(func(end kadm.ListedOffset) {
+		start, _ := starts.Lookup(end.Topic, end.Partition)
+		if start.Offset < end.Offset {
+			f.ends[partition{end.Topic, end.Partition}] = end.Offset
+		}
+	})
+	return nil
+}
+
+// caughtUp says once that everything that was there at the start is counted.
+func (f *follower) caughtUp() {
+	if f.ends != nil && len(f.ends) == 0 {
+		f.ends = nil
+		f.loadedAll()
+		f.status(true, "")
+	}
+}
+
+func (f *follower) record(ctx context.Context, r *kgo.Record) {
+	p := partition{r.Topic, r.Partition}
+	if end, ok := f.ends[p]; ok && r.Offset >= end-1 {
+		delete(f.ends, p)
+	}
+	if r.Attrs.IsControl() {
+		return
+	}
+	var err error
+	if r.Topic == f.cfg.Topics.DeadLetters {
+		err = f.deadLetter(r)
+	} else {
+		err = f.resolved(r)
+	}
+	if err != nil {
+		f.log.WarnContext(ctx, "a record is not counted", "position", record.PositionOf(r).String(), "error", err)
+	}
+}
+
+func (f *follower) deadLetter(r *kgo.Record) error {
+	d, err := record.ParseDeadLetter(r)
+	if err != nil {
+		return err
+	}
+	f.letter(d)
+	return nil
+}
+
+func (f *follower) resolved(r *kgo.Record) error {
+	res, err := record.ParseResolution(r)
+	if err != nil {
+		return err
+	}
+	f.resolution(string(r.Key), res)
+	return nil
+}
