@@ -27,7 +27,7 @@ const (
 	spendIter     = "spend on iterating"
 	spendIndex    = "spend on indexing"
 	spendUpdate   = "spend on updating"
-	checkKey      = "check key"
+	spendKey      = "spend on a key"
 )
 
 //go:embed prelude.jq
@@ -302,13 +302,13 @@ func (b *bounder) term(t *gojq.Term) {
 }
 
 // reads tells whether an index may read a text or an array, which takes as long as
-// it is. It also keeps arrays and objects from being keys.
+// it is. It also bounds the key.
 func reads(x *gojq.Index) bool {
 	if x.Start != nil && !x.IsSlice && x.Start.Term != nil && x.Start.Term.Type == gojq.TermTypeNumber {
 		return true
 	}
 	if x.Start != nil && !x.IsSlice {
-		x.Start = pipe(x.Start, callQuery(checkKey))
+		x.Start = pipe(x.Start, callQuery(spendKey))
 	}
 	return x.Start != nil || x.End != nil
 }
@@ -374,8 +374,6 @@ func termQuery(f *gojq.Func) *gojq.Query {
 
 func pipe(l, r *gojq.Query) *gojq.Query { return &gojq.Query{Op: gojq.OpPipe, Left: l, Right: r} }
 
-var errKey = errors.New("an index must be a string or a number")
-
 // functions are what bounded expressions call.
 var functions = func() []gojq.CompilerOption {
 	options := []gojq.CompilerOption{
@@ -389,12 +387,12 @@ var functions = func() []gojq.CompilerOption {
 			return 0
 		}),
 		spender(spendUpdate, func(v any, most int) int { return 2 * size(v, most) }),
-		gojq.WithFunction(checkKey, 1, 1, func(v any, _ []any) any {
-			switch v.(type) {
-			case []any, map[string]any:
-				return errKey
+		// An array is searched for an array that is its key.
+		spender(spendKey, func(v any, most int) int {
+			if _, ok := v.([]any); ok {
+				return size(v, most) << 16
 			}
-			return v
+			return 0
 		}),
 	}
 	for name, n := range natives {

@@ -104,7 +104,7 @@ func (c *compiler) plain(q *gojq.Query, in *body.Shape) (filter, error) {
 // foreign compiles a part for gojq. It may look at all of its input and of the
 // variables that it names.
 func (c *compiler) foreign(q *gojq.Query, in *body.Shape) (filter, error) {
-	identity(in).demand()
+	itself(in).demand()
 	used := map[string]bool{}
 	visit(reflect.ValueOf(q), func(node any) {
 		switch n := node.(type) {
@@ -119,7 +119,7 @@ func (c *compiler) foreign(q *gojq.Query, in *body.Shape) (filter, error) {
 	for i := len(c.vars) - 1; i >= 0; i-- {
 		if v := c.vars[i]; used[v.name] {
 			used[v.name] = false // an outer one of that name is hidden
-			identity(v.place).demand()
+			itself(v.place).demand()
 			names, slots = append(names, v.name), append(slots, v.slot)
 		}
 	}
@@ -165,7 +165,7 @@ func (c *compiler) bind(q *gojq.Query, in *body.Shape) (filter, error) {
 		return filter{}, err
 	}
 	if l.one == nil || r.one == nil {
-		return filter{place: r.place, each: func(e *env, in any, yield func(any) error) error {
+		return filter{place: r.place, maybe: l.atMostOne() && r.atMostOne(), each: func(e *env, in any, yield func(any) error) error {
 			return l.run(e, in, func(v any) error {
 				e.set(slot, v)
 				return r.run(e, in, yield)
@@ -220,9 +220,9 @@ func (c *compiler) alternative(q *gojq.Query, in *body.Shape) (filter, error) {
 		return filter{}, err
 	}
 	place := either(l, r)
-	if l.one != nil && r.one != nil {
+	if l.atMostOne() && r.one != nil {
 		return filter{place: place, one: func(e *env, in any) (any, error) {
-			if v, err := l.one(e, in); err != nil || truth(v) {
+			if v, ok, err := l.first(e, in); err != nil || ok && truth(v) {
 				return v, err
 			}
 			return r.one(e, in)

@@ -19,7 +19,7 @@ var costs = []struct {
 	names string
 }{
 	{wide(2), `
-		_add/2 _modulo/2 length/0 utf8bytelength/0 keys/0 has/1 type/0 reverse/0 toboolean/0 getpath/1 _index/2 _captures/0
+		_add/2 _modulo/2 length/0 utf8bytelength/0 keys/0 has/1 type/0 reverse/0 toboolean/0 getpath/1 _slice/3 _captures/0
 		startswith/1 endswith/1 ltrimstr/1 rtrimstr/1 trimstr/1 ltrim/0 rtrim/0 trim/0 ascii_downcase/0 ascii_upcase/0
 		implode/0 gmtime/0 mktime/0 strptime/1`},
 	{wide(2), `
@@ -38,6 +38,7 @@ var costs = []struct {
 	{toNumber, `tonumber/0`},
 	{comparison, `_equal/2 _notequal/2 _greater/2 _less/2 _greatereq/2 _lesseq/2`},
 	{product, `_subtract/2 contains/1 inside/1 indices/1 index/1 rindex/1`},
+	{indexing, `_index/2`},
 	{multiplication, `_multiply/2`},
 	{transposition, `transpose/0`},
 	{joining, `join/1`},
@@ -102,6 +103,17 @@ func product(in any, args []any, most int) int {
 func text(v any) bool {
 	_, ok := v.(string)
 	return ok
+}
+
+// indexing reads the characters of a text; an array as the key is searched for.
+func indexing(in any, args []any, most int) int {
+	if _, ok := args[1].([]any); ok {
+		return product(args[0], args[1:], most)
+	}
+	if s, ok := args[0].(string); ok {
+		return len(s)
+	}
+	return 0
 }
 
 // multiplication repeats a text, multiplies numbers, or merges objects, however

@@ -35,6 +35,8 @@ type (
 type filter struct {
 	one  single
 	each stream
+	// maybe is set where each gives at most one value.
+	maybe bool
 	// place is what is read of the body where the values are parts of it, and
 	// nil where they are computed.
 	place *body.Shape
@@ -42,6 +44,9 @@ type filter struct {
 	literal bool
 	value   any
 }
+
+// atMostOne tells whether the filter never gives two values.
+func (f filter) atMostOne() bool { return f.one != nil || f.maybe }
 
 // run gives the filter's values to yield.
 func (f filter) run(e *env, in any, yield func(any) error) error {
@@ -79,6 +84,10 @@ var errStop = errors.New("first value found")
 
 // first is the filter's first value, if it has any.
 func (f filter) first(e *env, in any) (v any, ok bool, err error) {
+	if f.one != nil {
+		v, err = f.one(e, in)
+		return v, err == nil, err
+	}
 	err = f.run(e, in, func(found any) error {
 		v, ok = found, true
 		return errStop
@@ -110,7 +119,7 @@ func constant(v any) filter {
 	return filter{one: func(*env, any) (any, error) { return v, nil }, literal: true, value: v}
 }
 
-func identity(in *body.Shape) filter {
+func itself(in *body.Shape) filter {
 	return filter{one: func(_ *env, v any) (any, error) { return v, nil }, place: in}
 }
 
@@ -125,7 +134,7 @@ func (f filter) then(r filter) filter {
 			return r.one(e, v)
 		}}
 	}
-	return filter{place: r.place, each: func(e *env, in any, yield func(any) error) error {
+	return filter{place: r.place, maybe: f.atMostOne() && r.atMostOne(), each: func(e *env, in any, yield func(any) error) error {
 		return f.run(e, in, func(v any) error { return r.run(e, v, yield) })
 	}}
 }
@@ -133,7 +142,7 @@ func (f filter) then(r filter) filter {
 // attempt ends without an error where f fails, but not where what comes after it
 // does.
 func (f filter) attempt() filter {
-	return filter{place: f.place, each: func(e *env, in any, yield func(any) error) error {
+	return filter{place: f.place, maybe: f.atMostOne(), each: func(e *env, in any, yield func(any) error) error {
 		var after error
 		err := f.run(e, in, func(v any) error {
 			after = yield(v)
@@ -143,6 +152,17 @@ func (f filter) attempt() filter {
 			return err
 		}
 		return nil
+	}}
+}
+
+// catch is f, or a literal where f fails.
+func (f filter) catch(value any) filter {
+	return filter{place: f.place, one: func(e *env, in any) (any, error) {
+		v, err := f.one(e, in)
+		if err != nil && e.budget.Err() == nil {
+			return value, nil
+		}
+		return v, err
 	}}
 }
 

@@ -27,11 +27,11 @@ func (c *compiler) function(f *gojq.Func, in *body.Shape) (filter, error) {
 	}
 	switch signature(f.Name, len(f.Args)) {
 	case "empty/0":
-		return filter{each: func(*env, any, func(any) error) error { return nil }}, nil
+		return filter{maybe: true, each: func(*env, any, func(any) error) error { return nil }}, nil
 	case "not/0":
 		return filter{one: func(_ *env, v any) (any, error) { return !truth(v), nil }}, nil
 	case "values/0":
-		return keep(identity(in), func(v any) bool { return v != nil }), nil
+		return keep(itself(in), func(v any) bool { return v != nil }), nil
 	case "select/1":
 		conds, err := c.queries(in, f.Args[0])
 		if err != nil {
@@ -56,8 +56,11 @@ func (c *compiler) function(f *gojq.Func, in *body.Shape) (filter, error) {
 	case "IN/1":
 		return c.membership(f.Args[0], in)
 	case "todate/0", "todateiso8601/0":
-		identity(in).demand()
+		itself(in).demand()
 		return called(natives["strftime/1"], constant(todate)), nil
+	case "test/1":
+		itself(in).demand()
+		return called(natives["_match/3"], constant(f.Args[0].Term.Str.Str), constant(nil), constant(true)), nil // a literal, see bounded.go
 	case "minor_units/1":
 		return c.minorUnits(f.Args[0], in)
 	}
@@ -74,7 +77,7 @@ func (c *compiler) call(name string, args []*gojq.Query, in *body.Shape) (filter
 	if err != nil {
 		return filter{}, err
 	}
-	identity(in).demand()
+	itself(in).demand()
 	return called(n, fs...), nil
 }
 
@@ -100,7 +103,7 @@ func (c *compiler) minorUnits(currency *gojq.Query, in *body.Shape) (filter, err
 	if err != nil {
 		return filter{}, err
 	}
-	identity(in).demand()
+	itself(in).demand()
 	args[0].demand()
 	return filter{one: func(e *env, in any) (any, error) {
 		code, err := args[0].one(e, in)
@@ -117,7 +120,7 @@ func (c *compiler) minorUnits(currency *gojq.Query, in *body.Shape) (filter, err
 
 // keep gives the values of f that are wanted.
 func keep(f filter, wanted func(any) bool) filter {
-	return filter{place: f.place, each: func(e *env, in any, yield func(any) error) error {
+	return filter{place: f.place, maybe: f.atMostOne(), each: func(e *env, in any, yield func(any) error) error {
 		return f.run(e, in, func(v any) error {
 			if !wanted(v) {
 				return nil
@@ -129,7 +132,7 @@ func keep(f filter, wanted func(any) bool) filter {
 
 // selection is select(cond).
 func selection(cond filter, in *body.Shape) filter {
-	return filter{place: in, each: func(e *env, v any, yield func(any) error) error {
+	return filter{place: in, maybe: true, each: func(e *env, v any, yield func(any) error) error {
 		ok, err := cond.one(e, v)
 		if err != nil || !truth(ok) {
 			return err
@@ -140,7 +143,7 @@ func selection(cond filter, in *body.Shape) filter {
 
 // head is the first value, if there is one.
 func (f filter) head() filter {
-	return filter{place: f.place, each: func(e *env, in any, yield func(any) error) error {
+	return filter{place: f.place, maybe: true, each: func(e *env, in any, yield func(any) error) error {
 		v, ok, err := f.first(e, in)
 		if err != nil || !ok {
 			return err
@@ -262,7 +265,7 @@ func (c *compiler) quantifier(call *gojq.Func, in *body.Shape) (filter, error) {
 		}
 		args = args[1:]
 	}
-	if cond = identity(items.place); len(args) == 1 {
+	if cond = itself(items.place); len(args) == 1 {
 		if cond, err = c.query(args[0], items.place); err != nil {
 			return filter{}, err
 		}
@@ -285,7 +288,7 @@ func (c *compiler) membership(q *gojq.Query, in *body.Shape) (filter, error) {
 		return filter{}, err
 	}
 	values.demand()
-	identity(in).demand()
+	itself(in).demand()
 	equal := natives["_equal/2"]
 	return filter{one: func(e *env, in any) (any, error) {
 		found := false

@@ -78,5 +78,5 @@ def sub($re; str; $flags):
       .next = $offset + $length) | .r[] + .s[.next:] // .s;
 def sub($re; str): sub($re; str; null);
 def gsub($re; str; $flags): sub($re; str; $flags + "g");
-def gsub($re; str): gsub($re; str; "g");
+def gsub($re; str): sub($re; str; "g");
 .

@@ -29,7 +29,7 @@ func (c *compiler) term(t *gojq.Term, in *body.Shape) (filter, error) {
 		}
 		// A question mark belongs to the one step before it.
 		optional := i+1 < len(t.SuffixList) && t.SuffixList[i+1].Optional
-		if s.Index != nil && s.Index.Start != nil && !optional && !fixed(s.Index) {
+		if s.Index != nil && (s.Index.Start != nil || s.Index.End != nil) && !optional && !fixed(s.Index) {
 			if f, err = c.dynamic(f, s.Index, in); err != nil {
 				return f, err
 			}
@@ -96,10 +96,16 @@ func evaluate(q *gojq.Query) any {
 	return v
 }
 
-// dynamic is of[key], as in a table lookup; key has the input of the whole term.
+// dynamic is of[key], as in a table lookup, or of[start:end]; both have the input of
+// the whole term.
 func (c *compiler) dynamic(of filter, x *gojq.Index, in *body.Shape) (filter, error) {
-	if x.IsSlice || x.Str != nil || of.one == nil {
+	if x.Str != nil || of.one == nil {
 		return filter{}, errForeign
+	}
+	if x.IsSlice {
+		ends, err := c.ends(in, x.End, x.Start)
+		of.demand()
+		return called(natives["_slice/3"], append([]filter{of}, ends...)...), err
 	}
 	keys, err := c.queries(in, x.Start)
 	if err != nil {
@@ -113,10 +119,6 @@ func (c *compiler) dynamic(of filter, x *gojq.Index, in *body.Shape) (filter, er
 		if err != nil {
 			return nil, err
 		}
-		switch key.(type) {
-		case []any, map[string]any:
-			return nil, errKey
-		}
 		v, err := of.one(e, in)
 		if err != nil {
 			return nil, err
@@ -125,12 +127,31 @@ func (c *compiler) dynamic(of filter, x *gojq.Index, in *body.Shape) (filter, er
 	}}, nil
 }
 
+// ends compiles the ends of a slice; one that is not there is null.
+func (c *compiler) ends(in *body.Shape, qs ...*gojq.Query) ([]filter, error) {
+	fs := make([]filter, len(qs))
+	for i, q := range qs {
+		if fs[i] = constant(nil); q == nil {
+			continue
+		}
+		found, err := c.queries(in, q)
+		if err != nil {
+			return nil, err
+		}
+		fs[i] = found[0]
+	}
+	return fs, nil
+}
+
 func (c *compiler) head(t *gojq.Term, in *body.Shape) (filter, error) {
 	switch t.Type {
 	case gojq.TermTypeIdentity:
-		return identity(in), nil
+		return itself(in), nil
 	case gojq.TermTypeIndex:
-		return index(t.Index, in)
+		if f, err := index(t.Index, in); err == nil {
+			return f, nil
+		}
+		return c.dynamic(itself(in), t.Index, in)
 	case gojq.TermTypeNull, gojq.TermTypeTrue, gojq.TermTypeFalse, gojq.TermTypeNumber:
 		return constant(evaluate(&gojq.Query{Term: t})), nil
 	case gojq.TermTypeUnary:
@@ -153,14 +174,24 @@ func (c *compiler) head(t *gojq.Term, in *body.Shape) (filter, error) {
 	case gojq.TermTypeIf:
 		return c.condition(t.If, in)
 	case gojq.TermTypeTry:
-		if t.Try.Catch == nil {
-			f, err := c.query(t.Try.Body, in)
-			return f.attempt(), err
-		}
+		return c.try(t.Try, in)
 	case gojq.TermTypeQuery:
 		return c.query(t.Query, in)
 	}
 	return filter{}, errForeign
+}
+
+// try compiles what may fail; what becomes of the error must not depend on it.
+func (c *compiler) try(t *gojq.Try, in *body.Shape) (filter, error) {
+	f, err := c.query(t.Body, in)
+	if err != nil || t.Catch == nil {
+		return f.attempt(), err
+	}
+	catch, err := c.query(t.Catch, nil)
+	if err != nil || !catch.literal || f.one == nil {
+		return filter{}, errors.Join(err, errForeign)
+	}
+	return f.catch(catch.value), nil
 }
 
 // text compiles a string, which may hold queries; gojq evaluates the last first.
@@ -180,7 +211,7 @@ func (c *compiler) text(s *gojq.String, format string, in *body.Shape) (filter, 
 		values := make([]any, len(parts))
 		for i := len(parts) - 1; i >= 0; i-- {
 			v, err := parts[i].one(e, in)
-			if err == nil && !parts[i].literal {
+			if err == nil && s.Queries[i].Term.Str == nil {
 				v, err = print.call(e.budget, v, nil)
 			}
 			if err != nil {
@@ -232,8 +263,9 @@ func (c *compiler) object(o *gojq.Object, in *body.Shape) (filter, error) {
 	}
 	build := func(e *env, in any) (any, error) { return construct(entries, e, in) }
 	if literal {
-		v, err := build(nil, nil)
-		return constant(v), err
+		if v, err := build(nil, nil); err == nil {
+			return constant(v), nil
+		}
 	}
 	return filter{one: build}, nil
 }
@@ -307,14 +339,14 @@ func (c *compiler) condition(i *gojq.If, in *body.Shape) (filter, error) {
 	case i.Else != nil:
 		other, err = c.query(i.Else, in)
 	default:
-		other = identity(in)
+		other = itself(in)
 	}
 	if err != nil {
 		return filter{}, err
 	}
 	cond, place := conds[0], either(then, other)
 	if then.one == nil || other.one == nil {
-		return filter{place: place, each: func(e *env, in any, yield func(any) error) error {
+		return filter{place: place, maybe: then.atMostOne() && other.atMostOne(), each: func(e *env, in any, yield func(any) error) error {
 			v, err := cond.one(e, in)
 			switch {
 			case err != nil:

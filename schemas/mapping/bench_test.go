@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mapping
+
+import (
+	"encoding/json"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/itchyny/gojq"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookstream/hookstream/schemas/body"
+	"github.com/hookstream/hookstream/schemas/event"
+	"github.com/hookstream/hookstream/schemas/fixture"
+	"github.com/hookstream/hookstream/schemas/identity"
+	"github.com/hookstream/hookstream/schemas/provider"
+	"github.com/hookstream/hookstream/schemas/record"
+)
+
+// benchmarks are fixtures, grown to the size that providers send.
+var benchmarks = []struct {
+	name, fixture string
+	grow          func(v any)
+}{
+	{"stripe-charge", "stripe/charge.succeeded", nil},
+	{"stripe-invoice", "stripe/invoice.paid", nil},
+	{"github-pull-request", "github/pull_request.closed-merged", addLinks},
+	{"github-push", "github/push-branch", addLinks},
+	{"shopify-order", "shopify/orders.create", addLines},
+}
+
+// addLinks gives accounts the links that GitHub gives them.
+func addLinks(v any) {
+	switch v := v.(type) {
+	case []any:
+		for _, item := range v {
+			addLinks(item)
+		}
+	case map[string]any:
+		for _, item := range v {
+			addLinks(item)
+		}
+		url, _ := v["url"].(string)
+		if v["login"] == nil || url == "" {
+			return
+		}
+		for _, link := range strings.Fields("followers following{/other_user} gists{/gist_id} starred{/owner}{/repo} subscriptions orgs repos events{/privacy} received_events") {
+			name, _, _ := strings.Cut(link, "{")
+			v[name+"_url"] = url + "/" + link
+		}
+	}
+}
+
+// addLines repeats the lines of an order.
+func addLines(v any) {
+	order := v.(map[string]any) //nolint:errcheck,forcetypeassert // the fixture is an order
+	lines := order["line_items"].([]any)
+	order["line_items"] = append(append(append([]any{}, lines...), lines...), lines...)
+}
+
+// rawRecord is the raw record of a benchmark's webhook.
+func rawRecord(b *testing.B, name string, grow func(any), defs provider.Catalog) (*kgo.Record, *Mapper) {
+	b.Helper()
+	all, err := fixture.Load("testdata")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, f := range all {
+		if f.Name() != name {
+			continue
+		}
+		w, err := f.Webhook(defs[f.Provider])
+		if err != nil {
+			b.Fatal(err)
+		}
+		if grow != nil {
+			v, err := body.Decode(w.Body)
+			if err != nil {
+				b.Fatal(err)
+			}
+			grow(v)
+			if w.Body, err = gojq.Marshal(v); err != nil {
+				b.Fatal(err)
+			}
+		}
+		m, err := Compile(defs[f.Provider])
+		if err != nil {
+			b.Fatal(err)
+		}
+		return w.Record("hookstream.raw"), m
+	}
+	b.Fatalf("no fixture %s", name)
+	return nil, nil
+}
+
+// BenchmarkEvent is what transform does with one record before it waits for anything,
+// and beside it, in turns, what encoding/json takes to decode the same body. The
+// ratio of the two is what to look at.
+func BenchmarkEvent(b *testing.B) {
+	defs, err := provider.Load("")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, bench := range benchmarks {
+		b.Run(bench.name, func(b *testing.B) {
+			r, m := rawRecord(b, bench.fixture, bench.grow, defs)
+			var ours, theirs time.Duration
+			events := 0
+			for b.Loop() {
+				ours += cpuTime(b, func() { process(b, m, r) })
+				theirs += cpuTime(b, func() {
+					var v any
+					if err := json.Unmarshal(r.Value, &v); err != nil {
+						b.Fatal(err)
+					}
+				})
+				events += turn
+			}
+			b.ReportMetric(float64(ours)/float64(events), "ns/event")
+			b.ReportMetric(float64(theirs)/float64(events), "ns/encoding-json")
+			b.ReportMetric(float64(ours)/float64(theirs), "of-encoding-json")
+			b.ReportMetric(float64(len(r.Value)), "bytes")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// turn is how often either is done before the other has its turn.
+const turn = 100
+
+// cpuTime is what f takes of the processor, many times, with the garbage collection
+// that it causes.
+func cpuTime(b *testing.B, f func()) time.Duration {
+	b.Helper()
+	used := func() time.Duration {
+		var u syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+			b.Fatal(err)
+		}
+		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	}
+	before := used()
+	for range turn {
+		f()
+	}
+	return used() - before
+}
+
+// process decodes, identifies, maps, digests and encodes.
+func process(b *testing.B, m *Mapper, r *kgo.Record) {
+	b.Helper()
+	w, err := record.ParseWebhook(r)
+	if err != nil {
+		b.Fatal(err)
+	}
+	ev, err := m.Map(b.Context(), w)
+	if err != nil {
+		b.Fatal(err)
+	}
+	entity, _ := event.Lookup(ev.Entity)
+	id := identity.Of(w.Tenant, w.Provider, w.EventID)
+	mark := identity.NewMark(entity.Digest(ev), 1)
+	value, err := entity.AppendEncode(nil, ev)
+	if err != nil {
+		b.Fatal(err)
+	}
+	out := record.EventRecord("events", ev, value)
+	if len(out.Value) == 0 || id == (identity.Fingerprint{}) && mark == (identity.Mark{}) {
+		b.Fatal("nothing came of it")
+	}
+}
