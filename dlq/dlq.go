@@ -28,8 +28,10 @@ const (
 
 // Config is the command line.
 type Config struct {
-	Kafka kafka.Config `embed:"" group:"kafka"`
+	Kafka    kafka.Config `embed:"" group:"kafka"`
+	Database DatabaseURL  `name:"database-url" group:"kafka" help:"The sink's Postgres, to tell what became of replays; only its ledger is read. Without it that is unknown." env:"HOOKSTREAM_DATABASE_URL" placeholder:"URL"`
 
+	Stats   statsCommand     `cmd:"" help:"Count dead letters by what failed."`
 	List    listCommand      `cmd:"" help:"List dead letters, newest first."`
 	Show    showCommand      `cmd:"" help:"Show everything about one dead letter."`
 	Replay  replayCommand    `cmd:"" help:"Send dead letters through the pipeline again."`
@@ -68,7 +70,7 @@ func Main(ctx context.Context, c *console.Console, args []string) int {
 	if err != nil {
 		return report(c, usage("%w (see dlq --help)", err))
 	}
-	s := &session{ctx: ctx, cfg: &cfg.Kafka, Console: c}
+	s := &session{ctx: ctx, cfg: &cfg.Kafka, database: cfg.Database, Console: c}
 	defer s.close()
 	return report(c, command.Run(s))
 }

@@ -3,20 +3,27 @@
 package dlq
 
 import (
+	"cmp"
+	"encoding/base64"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/hookstream/hookstream/dlq/internal/filter"
 	"github.com/hookstream/hookstream/dlq/internal/letters"
 	"github.com/hookstream/hookstream/dlq/internal/output"
-	"github.com/hookstream/hookstream/dlq/internal/resolutions"
 )
 
 type listCommand struct {
 	filter.Filter `embed:""`
-	Status        string `help:"open, replayed, discarded or all." enum:"open,replayed,discarded,all" default:"open"`
+	Status        string `help:"open, replayed, discarded or all; of what was replayed also succeeded, failed-again, duplicate, pending or unknown." enum:"open,replayed,discarded,all,succeeded,failed-again,duplicate,pending,unknown" default:"open" placeholder:"STATUS"`
+	Replay        string `name:"run" help:"What the replay of this ID sent, whatever its status." placeholder:"ID"`
 	Limit         int    `help:"List at most the newest N; 0 lists all, in the order of the topic." default:"100" placeholder:"N"`
-	Output        string `short:"o" help:"table, tsv or json (one object a line); by default table on a terminal, else tsv." enum:",table,tsv,json" default:""`
+	Cursor        string `help:"Go on where the page before ended, which printed this." placeholder:"CURSOR"`
+	Topic         string `help:"Read another program's dead letters: Kafka Connect's, Spring Kafka's or Kafka Streams'." placeholder:"NAME"`
+	Output        string `short:"o" help:"table, tsv, json (one object a line) or yaml; by default table on a terminal, else tsv." enum:",table,tsv,json,yaml" default:""`
 }
 
 // Validate checks the flags.
@@ -24,82 +31,131 @@ func (l *listCommand) Validate() error {
 	if l.Limit < 0 {
 		return fmt.Errorf("--limit %d: must not be negative", l.Limit)
 	}
+	if _, err := parseCursor(l.Cursor); err != nil {
+		return err
+	}
+	if l.Cursor != "" && l.Limit == 0 {
+		return errors.New("--cursor needs a --limit: without one there are no pages")
+	}
 	return l.Filter.Validate()
 }
 
 // Run lists.
 func (l *listCommand) Run(s *session) error {
-	if err := s.open(); err != nil {
+	if err := s.openTopic(l.Topic); err != nil {
 		return err
 	}
-	resolved, err := resolutions.Read(s.ctx, s.cfg, s.log)
-	if err != nil {
-		return err
+	list := output.NewList(s.Out, listFormat(s, l.Output), s.Color())
+	after, _ := parseCursor(l.Cursor) // Validate has checked it
+	newest, matched := newest{limit: l.Limit}, 0
+	if l.Replay != "" {
+		l.Status = statusAll
 	}
-	list := output.NewList(s.Out, l.format(s), s.Color())
-	newest := newest{limit: l.Limit}
-	progress, looked, matched := s.Progress(), 0, 0
-	err = letters.Read(s.ctx, s.cfg, s.log, nil, s.notOurs, func(d *letters.Letter) error {
-		looked++
-		progress.Show("%s dead letters read", output.Number(looked))
-		if !l.Match(d) || l.Status != "all" && resolved.Status(d.ID) != l.Status {
+	err := s.scan(scan{status: l.Status, match: l.Match, run: l.Replay}, func(d *letters.Letter, status output.Status) error {
+		if l.Cursor != "" && after.compare(cursorOf(d)) <= 0 {
 			return nil
 		}
 		matched++
-		view := output.NewLetter(d, resolved)
+		view := output.NewLetter(d, status)
 		if l.Limit == 0 {
 			return list.Write(&view)
 		}
-		newest.add(view)
+		newest.add(page{cursorOf(d), view})
 		return nil
 	})
-	progress.End()
 	if err != nil {
 		return err
 	}
-	for _, view := range newest.sorted() {
-		if err := list.Write(&view); err != nil {
+	kept := newest.sorted()
+	for i := range kept {
+		if err := list.Write(&kept[i].letter); err != nil {
 			return err
 		}
 	}
 	s.warn()
-	l.summarize(s, matched)
+	l.summarize(s, matched, kept)
 	return nil
 }
 
-func (l *listCommand) format(s *session) string {
-	switch {
-	case l.Output != "":
-		return l.Output
-	case s.OutTerminal:
+func listFormat(s *session, chosen string) string {
+	if chosen == "" && s.OutTerminal {
 		return "table"
 	}
-	return "tsv"
+	return cmp.Or(chosen, "tsv")
 }
 
-func (l *listCommand) summarize(s *session, matched int) {
+func (l *listCommand) summarize(s *session, matched int, kept []page) {
 	switch {
 	case matched == 0:
 		fmt.Fprintf(s.Err, "no dead letter matches (status %s)\n", l.Status)
 	case l.Limit > 0 && matched > l.Limit:
-		fmt.Fprintf(s.Err, "the newest %s of %s; --limit 0 lists all\n", output.Number(l.Limit), output.Number(matched))
+		fmt.Fprintf(s.Err, "the newest %s of %s; --limit 0 lists all\nnext page: --cursor %s\n",
+			output.Number(l.Limit), output.Number(matched), kept[len(kept)-1].at)
 	}
+}
+
+// cursor is a place in the list, which is the newest first: a time, and among
+// those of one moment a position in the topic.
+type cursor struct {
+	failedAt  int64 // microseconds since 1970
+	partition int32
+	offset    int64
+}
+
+func cursorOf(l *letters.Letter) cursor {
+	return cursor{l.LastFailedAt.UnixMicro(), l.At.Partition, l.At.Offset}
+}
+
+// compare is positive where c is the newer.
+func (c cursor) compare(o cursor) int {
+	return cmp.Or(cmp.Compare(c.failedAt, o.failedAt), cmp.Compare(o.partition, c.partition), cmp.Compare(o.offset, c.offset))
+}
+
+// String is opaque to operators.
+func (c cursor) String() string {
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d.%d.%d", c.failedAt, c.partition, c.offset))
+}
+
+func parseCursor(s string) (cursor, error) {
+	if s == "" {
+		return cursor{}, nil
+	}
+	var c cursor
+	text, err := base64.RawURLEncoding.DecodeString(s)
+	parts := strings.Split(string(text), ".")
+	if err == nil && len(parts) == 3 {
+		var partition int64
+		var errs [3]error
+		c.failedAt, errs[0] = strconv.ParseInt(parts[0], 10, 64)
+		partition, errs[1] = strconv.ParseInt(parts[1], 10, 32)
+		c.offset, errs[2] = strconv.ParseInt(parts[2], 10, 64)
+		c.partition = int32(partition) //nolint:gosec // parsed with 32 bits
+		if errors.Join(errs[:]...) == nil {
+			return c, nil
+		}
+	}
+	return cursor{}, fmt.Errorf("--cursor %.60q was not printed by dlq list", s)
+}
+
+// page is a dead letter at its place.
+type page struct {
+	at     cursor
+	letter output.Letter
 }
 
 // newest keeps the newest few of many in bounded memory.
 type newest struct {
 	limit int
-	kept  []output.Letter
+	kept  []page
 }
 
-func (n *newest) add(l output.Letter) {
-	if n.kept = append(n.kept, l); len(n.kept) >= 2*n.limit {
+func (n *newest) add(p page) {
+	if n.kept = append(n.kept, p); len(n.kept) >= 2*n.limit {
 		n.kept = slices.Clip(n.sorted())
 	}
 }
 
-// sorted is the newest first; those of one moment stay in their order.
-func (n *newest) sorted() []output.Letter {
-	slices.SortStableFunc(n.kept, func(a, b output.Letter) int { return b.FailedAt.Compare(a.FailedAt) })
+func (n *newest) sorted() []page {
+	slices.SortFunc(n.kept, func(a, b page) int { return b.at.compare(a.at) })
 	return n.kept[:min(len(n.kept), n.limit)]
 }

@@ -146,7 +146,7 @@ func TestListFormats(t *testing.T) {
 	w.golden("list.table.txt", w.with(terminal, "list", "--status", "all").want(t, exitOK).out)
 	tsv := w.dlq("list").want(t, exitOK).out
 	for line := range strings.Lines(tsv) {
-		if n := strings.Count(line, "\t"); n != 9 {
+		if n := strings.Count(line, "\t"); n != 10 {
 			t.Errorf("%d tabs in %q", n, line)
 		}
 	}

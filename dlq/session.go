@@ -13,19 +13,30 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/hookstream/hookstream/dlq/internal/console"
+	"github.com/hookstream/hookstream/dlq/internal/outcome"
 	"github.com/hookstream/hookstream/dlq/internal/output"
 	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/stage/kafka"
 )
 
+// DatabaseURL holds a password, so it never prints.
+type DatabaseURL string
+
+// String hides the URL.
+func (DatabaseURL) String() string { return "[redacted]" }
+
 // session is what every command works with.
 type session struct {
 	*console.Console
-	ctx    context.Context //nolint:containedctx // lives for one command
-	cfg    *kafka.Config
-	log    *slog.Logger
-	client *kgo.Client
-	topics kadm.TopicDetails
+	ctx      context.Context //nolint:containedctx // lives for one command
+	cfg      *kafka.Config
+	database DatabaseURL
+	log      *slog.Logger
+	client   *kgo.Client
+	topics   kadm.TopicDetails
+	postgres *outcome.Postgres
+	// foreignTopic is set where another program's dead letters are read.
+	foreignTopic bool
 
 	foreign      int
 	firstForeign string
@@ -36,6 +47,27 @@ const connectTimeout = 10 * time.Second
 
 // open connects and makes sure that the topics are there.
 func (s *session) open() error {
+	if err := s.connect(); err != nil {
+		return err
+	}
+	return s.need(s.cfg.Topics.DeadLetters, s.cfg.Topics.Resolutions)
+}
+
+// openTopic is open for commands that only read: topic, if not empty, is one
+// that another program writes its dead letters to.
+func (s *session) openTopic(topic string) error {
+	if topic == "" || topic == s.cfg.Topics.DeadLetters {
+		return s.open()
+	}
+	s.foreignTopic = true
+	s.cfg.Topics.DeadLetters = topic
+	if err := s.connect(); err != nil {
+		return err
+	}
+	return s.need(topic)
+}
+
+func (s *session) connect() error {
 	s.log = slog.New(slog.NewTextHandler(s.Err, &slog.HandlerOptions{Level: slog.LevelError}))
 	if err := s.cfg.Validate(); err != nil {
 		return usageError{err}
@@ -46,25 +78,33 @@ func (s *session) open() error {
 	}
 	ctx, cancel := context.WithTimeout(s.ctx, connectTimeout)
 	defer cancel()
-	brokers := strings.Join(s.cfg.Brokers, ", ")
 	if s.topics, err = kadm.NewClient(s.client).ListTopics(ctx); err != nil {
-		return fmt.Errorf("cannot reach Kafka at %s (HOOKSTREAM_BROKERS): %w", brokers, kafka.Classify(err))
+		return fmt.Errorf("cannot reach Kafka at %s (HOOKSTREAM_BROKERS): %w", s.brokers(), kafka.Classify(err))
 	}
-	for _, t := range []string{s.cfg.Topics.DeadLetters, s.cfg.Topics.Resolutions} {
+	return nil
+}
+
+func (s *session) need(topics ...string) error {
+	for _, t := range topics {
 		if !s.topics.Has(t) {
-			return fmt.Errorf("topic %s does not exist at %s: check HOOKSTREAM_BROKERS and HOOKSTREAM_TOPIC_*; the services create it when they start", t, brokers)
+			return fmt.Errorf("topic %s does not exist at %s: check HOOKSTREAM_BROKERS and HOOKSTREAM_TOPIC_*; the services create it when they start", t, s.brokers())
 		}
 	}
 	return nil
 }
 
+func (s *session) brokers() string { return strings.Join(s.cfg.Brokers, ", ") }
+
 func (s *session) close() {
 	if s.client != nil {
 		s.client.Close()
 	}
+	if s.postgres != nil {
+		_ = s.postgres.Close(context.WithoutCancel(s.ctx)) // it was only read
+	}
 }
 
-// notOurs counts records of the dead-letter topic that others wrote.
+// notOurs counts records of the dead-letter topic that nobody can read.
 func (s *session) notOurs(at record.Position, err error) {
 	if s.foreign++; s.foreign == 1 {
 		s.firstForeign = fmt.Sprintf("%s: %s", at, err)

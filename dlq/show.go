@@ -3,13 +3,13 @@
 package dlq
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 
 	"github.com/hookstream/hookstream/dlq/internal/action"
 	"github.com/hookstream/hookstream/dlq/internal/letters"
 	"github.com/hookstream/hookstream/dlq/internal/output"
+	"github.com/hookstream/hookstream/dlq/internal/redact"
 	"github.com/hookstream/hookstream/dlq/internal/resolutions"
 	"github.com/hookstream/hookstream/schemas/record"
 )
@@ -17,33 +17,29 @@ import (
 type showCommand struct {
 	ID        string `arg:"" help:"ID of the dead letter, as dlq list prints it."`
 	NoPayload bool   `help:"Leave the payload out."`
-	Output    string `short:"o" help:"table or json." enum:"table,json" default:"table"`
+	Redact    bool   `help:"Show the payload's structure without its values, and the request's headers without theirs."`
+	Topic     string `help:"Read another program's dead letters: Kafka Connect's, Spring Kafka's or Kafka Streams'." placeholder:"NAME"`
+	Output    string `short:"o" help:"table, json or yaml." enum:"table,json,yaml" default:"table"`
 }
-
-var errFound = errors.New("found")
 
 // Run shows.
 func (c *showCommand) Run(s *session) error {
-	if err := s.open(); err != nil {
+	if err := s.openTopic(c.Topic); err != nil {
 		return err
 	}
-	resolved, err := resolutions.Read(s.ctx, s.cfg, s.log)
-	if err != nil {
-		return err
-	}
+	kinds := similar{}
 	var found *letters.Letter
-	progress, looked := s.Progress(), 0
-	err = letters.Read(s.ctx, s.cfg, s.log, nil, s.notOurs, func(l *letters.Letter) error {
-		looked++
-		progress.Show("%s dead letters read", output.Number(looked))
-		if l.ID != c.ID {
-			return nil
+	var status output.Status
+	all := scan{status: statusAll, match: func(*letters.Letter) bool { return true }}
+	err := s.scan(all, func(l *letters.Letter, of output.Status) error {
+		if l.ID == c.ID {
+			found, status = l, of
+		} else {
+			kinds.add(l, of.State)
 		}
-		found = l
-		return errFound
+		return nil
 	})
-	progress.End()
-	if err != nil && !errors.Is(err, errFound) {
+	if err != nil {
 		return err
 	}
 	if found == nil {
@@ -51,16 +47,21 @@ func (c *showCommand) Run(s *session) error {
 		fmt.Fprintf(s.Err, "dlq: no dead letter has the ID %s; dlq list --status all --limit 0 has every ID\n", output.Clean(c.ID))
 		return errPartial
 	}
-	full := output.NewFull(found, resolved, c.replay(s, found, resolved), !c.NoPayload)
-	if c.Output == "json" {
-		return output.JSON(s.Out, full, true)
+	would := c.replay(s, found, status.State)
+	same := kinds.of(found)
+	if c.Redact {
+		found = redact.Letter(found)
 	}
-	return output.Show(s.Out, &full)
+	full := output.NewFull(found, status, would, same, !c.NoPayload)
+	if c.Output == "table" {
+		return output.Show(s.Out, &full)
+	}
+	return output.Object(s.Out, c.Output, full)
 }
 
 // replay says what a replay would do.
-func (c *showCommand) replay(s *session, l *letters.Letter, resolved *resolutions.Set) string {
-	if status := resolved.Status(l.ID); status != resolutions.Open {
+func (c *showCommand) replay(s *session, l *letters.Letter, status string) string {
+	if status != resolutions.Open {
 		return "would be refused: it is " + status
 	}
 	job := action.Job{
@@ -72,4 +73,40 @@ func (c *showCommand) replay(s *session, l *letters.Letter, resolved *resolution
 		return "would be refused: " + refusal
 	}
 	return fmt.Sprintf("would go to %s, as replay %d", r.Topic, l.ReplayCount()+1)
+}
+
+// maxKinds bounds the fingerprints that are counted while the one that is asked
+// for is not found yet.
+const maxKinds = 10_000
+
+// similar counts dead letters by fingerprint.
+type similar map[string]*output.Similar
+
+// examples is how many IDs are named.
+const examples = 3
+
+func (k similar) add(l *letters.Letter, status string) {
+	f := l.Fingerprint()
+	n := k[f]
+	if n == nil {
+		if len(k) >= maxKinds {
+			return
+		}
+		n = &output.Similar{}
+		k[f] = n
+	}
+	n.Count++
+	if status == resolutions.Open {
+		n.Open++
+	}
+	if n.Newest = append(n.Newest, l.ID); len(n.Newest) > examples {
+		n.Newest = n.Newest[1:]
+	}
+}
+
+func (k similar) of(l *letters.Letter) output.Similar {
+	if n := k[l.Fingerprint()]; n != nil {
+		return *n
+	}
+	return output.Similar{Newest: []string{}}
 }

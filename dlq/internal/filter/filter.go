@@ -23,16 +23,21 @@ type Filter struct {
 	Tenant   []string `group:"filter" help:"Tenant." placeholder:"NAME"`
 	Type     []string `group:"filter" help:"Event type; a glob such as 'charge.*'." placeholder:"GLOB" sep:"none"`
 	Reason   []string `group:"filter" help:"Reason code." placeholder:"CODE"`
-	Key      []string `group:"filter" help:"Business key or entity id, or the whole record key." placeholder:"KEY" sep:"none"`
-	EventID  []string `group:"filter" help:"The provider's event id." placeholder:"ID" sep:"none"`
-	Since    When     `group:"filter" help:"Failed at or after: RFC 3339, a date, or an age such as 90m." placeholder:"TIME"`
-	Until    When     `group:"filter" help:"Failed before." placeholder:"TIME"`
+	// A fingerprint may be cut, as operators do with hashes.
+	Fingerprint []string `group:"filter" help:"Failure's fingerprint, as dlq stats prints it, or its beginning." placeholder:"HEX"`
+	Key         []string `group:"filter" help:"Business key or entity id, or the whole record key." placeholder:"KEY" sep:"none"`
+	EventID     []string `group:"filter" help:"The provider's event id." placeholder:"ID" sep:"none"`
+	Since       When     `group:"filter" help:"Failed at or after: RFC 3339, a date, or an age such as 90m." placeholder:"TIME"`
+	Until       When     `group:"filter" help:"Failed before." placeholder:"TIME"`
+	Partition   []int32  `group:"filter" help:"Partition of the dead-letter topic." placeholder:"N"`
+	FromOffset  int64    `group:"filter" help:"First offset in the dead-letter topic." placeholder:"N"`
+	ToOffset    int64    `group:"filter" help:"Offset in the dead-letter topic to stop before; 0 is none." placeholder:"N"`
 }
 
 // Empty reports whether the filter selects everything.
 func (f *Filter) Empty() bool {
-	return len(f.Stage)+len(f.Provider)+len(f.Tenant)+len(f.Type)+len(f.Reason)+len(f.Key)+len(f.EventID) == 0 &&
-		f.Since.IsZero() && f.Until.IsZero()
+	return len(f.Stage)+len(f.Provider)+len(f.Tenant)+len(f.Type)+len(f.Reason)+len(f.Key)+len(f.EventID)+len(f.Fingerprint)+len(f.Partition) == 0 &&
+		f.FromOffset == 0 && f.ToOffset == 0 && f.Since.IsZero() && f.Until.IsZero()
 }
 
 // Validate refuses values that can never match: a misspelt filter must not look
@@ -48,6 +53,14 @@ func (f *Filter) Validate() error {
 		if !reason.Known(reason.Code(c)) {
 			errs = append(errs, fmt.Errorf("--reason %q: want one of %s", c, codes()))
 		}
+	}
+	for _, want := range f.Fingerprint {
+		if len(want) < 4 || strings.Trim(strings.ToLower(want), "0123456789abcdef") != "" {
+			errs = append(errs, fmt.Errorf("--fingerprint %q: want at least 4 of the hexadecimal digits that dlq stats prints", want))
+		}
+	}
+	if f.FromOffset < 0 || f.ToOffset < 0 || f.ToOffset > 0 && f.FromOffset >= f.ToOffset {
+		errs = append(errs, fmt.Errorf("--from-offset %d --to-offset %d: want 0 ≤ from < to", f.FromOffset, f.ToOffset))
 	}
 	for _, glob := range f.Type {
 		if _, err := path.Match(glob, ""); err != nil {
@@ -78,7 +91,19 @@ func (f *Filter) Match(l *letters.Letter) bool {
 		(oneOf(f.Key, l.BusinessKey()) || oneOf(f.Key, string(l.Key))) &&
 		oneOf(f.EventID, l.EventID()) &&
 		(f.Since.IsZero() || !l.LastFailedAt.Before(f.Since.Time)) &&
-		(f.Until.IsZero() || l.LastFailedAt.Before(f.Until.Time))
+		(f.Until.IsZero() || l.LastFailedAt.Before(f.Until.Time)) &&
+		(len(f.Partition) == 0 || slices.Contains(f.Partition, l.At.Partition)) &&
+		l.At.Offset >= f.FromOffset && (f.ToOffset == 0 || l.At.Offset < f.ToOffset) &&
+		f.fingerprint(l)
+}
+
+// fingerprint comes last: it costs more than all others.
+func (f *Filter) fingerprint(l *letters.Letter) bool {
+	if len(f.Fingerprint) == 0 {
+		return true
+	}
+	have := l.Fingerprint()
+	return slices.ContainsFunc(f.Fingerprint, func(want string) bool { return strings.HasPrefix(have, strings.ToLower(want)) })
 }
 
 func oneOf(want []string, have string) bool {

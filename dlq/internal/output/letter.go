@@ -7,16 +7,26 @@ import (
 	"unicode/utf8"
 
 	"github.com/hookstream/hookstream/dlq/internal/letters"
-	"github.com/hookstream/hookstream/dlq/internal/resolutions"
+	"github.com/hookstream/hookstream/dlq/internal/outcome"
 	"github.com/hookstream/hookstream/schemas/reason"
 	"github.com/hookstream/hookstream/schemas/record"
 )
+
+// Status is what became of a dead letter.
+type Status struct {
+	// State is open, replayed or discarded.
+	State      string
+	Resolution *record.Resolution
+	// Outcome of a replay; nil where it was not asked for.
+	Outcome *outcome.Outcome
+}
 
 // Letter is a dead letter as -o json writes it. Names are a contract with
 // scripts: add to them, never change one.
 type Letter struct {
 	ID             string             `json:"id"`
 	Status         string             `json:"status"`
+	Outcome        *outcome.Outcome   `json:"outcome,omitempty"`
 	FailedAt       time.Time          `json:"failed_at"`
 	FirstFailedAt  time.Time          `json:"first_failed_at"`
 	Attempts       int                `json:"attempts"`
@@ -29,6 +39,7 @@ type Letter struct {
 	Reason         reason.Code        `json:"reason"`
 	Class          string             `json:"class"`
 	Message        string             `json:"message"`
+	Fingerprint    string             `json:"fingerprint"`
 	Exception      string             `json:"exception,omitempty"`
 	ServiceVersion string             `json:"service_version,omitempty"`
 	TraceID        string             `json:"trace_id,omitempty"`
@@ -49,16 +60,16 @@ type Position struct {
 }
 
 // NewLetter describes l, without its payload and headers.
-func NewLetter(l *letters.Letter, resolved *resolutions.Set) Letter {
+func NewLetter(l *letters.Letter, s Status) Letter {
 	v := Letter{
-		ID: l.ID, Status: resolved.Status(l.ID),
+		ID: l.ID, Status: s.State, Outcome: s.Outcome,
 		FailedAt: l.LastFailedAt, FirstFailedAt: l.FirstFailedAt, Attempts: l.Attempts,
 		Stage: l.Stage, Tenant: l.Tenant(), Provider: l.Provider(),
 		EventType: l.EventType(), EventID: l.EventID(), Key: string(l.Key),
-		Reason: l.Reason, Class: l.Class, Message: l.Message, Exception: l.Exception,
+		Reason: l.Reason, Class: l.Class, Message: l.Message, Fingerprint: l.Fingerprint(), Exception: l.Exception,
 		ServiceVersion: l.ServiceVersion, TraceID: l.TraceID(), ReplayCount: l.ReplayCount(),
 		Failed: Position(l.Failed), DeadLetter: Position(l.At),
-		PayloadBytes: len(l.Value), Omitted: l.Omitted, Resolution: resolved.Get(l.ID),
+		PayloadBytes: len(l.Value), Omitted: l.Omitted, Resolution: s.Resolution,
 	}
 	if origin, err := l.Origin(); err == nil && origin != l.Failed {
 		v.Origin = (*Position)(&origin)
@@ -71,11 +82,20 @@ type Full struct {
 	Letter
 	// Replay says what a replay would do.
 	Replay  string   `json:"replay"`
+	Similar Similar  `json:"similar"`
 	Headers []Header `json:"headers"`
 	// Payload is the record's value where it is UTF-8, PayloadBase64 where
 	// it is not.
 	Payload       *string `json:"payload,omitempty"`
 	PayloadBase64 []byte  `json:"payload_base64,omitempty"`
+}
+
+// Similar are the other failures of the same fingerprint.
+type Similar struct {
+	Count int `json:"count"`
+	Open  int `json:"open"`
+	// Newest are the IDs of a few.
+	Newest []string `json:"newest"`
 }
 
 // Header is one record header.
@@ -84,9 +104,9 @@ type Header struct {
 	Value string `json:"value"`
 }
 
-// NewFull describes l with its headers and, if asked, its payload.
-func NewFull(l *letters.Letter, resolved *resolutions.Set, replay string, payload bool) Full {
-	f := Full{Letter: NewLetter(l, resolved), Replay: replay, Headers: []Header{}}
+// NewFull describes l with its headers. Payload adds the value.
+func NewFull(l *letters.Letter, s Status, replay string, similar Similar, payload bool) Full {
+	f := Full{Letter: NewLetter(l, s), Replay: replay, Similar: similar, Headers: []Header{}}
 	for _, h := range l.Headers {
 		f.Headers = append(f.Headers, Header{h.Key, string(h.Value)})
 	}
@@ -97,4 +117,14 @@ func NewFull(l *letters.Letter, resolved *resolutions.Set, replay string, payloa
 		f.PayloadBase64 = l.Value
 	}
 	return f
+}
+
+// Text is the status for people.
+func (l *Letter) Text() string {
+	switch o := l.Outcome; {
+	case o == nil || o.State == outcome.Unknown:
+		return l.Status
+	default:
+		return string(o.State)
+	}
 }

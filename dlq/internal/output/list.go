@@ -9,6 +9,9 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
+
+	"go.yaml.in/yaml/v4"
 )
 
 // List writes dead letters one after the other.
@@ -17,12 +20,14 @@ type List interface {
 }
 
 // NewList makes the list of a format: table (two lines a dead letter, for 80
-// columns), tsv (one line, columns separated by tabs) or json (one object a
-// line).
+// columns), tsv (one line, columns separated by tabs), json (one object a line)
+// or yaml (one document each).
 func NewList(w io.Writer, format string, color bool) List {
 	switch format {
 	case "json":
 		return jsonList{w}
+	case "yaml":
+		return yamlList{w}
 	case "tsv":
 		return &tsvList{w: w}
 	}
@@ -32,6 +37,54 @@ func NewList(w io.Writer, format string, color bool) List {
 type jsonList struct{ w io.Writer }
 
 func (j jsonList) Write(l *Letter) error { return JSON(j.w, l, false) }
+
+type yamlList struct{ w io.Writer }
+
+func (y yamlList) Write(l *Letter) error {
+	if _, err := io.WriteString(y.w, "---\n"); err != nil {
+		return err
+	}
+	return YAML(y.w, l)
+}
+
+// Object writes v in a format: json, indented, or yaml.
+func Object(w io.Writer, format string, v any) error {
+	if format == "yaml" {
+		return YAML(w, v)
+	}
+	return JSON(w, v, true)
+}
+
+// YAML writes what JSON writes, with the same names in the same order.
+func YAML(w io.Writer, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	var node yaml.Node
+	if err := yaml.Load(text, &node); err != nil {
+		return err
+	}
+	block(&node)
+	out, err := yaml.Dump(&node)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, CleanLines(string(out)))
+	return err
+}
+
+// block takes JSON's braces and quotes away. Quotes stay where a character will
+// be escaped: the escapes are the same in YAML's double quotes.
+func block(n *yaml.Node) {
+	n.Style = 0
+	if strings.ContainsFunc(n.Value, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) {
+		n.Style = yaml.DoubleQuotedStyle
+	}
+	for _, c := range n.Content {
+		block(c)
+	}
+}
 
 // JSON writes v as one line, or indented.
 func JSON(w io.Writer, v any, indent bool) error {
@@ -56,12 +109,12 @@ type tsvList struct {
 func (t *tsvList) Write(l *Letter) error {
 	if !t.headed {
 		t.headed = true
-		if err := t.line("id", "failed_at", "stage", "provider", "tenant", "type", "event_id", "key", "reason", "status"); err != nil {
+		if err := t.line("id", "failed_at", "stage", "provider", "tenant", "type", "event_id", "key", "reason", "status", "fingerprint"); err != nil {
 			return err
 		}
 	}
 	return t.line(Clean(l.ID), l.FailedAt.Format(time.RFC3339), Clean(string(l.Stage)), orDash(l.Provider), orDash(l.Tenant),
-		orDash(l.EventType), orDash(l.EventID), orDash(l.Key), Clean(string(l.Reason)), Clean(l.Status))
+		orDash(l.EventType), orDash(l.EventID), orDash(l.Key), orDash(string(l.Reason)), Clean(l.Text()), l.Fingerprint)
 }
 
 func (t *tsvList) line(cells ...string) error {
@@ -90,8 +143,8 @@ func (t *tableList) Write(l *Letter) error {
 		}
 	}
 	_, err := fmt.Fprintf(t.w, tableTop+tableBottom,
-		Clean(l.ID), second(l.FailedAt), t.paint(Clean(l.Status), statusColor(l.Status)),
-		fit(Clean(string(l.Stage)), 9), fit(orDash(l.Provider), 17), fit(orDash(l.EventType), 27), fit(Clean(string(l.Reason)), 22))
+		Clean(l.ID), second(l.FailedAt), t.paint(Clean(l.Text()), statusColor(l.Text())),
+		fit(Clean(string(l.Stage)), 9), fit(orDash(l.Provider), 17), fit(orDash(l.EventType), 27), fit(orDash(string(l.Reason)), 22))
 	return err
 }
 
@@ -105,9 +158,11 @@ func (t *tableList) paint(s, sgr string) string {
 
 func statusColor(status string) string {
 	switch status {
-	case "open":
+	case "open", "pending":
 		return "33"
-	case "replayed":
+	case "failed-again":
+		return "31"
+	case "replayed", "succeeded":
 		return "32"
 	}
 	return "2"

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hookstream/hookstream/dlq/internal/outcome"
 	"github.com/hookstream/hookstream/schemas/reason"
 	"github.com/hookstream/hookstream/schemas/record"
 )
@@ -35,6 +36,7 @@ func Show(w io.Writer, f *Full) error {
 		}
 	}
 	field("Message", "%s", Clean(f.Message))
+	field("Similar", "%s", similar(f))
 	field("Failed", "%s, %s, after %s (%s)", Clean(string(f.Stage)), second(f.FailedAt)+" UTC", plural(f.Attempts, "attempt"), Clean(f.Class))
 	field("", "%s, version %s", orDash(f.Exception), orDash(f.ServiceVersion))
 	field("Event", "%s %s", orDash(f.Provider), orDash(f.EventType))
@@ -65,6 +67,9 @@ func status(l *Letter) string {
 	if r == nil {
 		return l.Status
 	}
+	if r.Action == record.Reopened {
+		return fmt.Sprintf("open; the discard was taken back by %s at %s%s", Clean(r.By), r.At.Format(time.RFC3339), because(r.Why))
+	}
 	s := fmt.Sprintf("%s by %s at %s", Clean(string(r.Action)), Clean(r.By), r.At.Format(time.RFC3339))
 	if r.Target != "" {
 		s += " to " + Clean(r.Target)
@@ -72,10 +77,45 @@ func status(l *Letter) string {
 	if r.ReplayID != "" {
 		s += ", replay " + Clean(r.ReplayID)
 	}
-	if r.Why != "" {
-		s += ": " + Clean(r.Why)
+	return s + because(r.Why) + ended(l.Outcome)
+}
+
+func because(why string) string {
+	if why == "" {
+		return ""
 	}
-	return s
+	return ": " + Clean(why)
+}
+
+// ended says what became of a replay.
+func ended(o *outcome.Outcome) string {
+	if o == nil {
+		return ""
+	}
+	switch o.State {
+	case outcome.Succeeded:
+		return "; it succeeded"
+	case outcome.Duplicate:
+		return "; it was a duplicate: the ledger had the event before"
+	case outcome.FailedAgain:
+		return "; it failed again as " + Clean(o.Again)
+	case outcome.Pending:
+		return "; pending: neither the ledger nor a dead letter has it yet"
+	}
+	return "; what became of it is unknown without HOOKSTREAM_DATABASE_URL"
+}
+
+// similar says how many more failed alike.
+func similar(f *Full) string {
+	s := f.Similar
+	if s.Count == 0 {
+		return "none; its fingerprint is " + f.Fingerprint
+	}
+	ids := make([]string, len(s.Newest))
+	for i, id := range s.Newest {
+		ids[i] = Clean(id)
+	}
+	return fmt.Sprintf("%s more with fingerprint %s, %s open, for example %s", Number(s.Count), f.Fingerprint, Number(s.Open), strings.Join(ids, " "))
 }
 
 func place(p Position) string {

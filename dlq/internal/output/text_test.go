@@ -9,6 +9,8 @@ import (
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"go.yaml.in/yaml/v4"
 )
 
 func TestClean(t *testing.T) {
@@ -68,6 +70,17 @@ func FuzzOutput(f *testing.F) {
 		var got map[string]string
 		if err := json.Unmarshal(b.Bytes(), &got); err != nil {
 			t.Fatalf("%q: %v", b.String(), err)
+		}
+		b.Reset()
+		if err := YAML(&b, map[string]string{"v": s}); err != nil {
+			t.Fatal(err)
+		}
+		if i := strings.IndexFunc(b.String(), func(r rune) bool { return !shown(r) }); i >= 0 {
+			t.Errorf("YAML of %q has %q", s, b.String()[i:])
+		}
+		var read map[string]string
+		if err := yaml.Load(b.Bytes(), &read); err != nil || read["v"] != got["v"] {
+			t.Errorf("%q gives %q, want %q: %v", b.String(), read["v"], got["v"], err)
 		}
 		if utf8.ValidString(s) && got["v"] != s {
 			t.Errorf("got %q, want %q", got["v"], s)
