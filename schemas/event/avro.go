@@ -45,6 +45,9 @@ func newEntity(name, meta, text string) (*Entity, error) {
 	if len(root.Fields) < 2 || root.Fields[0].Name != "meta" || root.Fields[1].Name != "id" {
 		return nil, errors.New("the first two fields must be meta and id")
 	}
+	if names := fieldNames(root.Fields[0].Type.Fields); !slices.Equal(names, metaFields) {
+		return nil, fmt.Errorf("meta has the fields %v, and appendMeta writes %v", names, metaFields)
+	}
 	for _, f := range root.Fields[2:] {
 		field, err := newField(name, f)
 		if err != nil {
@@ -56,6 +59,14 @@ func newEntity(name, meta, text string) (*Entity, error) {
 		e.Fields = append(e.Fields, field)
 	}
 	return e, nil
+}
+
+func fieldNames(fields []avro.SchemaField) []string {
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = f.Name
+	}
+	return names
 }
 
 // spliceMeta replaces the reference to Meta by its definition and compacts the
@@ -100,7 +111,7 @@ func newField(entity string, f avro.SchemaField) (Field, error) {
 	if group == "" {
 		group = entity
 	}
-	return Field{Name: f.Name, Doc: f.Doc, Kind: kind, Group: group}, nil
+	return Field{Name: f.Name, Doc: f.Doc, Kind: kind, Group: group, nullable: f.Type.Type == "union"}, nil
 }
 
 func kindOf(f *avro.SchemaField) (Kind, error) {
@@ -127,50 +138,6 @@ func kindOf(f *avro.SchemaField) (Kind, error) {
 		return StringMap, nil
 	}
 	return "", fmt.Errorf("type %s (logical %q) is not one of the supported kinds", t.Type, t.LogicalType)
-}
-
-// AppendEncode appends the Avro binary encoding of ev under e's schema.
-func (e *Entity) AppendEncode(dst []byte, ev *Event) ([]byte, error) {
-	m := make(map[string]any, len(ev.Fields)+2)
-	for name, v := range ev.Fields {
-		if v != nil {
-			m[name] = v
-		}
-	}
-	m["meta"] = metaToAvro(&ev.Meta)
-	m["id"] = ev.ID
-	out, err := e.codec.parsed.AppendEncode(dst, m)
-	if err != nil {
-		return dst, fmt.Errorf("encode %s %s: %w", e.Name, ev.ID, err)
-	}
-	return out, nil
-}
-
-func metaToAvro(m *Meta) map[string]any {
-	a := map[string]any{
-		"event_id":     m.EventID,
-		"event_type":   m.EventType,
-		"provider":     m.Provider,
-		"tenant":       m.Tenant,
-		"business_key": m.BusinessKey,
-		"received_at":  m.ReceivedAt,
-		"version": map[string]any{
-			"order": m.Version.Order, "generation": m.Version.Generation,
-			"offset": m.Version.Offset, "revision": m.Version.Revision,
-		},
-		"correlation_id": m.CorrelationID,
-		"raw_topic":      m.RawTopic,
-		"raw_partition":  m.RawPartition,
-		"raw_offset":     m.RawOffset,
-		"deleted":        m.Deleted,
-	}
-	if !m.OccurredAt.IsZero() {
-		a["occurred_at"] = m.OccurredAt
-	}
-	if m.Groups != nil {
-		a["groups"] = m.Groups
-	}
-	return a
 }
 
 // Decoder reads events of one writer schema as its entity's current schema.

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"hash"
 	"maps"
 	"slices"
 	"time"
@@ -18,7 +17,7 @@ import (
 // with pending_webhooks. For the same reason the payload of a generic event,
 // which is the body as it came, is no part of it.
 func (e *Entity) Digest(ev *Event) [32]byte {
-	d := digest{sha256.New()}
+	d := make(digest, 0, 1<<10)
 	d.string(e.Name)
 	d.string(ev.ID)
 	d.value(ev.Meta.Deleted)
@@ -28,13 +27,14 @@ func (e *Entity) Digest(ev *Event) [32]byte {
 		}
 		d.value(ev.Fields[e.Fields[i].Name])
 	}
-	return [32]byte(d.h.Sum(nil))
+	return sha256.Sum256(d)
 }
 
-type digest struct{ h hash.Hash }
+// digest is what is hashed.
+type digest []byte
 
 // value writes a type byte and the value, so that null, "" and 0 differ.
-func (d digest) value(v any) {
+func (d *digest) value(v any) {
 	switch v := v.(type) {
 	case nil:
 		d.tag('n')
@@ -73,15 +73,13 @@ func (d digest) value(v any) {
 	}
 }
 
-func (d digest) tag(b byte) { d.h.Write([]byte{b}) }
+func (d *digest) tag(b byte) { *d = append(*d, b) }
 
-func (d digest) int(n int64) {
-	var buf [8]byte
-	binary.BigEndian.PutUint64(buf[:], uint64(n)) //nolint:gosec // the bits are what is hashed
-	d.h.Write(buf[:])
+func (d *digest) int(n int64) {
+	*d = binary.BigEndian.AppendUint64(*d, uint64(n)) //nolint:gosec // the bits are what is hashed
 }
 
-func (d digest) string(s string) {
+func (d *digest) string(s string) {
 	d.int(int64(len(s)))
-	d.h.Write([]byte(s))
+	*d = append(*d, s...)
 }

@@ -36,6 +36,8 @@ type Field struct {
 	Kind Kind
 	// Group is the field group that the field belongs to.
 	Group string
+	// nullable is false for extra alone, which is empty instead.
+	nullable bool
 }
 
 // Entity is one canonical model.
