@@ -143,12 +143,15 @@ func joining(in any, args []any, most int) int {
 	return 2*size(in, most) + width(in)/valueSize*width(args[0])
 }
 
+// matchCost is what a regular expression takes for a byte.
+const matchCost = 32
+
 // matching finds one match, or with the flag g all of them: then gojq counts the
 // characters before each.
 func matching(in any, args []any, _ int) int {
 	s, _ := in.(string)
 	if flags, _ := args[1].(string); args[2] == true || !strings.Contains(flags, "g") {
-		return 32 * len(s)
+		return matchCost * len(s)
 	}
 	return 64*len(s) + len(s)*len(s)/16
 }

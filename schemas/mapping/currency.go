@@ -2,7 +2,7 @@
 
 package mapping
 
-import "regexp"
+import "strings"
 
 // minorDigits lists the currencies whose minor unit is not a hundredth
 // (ISO 4217:2015, list one). CLDR's digits, which libraries offer, are for
@@ -14,13 +14,11 @@ var minorDigits = map[string]int{
 	"CLF": 4, "UYW": 4,
 }
 
-var currencyCode = regexp.MustCompile(`^[A-Z]{3}$`)
-
 // digitsOf is how many digits a currency's minor unit has. It reports false for
 // what is no currency code.
 func digitsOf(code string) (int, bool) {
 	if digits, ok := minorDigits[code]; ok {
 		return digits, true
 	}
-	return 2, currencyCode.MatchString(code)
+	return 2, len(code) == 3 && strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }

@@ -4,6 +4,7 @@ package mapping
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 
 	"github.com/itchyny/gojq"
@@ -61,6 +62,13 @@ func (c *compiler) function(f *gojq.Func, in *body.Shape) (filter, error) {
 	case "test/1":
 		itself(in).demand()
 		return called(natives["_match/3"], constant(f.Args[0].Term.Str.Str), constant(nil), constant(true)), nil // a literal, see bounded.go
+	case "sub/2":
+		return c.substitution(f, in)
+	case "length/0":
+		if in != nil {
+			in.Each()
+		}
+		return called(natives["length/0"]), nil
 	case "minor_units/1":
 		return c.minorUnits(f.Args[0], in)
 	}
@@ -115,6 +123,36 @@ func (c *compiler) minorUnits(currency *gojq.Query, in *body.Shape) (filter, err
 			return nil, err
 		}
 		return v, nil
+	}}, nil
+}
+
+// substitution is sub(re; text) with a literal text, which may name no captures.
+func (c *compiler) substitution(call *gojq.Func, in *body.Shape) (filter, error) {
+	if !literal(call.Args[1]) {
+		return filter{}, errForeign
+	}
+	re, err := regexp.Compile(call.Args[0].Term.Str.Str)
+	if err != nil {
+		return filter{}, errForeign // it fails when it runs
+	}
+	others, err := c.foreign(termQuery(call), in)
+	if err != nil {
+		return filter{}, err
+	}
+	text := call.Args[1].Term.Str.Str
+	return filter{one: func(e *env, in any) (any, error) {
+		s, ok := in.(string)
+		if !ok {
+			return others.only(e, in)
+		}
+		if err := e.budget.spend(matchCost*len(s) + len(text)); err != nil {
+			return nil, err
+		}
+		found := re.FindStringIndex(s)
+		if found == nil {
+			return s, nil
+		}
+		return s[:found[0]] + text + s[found[1]:], nil
 	}}, nil
 }
 

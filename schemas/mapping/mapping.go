@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 
 	"github.com/hookstream/hookstream/schemas/body"
 	"github.com/hookstream/hookstream/schemas/event"
@@ -53,6 +54,8 @@ type rule struct {
 	fields  []fieldExpression
 	// shape is what the expressions read of the body.
 	shape *body.Shape
+	// headers is set where an expression may refer to them.
+	headers bool
 }
 
 type fieldExpression struct {
@@ -85,6 +88,7 @@ func compileRule(def *provider.Definition, i int) (rule, error) {
 			return nil
 		}
 		e, err := compileExpression(source, r.shape)
+		r.headers = r.headers || strings.Contains(source, "$headers")
 		if err != nil {
 			errs = append(errs, def.Problem(fmt.Sprintf("%v in %q", err, source), append([]any{"events", i}, at...)...))
 		}
@@ -135,7 +139,11 @@ func (m *Mapper) rule(eventType string) (*rule, *body.Shape) {
 }
 
 func (m *Mapper) apply(ctx context.Context, r *rule, w *record.Webhook, input any) (*event.Event, error) {
-	run := newRunner(newBudget(ctx), input, w.EventType, headersValue(w))
+	var headers map[string]any
+	if r.headers {
+		headers = headersValue(w)
+	}
+	run := newRunner(newBudget(ctx), input, w.EventType, headers)
 
 	ev := &event.Event{Entity: r.entity.Name, ID: w.BusinessKey, Fields: make(map[string]any, len(r.fields))}
 	ev.Meta = m.meta(w)

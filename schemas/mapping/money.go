@@ -7,8 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"regexp"
 	"strconv"
+	"strings"
 )
 
 var errNotDecimal = errors.New("minor_units got something that is not a decimal amount")
@@ -63,28 +63,33 @@ func amountText(v any) (string, error) {
 	return text, nil
 }
 
-// decimal is what an amount may look like. big.Rat reads more: fractions,
-// other bases, underscores, and exponents, with which a short text is an
-// enormous number.
-var decimal = regexp.MustCompile(`^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)$`)
-
-// shift multiplies a decimal by 10^scale exactly.
+// shift multiplies a decimal by 10^scale exactly: it moves the point within the
+// text. Exponents, fractions and other bases are not amounts.
 func shift(text string, scale int) any {
-	if !decimal.MatchString(text) {
+	sign, unsigned := "", text
+	if text != "" && (text[0] == '-' || text[0] == '+') {
+		sign, unsigned = text[:1], text[1:]
+	}
+	whole, fraction, _ := strings.Cut(unsigned, ".")
+	if whole+fraction == "" || !allDigits(whole) || !allDigits(fraction) {
 		return errNotDecimal
 	}
-	amount, ok := new(big.Rat).SetString(text)
-	if !ok {
-		return errNotDecimal
-	}
-	factor := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(scale)), nil)
-	amount.Mul(amount, new(big.Rat).SetInt(factor))
-	if !amount.IsInt() {
+	fraction = strings.TrimRight(fraction, "0")
+	if len(fraction) > scale {
 		return errors.New("minor_units got an amount with more digits than its currency has")
 	}
-	n := amount.Num()
-	if !n.IsInt64() {
+	n, err := strconv.ParseInt(sign+"0"+whole+fraction+strings.Repeat("0", scale-len(fraction)), 10, 64)
+	if err != nil {
 		return errors.New("minor_units got an amount beyond 64 bits")
 	}
-	return int(n.Int64())
+	return int(n)
+}
+
+func allDigits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
 }
