@@ -31,7 +31,12 @@ func (b Backoff) Delay(failures int) time.Duration {
 
 // Wait sleeps for Delay(failures), or returns ctx's error when it ends first.
 func (b Backoff) Wait(ctx context.Context, failures int) error {
-	timer := time.NewTimer(b.Delay(failures))
+	return Sleep(ctx, b.Delay(failures))
+}
+
+// Sleep waits for d, or returns ctx's error when it ends first.
+func Sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

@@ -4,6 +4,8 @@ package fenced
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -32,8 +34,10 @@ func (l *Loop) takeOver(ctx context.Context, offsets map[string]map[int32]kgo.Of
 		return err
 	}, func(failures int, err error) {
 		l.cfg.Status(false, err.Error())
+		l.cfg.Attempts(Attempt{Partitions: parts, Failures: failures, Err: err})
 		l.cfg.Log.WarnContext(ctx, "cannot take partitions over yet", "partitions", len(parts), "attempt", failures, "error", err)
 	})
+	l.over(parts)
 	if err != nil {
 		return nil, err
 	}
@@ -69,12 +73,21 @@ const lastCommitTimeout = 2 * time.Second
 
 // lost forgets the claims of partitions that were taken away.
 func (l *Loop) lost(_ context.Context, _ *kgo.Client, m map[string][]int32) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	var parts []Partition
 	for topic, ps := range m {
 		for _, p := range ps {
-			delete(l.claims, Partition{topic, p})
+			parts = append(parts, Partition{topic, p})
 		}
+	}
+	l.forget(parts)
+}
+
+func (l *Loop) forget(parts []Partition) {
+	l.over(parts)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, p := range parts {
+		delete(l.claims, p)
 	}
 }
 
@@ -110,6 +123,7 @@ func (l *Loop) yieldNow() {
 // reset forgets every claim at the end of a session.
 func (l *Loop) reset() {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	clear(l.claims)
+	parts := slices.Collect(maps.Keys(l.claims))
+	l.mu.Unlock()
+	l.forget(parts)
 }

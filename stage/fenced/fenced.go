@@ -50,6 +50,8 @@ type Batch struct {
 	// Claim must be what the database holds when the batch is applied.
 	Claim   Claim
 	Records []*kgo.Record
+	// Prepared is what Store.Prepare made of the records, or nil.
+	Prepared any
 }
 
 // Next is the offset after the batch.
@@ -62,14 +64,24 @@ type Store interface {
 	TakeOver(ctx context.Context, parts []Partition) (map[Partition]Claim, error)
 	// Claims reads the current claims without changing them.
 	Claims(ctx context.Context, parts []Partition) (map[Partition]Claim, error)
+	// Prepare does ahead, while the batch before is being applied, what of
+	// Apply needs no claim, and notes it in batch.Prepared. It may leave that
+	// out, as when it fails: Apply does what is missing.
+	Prepare(ctx context.Context, batch *Batch)
 	// Apply applies the batches and moves their offsets in one transaction,
-	// all or none. It returns ErrClaim when a claim is not the database's.
+	// all or none. It returns ErrClaim when a claim is not the database's,
+	// and ErrSlow when fewer records might do.
 	Apply(ctx context.Context, batches []Batch) error
 }
 
 // ErrClaim means that a batch's claim is not what the database holds: another
 // consumer took over, or this one lost track.
 var ErrClaim = errors.New("claim does not match the database")
+
+// ErrSlow means that the database gave a batch up because it took too long. It is
+// tried again with half as many records, and the size grows back as batches
+// succeed.
+var ErrSlow = errors.New("batch takes too long")
 
 // commitInterval is how far Kafka's offsets may lag behind the database's.
 const commitInterval = time.Second
@@ -91,12 +103,19 @@ type Config struct {
 	Log          *slog.Logger
 	// Status is told what the loop is doing; nil means nobody asks.
 	Status func(ready bool, reason string)
+	// Attempts is told of each attempt that fails, and when that is over; nil
+	// means nobody asks.
+	Attempts func(Attempt)
 }
 
 // Loop consumes and applies until it is told to stop.
 type Loop struct {
 	cfg   Config
 	store Store
+	// limit is how many records a transaction may have now: MaxRecords, or
+	// fewer after ErrSlow.
+	limit     int
+	nextCheck time.Time
 
 	mu     sync.Mutex
 	claims map[Partition]Claim
@@ -109,7 +128,10 @@ func New(cfg Config, store Store) *Loop {
 	if cfg.Status == nil {
 		cfg.Status = func(bool, string) {}
 	}
-	return &Loop{cfg: cfg, store: store, claims: map[Partition]Claim{}}
+	if cfg.Attempts == nil {
+		cfg.Attempts = func(Attempt) {}
+	}
+	return &Loop{cfg: cfg, store: store, limit: cfg.MaxRecords, claims: map[Partition]Claim{}}
 }
 
 // Run works until ctx ends, finishes the batch it is in, leaves the group and
@@ -150,6 +172,7 @@ func (l *Loop) session(ctx context.Context) error {
 	defer l.reset()
 	defer client.CloseAllowingRebalance()
 	l.cfg.Status(true, "")
+	l.nextCheck = time.Now().Add(checkInterval)
 	for ctx.Err() == nil {
 		if err := l.step(ctx, client); err != nil {
 			return err
@@ -163,7 +186,7 @@ func (l *Loop) step(ctx context.Context, client *kgo.Client) error {
 	// us, and it says so only once.
 	work, patience, stop := l.contexts(ctx)
 	defer stop()
-	fetches := client.PollRecords(ctx, l.cfg.MaxRecords)
+	fetches := l.poll(ctx, client)
 	defer client.AllowRebalance()
 	for _, e := range fetches.Errors() {
 		err := kafka.FetchError(e)
@@ -174,11 +197,17 @@ func (l *Loop) step(ctx context.Context, client *kgo.Client) error {
 			l.cfg.Log.WarnContext(ctx, "fetch failed; the client tries again", "error", err)
 		}
 	}
-	batches := l.batches(fetches)
-	if len(batches) == 0 {
-		return nil
+	if err := l.drain(work, patience, client, l.batches(fetches)); err != nil {
+		return err
 	}
-	return l.apply(work, patience, client, batches)
+	return l.check(patience, client)
+}
+
+// poll waits for records, or until it is time for a check.
+func (l *Loop) poll(ctx context.Context, client *kgo.Client) kgo.Fetches {
+	ctx, cancel := context.WithDeadline(ctx, l.nextCheck)
+	defer cancel()
+	return client.PollRecords(ctx, transactions*l.cfg.MaxRecords)
 }
 
 // batches cuts a poll into runs of one partition. Records of a partition
@@ -197,63 +226,37 @@ func (l *Loop) batches(fetches kgo.Fetches) []Batch {
 	return batches
 }
 
-// apply moves batches into the database, trying again in place while the
-// failure passes. Work bounds what is being done, patience the waits between:
-// when a rebalance waits for us, the batches are given back instead.
-func (l *Loop) apply(work, patience context.Context, client *kgo.Client, batches []Batch) error {
-	for failures := 1; ; failures++ {
-		err := l.store.Apply(work, batches)
-		if err == nil {
-			l.applied(client, batches)
-			return nil
-		}
-		if failure.Of(err) == failure.Fatal {
-			return err
-		}
-		// A claim that does not match says to look at once, the first time.
-		if first := errors.Is(err, ErrClaim) && failures == 1; !first && !l.pause(patience, batches, failures, err) {
-			l.rewind(client, batches)
-			return nil
-		}
-		// The outcome of a commit whose answer was lost is in the database,
-		// and so is who owns the partitions now.
-		if batches, err = l.reconcile(patience, client, batches); err != nil || len(batches) == 0 {
-			return err
-		}
-	}
-}
-
 // pause waits before the next attempt. It reports false when patience ended.
 func (l *Loop) pause(patience context.Context, batches []Batch, failures int, err error) bool {
 	l.cfg.Status(false, err.Error())
 	l.cfg.Log.WarnContext(patience, "batch failed; trying again", "partitions", len(batches), "attempt", failures, "error", err)
-	return failure.DefaultBackoff.Wait(patience, failures) == nil
+	return l.failed(patience, partitionsOf(batches), failures, err) == nil
 }
 
-// reconcile compares batches with the database after a failure and returns
-// those to try again. Batches that were applied are done; where the database is
-// elsewhere under our own epoch, the consumer goes there. A partition that
-// another consumer took over ends the session: with a new one, the group says
-// anew who owns what.
-func (l *Loop) reconcile(ctx context.Context, client *kgo.Client, batches []Batch) ([]Batch, error) {
+// reconcile compares batches with the database after a failure, and puts those
+// back into the queue that are to be tried again. Batches that were applied are
+// done; where the database is elsewhere under our own epoch, the consumer goes
+// there. A partition that another consumer took over ends the session: with a
+// new one, the group says anew who owns what.
+func (l *Loop) reconcile(ctx context.Context, client *kgo.Client, q *queue, batches []Batch) error {
 	var current map[Partition]Claim
 	err := failure.Retry(ctx, failure.DefaultBackoff, func(ctx context.Context) (err error) {
 		current, err = l.store.Claims(ctx, partitionsOf(batches))
 		return err
 	}, nil)
-	if err != nil {
-		if failure.Of(err) == failure.Fatal {
-			return nil, err
-		}
-		l.rewind(client, batches)
-		return nil, nil
+	switch {
+	case failure.Of(err) == failure.Fatal:
+		return err
+	case err != nil: // patience ended
+		l.giveBack(client, q, batches)
+		return nil //nolint:nilerr // whoever reads them again finds out
 	}
 	var again, done, elsewhere []Batch
 	for _, b := range batches {
 		now, ok := current[b.Partition]
 		switch {
 		case !ok || now.Epoch != b.Claim.Epoch:
-			return nil, fmt.Errorf("fenced: another consumer took %s over: our epoch is %d, the database's %d", b.Partition, b.Claim.Epoch, now.Epoch)
+			return takenOver(b.Partition, b.Claim, now)
 		case now.Next == b.Claim.Next:
 			again = append(again, b)
 		case now.Next == b.Next():
@@ -267,7 +270,9 @@ func (l *Loop) reconcile(ctx context.Context, client *kgo.Client, batches []Batc
 	}
 	l.applied(client, done)
 	l.rewind(client, elsewhere)
-	return again, nil
+	q.drop(elsewhere)
+	q.putBack(again)
+	return nil
 }
 
 func partitionsOf(batches []Batch) []Partition {
@@ -280,6 +285,7 @@ func partitionsOf(batches []Batch) []Partition {
 
 // applied notes how far the database is, and marks it to be told to Kafka.
 func (l *Loop) applied(client *kgo.Client, batches []Batch) {
+	l.over(partitionsOf(batches))
 	offsets := l.move(batches, (*Batch).Next)
 	if len(offsets) == 0 {
 		return
@@ -291,6 +297,7 @@ func (l *Loop) applied(client *kgo.Client, batches []Batch) {
 
 // rewind makes the consumer read batches again from their claims.
 func (l *Loop) rewind(client *kgo.Client, batches []Batch) {
+	l.over(partitionsOf(batches))
 	offsets := l.move(batches, func(b *Batch) int64 { return b.Claim.Next })
 	for i := range batches {
 		if b := &batches[i]; b.Claim.Next == NeverRead {

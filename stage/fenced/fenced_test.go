@@ -256,6 +256,18 @@ func TestDatabaseLostCommits(t *testing.T) {
 	}
 }
 
+// No new record of the partition tells that the database went back.
+func TestDatabaseLostCommitsOfAQuietPartition(t *testing.T) {
+	b, db := newBroker(t, 2), newMemory()
+	b.send(t, 0, 100)
+	r := b.start(t, db)
+	db.await(t, 100)
+	db.restore(fenced.Partition{Topic: b.in, Partition: 1}, 30)
+	db.await(t, 100)
+	r.stop(t)
+	db.wantOnce(t, 100)
+}
+
 func TestTransientFailureIsTriedAgain(t *testing.T) {
 	b, db := newBroker(t, 2), newMemory()
 	store := &faulty{memory: db}

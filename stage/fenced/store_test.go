@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/fenced"
 )
 
@@ -51,12 +52,18 @@ func (m *memory) Claims(_ context.Context, parts []fenced.Partition) (map[fenced
 	return out, nil
 }
 
+// Prepare notes how many records there were; Apply checks it.
+func (m *memory) Prepare(_ context.Context, b *fenced.Batch) { b.Prepared = len(b.Records) }
+
 func (m *memory) Apply(_ context.Context, batches []fenced.Batch) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i := range batches {
 		if b := &batches[i]; m.claims[b.Partition] != b.Claim {
 			return fmt.Errorf("%w: %s", fenced.ErrClaim, b.Partition)
+		}
+		if n, ok := batches[i].Prepared.(int); ok && n != len(batches[i].Records) {
+			return failure.NewFatal("prepared for %d records, and there are %d", n, len(batches[i].Records))
 		}
 	}
 	for i := range batches {
@@ -77,6 +84,12 @@ func (m *memory) restore(p fenced.Partition, n int) {
 	defer m.mu.Unlock()
 	m.applied[p] = m.applied[p][:n]
 	m.claims[p] = fenced.Claim{Epoch: m.claims[p].Epoch, Next: int64(n)}
+}
+
+func (m *memory) length(p fenced.Partition) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.applied[p])
 }
 
 func (m *memory) count() int {
@@ -132,7 +145,9 @@ type faulty struct {
 	mu sync.Mutex
 	// before and after Apply, and instead of TakeOver; nil does nothing.
 	before, after, takeOver func() error
-	attempts                int
+	// batch is called before Apply with what it gets.
+	batch    func([]fenced.Batch) error
+	attempts int
 }
 
 func (f *faulty) set(do func()) {
@@ -167,10 +182,15 @@ func (f *faulty) TakeOver(ctx context.Context, parts []fenced.Partition) (map[fe
 func (f *faulty) Apply(ctx context.Context, batches []fenced.Batch) error {
 	f.mu.Lock()
 	f.attempts++
-	before, after := f.before, f.after
+	before, batch, after := f.before, f.batch, f.after
 	f.mu.Unlock()
 	if err := call(before); err != nil {
 		return err
+	}
+	if batch != nil {
+		if err := batch(batches); err != nil {
+			return err
+		}
 	}
 	if err := f.memory.Apply(ctx, batches); err != nil {
 		return err

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fenced
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookstream/hookstream/stage/failure"
+)
+
+// transactions is how many transactions a poll may bring. While one is in the
+// database, the next is prepared; only the first of a poll waits for that.
+const transactions = 8
+
+// drain moves a poll into the database, one transaction after the other, trying
+// again in place while a failure passes. Work bounds what is being done,
+// patience the waits between: when a rebalance waits for us, or the service
+// stops, what is left is given back.
+//
+// Only preparing runs ahead. Each transaction begins when the one before has
+// committed, and the claims of a partition follow each other, so a transaction
+// that failed leaves nothing behind it.
+func (l *Loop) drain(work, patience context.Context, client *kgo.Client, q queue) error {
+	failures := 0
+	for current := q.take(l.limit); len(current) > 0; {
+		next := q.take(l.limit)
+		err := l.applyWhilePreparing(work, current, next)
+		if err == nil {
+			failures = 0
+			l.applied(client, current)
+			l.limit = min(2*l.limit, l.cfg.MaxRecords)
+			if patience.Err() == nil {
+				current = next
+				continue
+			}
+			l.giveBack(client, &q, next)
+			return nil
+		}
+		failures++
+		q.putBack(next)
+		if err := l.recover(patience, client, &q, current, failures, err); err != nil {
+			return err
+		}
+		current = q.take(l.limit)
+	}
+	return nil
+}
+
+// applyWhilePreparing applies current and prepares next.
+func (l *Loop) applyWhilePreparing(ctx context.Context, current, next []Batch) error {
+	var ahead sync.WaitGroup
+	defer ahead.Wait()
+	ahead.Go(func() {
+		for i := range next {
+			l.store.Prepare(ctx, &next[i])
+		}
+	})
+	return l.store.Apply(ctx, current)
+}
+
+// recover puts back into the queue what is to be tried again after a failure,
+// when its time has come. It returns an error if that ends the session.
+func (l *Loop) recover(patience context.Context, client *kgo.Client, q *queue, batches []Batch, failures int, cause error) error {
+	if failure.Of(cause) == failure.Fatal {
+		return cause
+	}
+	l.nextCheck = time.Now() // whatever happened may have happened to other partitions too
+	if errors.Is(cause, ErrSlow) {
+		l.limit = max(1, records(batches)/2)
+	}
+	// A claim that does not match says to look at once, the first time.
+	if first := errors.Is(cause, ErrClaim) && failures == 1; !first && !l.pause(patience, batches, failures, cause) {
+		l.giveBack(client, q, batches)
+		return nil
+	}
+	// The outcome of a commit whose answer was lost is in the database, and so
+	// is who owns the partitions now.
+	return l.reconcile(patience, client, q, batches)
+}
+
+// giveBack leaves all that is queued, and batches, to be read again: by us, or by
+// whoever gets the partitions.
+func (l *Loop) giveBack(client *kgo.Client, q *queue, batches []Batch) {
+	q.putBack(batches)
+	l.rewind(client, *q)
+	*q = nil
+}
