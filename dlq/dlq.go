@@ -35,7 +35,9 @@ type Config struct {
 	List    listCommand      `cmd:"" help:"List dead letters, newest first."`
 	Show    showCommand      `cmd:"" help:"Show everything about one dead letter."`
 	Replay  replayCommand    `cmd:"" help:"Send dead letters through the pipeline again."`
+	Edit    editCommand      `cmd:"" help:"Mend the payload of one dead letter and replay it."`
 	Discard discardCommand   `cmd:"" help:"Close dead letters without sending them again."`
+	Undo    undoCommand      `cmd:"" help:"Take discards back: the dead letters are open again."`
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/hookstream/hookstream/dlq/internal/filter"
 	"github.com/hookstream/hookstream/dlq/internal/letters"
 	"github.com/hookstream/hookstream/dlq/internal/output"
+	"github.com/hookstream/hookstream/dlq/internal/resolutions"
 )
 
 type listCommand struct {
@@ -48,7 +49,7 @@ func (l *listCommand) Run(s *session) error {
 	list := output.NewList(s.Out, listFormat(s, l.Output), s.Color())
 	after, _ := parseCursor(l.Cursor) // Validate has checked it
 	newest, matched := newest{limit: l.Limit}, 0
-	if l.Replay != "" {
+	if l.Replay != "" && l.Status == resolutions.Open {
 		l.Status = statusAll
 	}
 	err := s.scan(scan{status: l.Status, match: l.Match, run: l.Replay}, func(d *letters.Letter, status output.Status) error {

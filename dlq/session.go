@@ -68,6 +68,9 @@ func (s *session) openTopic(topic string) error {
 }
 
 func (s *session) connect() error {
+	if s.client != nil {
+		return nil
+	}
 	s.log = slog.New(slog.NewTextHandler(s.Err, &slog.HandlerOptions{Level: slog.LevelError}))
 	if err := s.cfg.Validate(); err != nil {
 		return usageError{err}

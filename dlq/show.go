@@ -44,8 +44,7 @@ func (c *showCommand) Run(s *session) error {
 	}
 	if found == nil {
 		s.warn()
-		fmt.Fprintf(s.Err, "dlq: no dead letter has the ID %s; dlq list --status all --limit 0 has every ID\n", output.Clean(c.ID))
-		return errPartial
+		return s.noSuch(c.ID)
 	}
 	would := c.replay(s, found, status.State)
 	same := kinds.of(found)

@@ -29,6 +29,10 @@ type Plan struct {
 	Hopeless map[reason.Code]int
 	// Beyond is how many more the limit left out.
 	Beyond int
+	// Edited is how many are sent with another payload, and EditExample the
+	// difference of the first.
+	Edited      int
+	EditExample string
 
 	// last is the position of the last dead letter to act on in each
 	// partition. Letters that arrive later were not confirmed by anyone.
@@ -112,6 +116,11 @@ func (p *Plan) add(j *Job, l *letters.Letter) {
 		to = a.record.Topic
 		if a.edit == nil && !mendable(l.Reason) {
 			p.Hopeless[l.Reason]++
+		}
+	}
+	if a.edit != nil {
+		if p.Edited++; p.Edited == 1 {
+			p.EditExample = a.edit.Diff
 		}
 	}
 	p.Targets[to]++

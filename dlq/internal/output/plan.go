@@ -25,7 +25,20 @@ type Outcome struct {
 	Refused  []action.Refusal    `json:"refused"`
 	Missing  []string            `json:"missing"`
 	Hopeless map[reason.Code]int `json:"hopeless,omitempty"`
-	Done     int                 `json:"done"`
+	Beyond   int                 `json:"beyond_limit,omitempty"`
+	// Edited counts what is sent with another payload; EditExample shows one
+	// difference.
+	Edited      int    `json:"edited,omitempty"`
+	EditExample string `json:"edit_example,omitempty"`
+	Done        int    `json:"done"`
+}
+
+// From is the status that the action starts from.
+func (o *Outcome) From() string {
+	if o.Action == record.Reopened {
+		return string(record.Discarded)
+	}
+	return "open"
 }
 
 // Plan writes what would happen, for a person to decide.
@@ -39,7 +52,16 @@ func Plan(w io.Writer, a record.Action, p *action.Plan) error {
 			fmt.Fprintf(&b, "%8s of them failed with %s, which a replay alone does not mend\n", Number(p.Hopeless[code]), code)
 		}
 	} else if p.Total() > 0 {
-		fmt.Fprintf(&b, "%8s to discard\n", Number(p.Total()))
+		fmt.Fprintf(&b, "%8s to %s\n", Number(p.Total()), map[record.Action]string{record.Discarded: "discard", record.Reopened: "open again"}[a])
+	}
+	if p.Beyond > 0 {
+		fmt.Fprintf(&b, "%8s more match, beyond --limit\n", Number(p.Beyond))
+	}
+	if p.Edited > 0 {
+		fmt.Fprintf(&b, "%8s of them with another payload, for example\n", Number(p.Edited))
+		for line := range strings.Lines(p.EditExample) {
+			fmt.Fprintf(&b, "%9s%s\n", "", CleanLines(strings.TrimSuffix(line, "\n")))
+		}
 	}
 	for _, r := range p.Refused {
 		fmt.Fprintf(&b, "%8s refused: %s\n%8s for example %s\n", Number(r.Count), wrap(Clean(r.Why), 80-18, strings.Repeat(" ", 18)), "", Clean(r.Example))

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dlq
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hookstream/hookstream/dlq/internal/action"
+	"github.com/hookstream/hookstream/dlq/internal/console"
+	"github.com/hookstream/hookstream/dlq/internal/filter"
+	"github.com/hookstream/hookstream/dlq/internal/output"
+	"github.com/hookstream/hookstream/schemas/record"
+)
+
+// decided is how every change is carried out.
+type decided struct {
+	DryRun bool   `short:"n" help:"Only say what would happen."`
+	Yes    bool   `short:"y" help:"Do not ask."`
+	By     string `help:"Who decides; written to the resolutions." default:"${by}" placeholder:"NAME"`
+	Output string `short:"o" help:"table, json or yaml." enum:"table,json,yaml" default:"table"`
+}
+
+// change is what replay, discard and undo have in common.
+type change struct {
+	IDs           []string `arg:"" optional:"" name:"id" help:"IDs of dead letters, as dlq list prints them."`
+	IDFile        string   `name:"ids" help:"File with an ID at the start of each line, as dlq list -o tsv writes it; - is standard input." placeholder:"FILE"`
+	filter.Filter `embed:""`
+	All           bool `help:"Every dead letter that this can be done to."`
+	Limit         int  `help:"At most N, in the order of the topic; 0 is all." placeholder:"N"`
+	decided       `embed:""`
+}
+
+// Validate makes sure that something is selected, in one way.
+func (c *change) Validate() error {
+	ways := 0
+	for _, used := range []bool{len(c.IDs) > 0, c.IDFile != "", !c.Empty(), c.All} {
+		if used {
+			ways++
+		}
+	}
+	if ways != 1 {
+		return errors.New("select dead letters by IDs, by filter flags, or with --all")
+	}
+	if c.Limit < 0 {
+		return fmt.Errorf("--limit %d: must not be negative", c.Limit)
+	}
+	for _, id := range c.IDs {
+		if err := validID(id); err != nil {
+			return err
+		}
+	}
+	return c.Filter.Validate()
+}
+
+func validID(id string) error {
+	if strings.Count(id, "/") != 2 || !strings.Contains(id, ":") {
+		return fmt.Errorf("%.200q is not the ID of a dead letter: want stage:topic/partition/offset", id)
+	}
+	return nil
+}
+
+// run decides about what the flags select.
+func (c *change) run(s *session, job *action.Job) error {
+	if err := c.selectInto(s, job); err != nil {
+		return err
+	}
+	return c.decided.run(s, job)
+}
+
+// selectInto gives the job its selection.
+func (c *change) selectInto(s *session, job *action.Job) error {
+	if c.IDFile != "" {
+		var err error
+		if c.IDs, err = readIDs(s.Console, c.IDFile); err != nil {
+			return usageError{err}
+		}
+	}
+	job.IDs, job.Match, job.Limit = c.IDs, c.Match, c.Limit
+	return nil
+}
+
+// run plans, asks, and carries out.
+func (d *decided) run(s *session, job *action.Job) error {
+	if err := s.open(); err != nil {
+		return err
+	}
+	progress := s.Progress()
+	job.Kafka, job.Log, job.By = s.cfg, s.log, d.By
+	job.TopicExists, job.Foreign, job.Now = s.topics.Has, s.notOurs, time.Now
+	job.Planned = func(n int) { progress.Show("%s dead letters read", output.Number(n)) }
+	plan, err := job.Plan(s.ctx)
+	progress.End()
+	if err != nil {
+		return err
+	}
+	s.warn()
+	out := output.Outcome{
+		Action: job.Action, DryRun: d.DryRun, ReplayID: job.ReplayID, Planned: plan.Total(), Targets: plan.Targets,
+		Refused: append([]action.Refusal{}, plan.Refused...), Missing: append([]string{}, plan.Missing...),
+		Hopeless: plan.Hopeless, Beyond: plan.Beyond, Edited: plan.Edited, EditExample: plan.EditExample,
+	}
+	if d.Output == "table" {
+		if err := output.Plan(s.Out, job.Action, plan); err != nil {
+			return err
+		}
+	}
+	if plan.Total() > 0 && !d.DryRun {
+		if err := d.confirm(s, job, plan); err != nil {
+			return err
+		}
+		started := time.Now()
+		job.Done = func(n int) { done(progress, job.Action, n, plan.Total(), time.Since(started)) }
+		job.Foreign = func(record.Position, error) {} // the plan has counted them
+		out.Done, err = job.Run(s.ctx, plan)
+		progress.End()
+	}
+	return errors.Join(err, d.conclude(s, plan, &out, err))
+}
+
+// done shows how far a change is and how long the rest takes at its pace.
+func done(p *console.Progress, a record.Action, n, total int, took time.Duration) {
+	left := time.Duration(float64(took) / float64(n) * float64(total-n)).Round(time.Second)
+	p.Show("%s of %s %s, %s a second, %s left", output.Number(n), output.Number(total), a,
+		output.Number(int(float64(n)/max(took.Seconds(), 1e-3))), left)
+}
+
+// verbs are what a person is asked for.
+var verbs = map[record.Action]string{record.Replayed: "Replay", record.Discarded: "Discard", record.Reopened: "Open again"}
+
+func (d *decided) confirm(s *session, job *action.Job, plan *action.Plan) error {
+	if d.Yes {
+		return nil
+	}
+	yes, err := s.Confirm(fmt.Sprintf("%s %s dead letters as %s?", verbs[job.Action], output.Number(plan.Total()), output.Clean(d.By)))
+	if err == nil && !yes {
+		fmt.Fprintln(s.Err, "nothing was changed")
+		return errPartial
+	}
+	return err
+}
+
+// conclude says what was done. A failure has its own exit code.
+func (d *decided) conclude(s *session, plan *action.Plan, out *output.Outcome, failed error) error {
+	var err error
+	switch {
+	case d.Output != "table":
+		err = output.Object(s.Out, d.Output, out)
+	case plan.Total()+len(plan.Refused)+len(plan.Missing) == 0:
+		_, err = fmt.Fprintf(s.Err, "no %s dead letter matches\n", out.From())
+	case d.DryRun:
+		_, err = fmt.Fprintln(s.Out, "dry run: nothing was changed")
+	case plan.Total() > 0:
+		_, err = fmt.Fprintf(s.Out, "%s of %s %s%s\n", output.Number(out.Done), output.Number(out.Planned), out.Action, named(out.ReplayID))
+	}
+	if failed != nil {
+		if out.ReplayID != "" {
+			fmt.Fprintf(s.Err, "to go on under the same name: the same command with --replay-id %s\n", output.Clean(out.ReplayID))
+		}
+		return err
+	}
+	if err == nil && (!plan.Complete() || !d.DryRun && out.Done < out.Planned) {
+		return errPartial
+	}
+	return err
+}
+
+func named(replayID string) string {
+	if replayID == "" {
+		return ""
+	}
+	return " (replay " + output.Clean(replayID) + ")"
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dlq
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/hookstream/hookstream/dlq/internal/action"
+	"github.com/hookstream/hookstream/dlq/internal/console"
+	"github.com/hookstream/hookstream/dlq/internal/filter"
+	"github.com/hookstream/hookstream/dlq/internal/letters"
+	"github.com/hookstream/hookstream/dlq/internal/output"
+	"github.com/hookstream/hookstream/dlq/internal/serve"
+	"github.com/hookstream/hookstream/schemas/record"
+	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/service"
+)
+
+// Info describes the service mode.
+var Info = service.Info{
+	Name:         "dlq",
+	Description:  "Offers the operations on dead letters as an HTTP API.",
+	AdminAddress: ":8084",
+}
+
+// ServiceConfig is the configuration of the service mode, dlq serve.
+type ServiceConfig struct {
+	service.Common `embed:""`
+	Kafka          kafka.Config `embed:""`
+	Database       DatabaseURL  `name:"database-url" help:"The sink's Postgres, to tell what became of replays; only its ledger is read. Without it that is unknown." env:"HOOKSTREAM_DATABASE_URL" placeholder:"URL"`
+	API            serve.Config `embed:""`
+}
+
+// Validate checks what belongs together. Errors name the variable.
+func (c *ServiceConfig) Validate() error { return errors.Join(c.Kafka.Validate(), c.API.Validate()) }
+
+// Service is the service mode.
+type Service = serve.Service
+
+// New checks the configuration and opens the listeners. It connects to nothing;
+// Run does, and answers until its context ends.
+func New(cfg ServiceConfig, log *slog.Logger) (*Service, error) {
+	return serve.New(cfg.API, cfg.Common, &cfg.Kafka, &api{&cfg.Kafka, cfg.Database}, log)
+}
+
+type serveCommand struct {
+	service.Common `embed:""`
+	serve.Config   `embed:""`
+}
+
+// Validate checks the flags. Embedding two structs leaves open whose it is.
+func (c *serveCommand) Validate() error { return c.Config.Validate() }
+
+// Help has examples.
+func (c *serveCommand) Help() string {
+	return `Examples:
+  TOKEN=$(openssl rand -hex 32)
+  echo "alice $(printf %s "$TOKEN" | sha256sum | cut -d' ' -f1) read,replay" > tokens
+  dlq serve --tokens-file tokens
+  curl -H "Authorization: Bearer $TOKEN" localhost:8090/v1/stats`
+}
+
+// errStopped ends a service that has logged why.
+var errStopped = errors.New("stopped by a failure")
+
+// Run serves until a signal.
+func (c *serveCommand) Run(s *session) error {
+	cfg := ServiceConfig{Common: c.Common, Kafka: *s.cfg, Database: s.database, API: c.Config}
+	start := func(ctx context.Context, log *slog.Logger) error {
+		svc, err := New(cfg, log) //nolint:contextcheck // New waits for nothing
+		if err != nil {
+			return err
+		}
+		return svc.Run(ctx)
+	}
+	if Info.Run(&cfg, start) != 0 {
+		return errStopped
+	}
+	return nil
+}
+
+// api runs the commands for the HTTP API: each call is a session of its own, as
+// each command is.
+type api struct {
+	kafka    *kafka.Config
+	database DatabaseURL
+}
+
+// session is one without a terminal, whose output is out.
+func (a *api) session(ctx context.Context) (s *session, out *bytes.Buffer) {
+	out = &bytes.Buffer{}
+	cfg := *a.kafka
+	c := &console.Console{In: strings.NewReader(""), Out: out, Err: &bytes.Buffer{}}
+	return &session{ctx: ctx, cfg: &cfg, database: a.database, Console: c}, out
+}
+
+// command is one of the command line's.
+type command interface{ Run(s *session) error }
+
+// run gives what a command prints.
+func (a *api) run(ctx context.Context, c command) (json.RawMessage, error) {
+	s, out := a.session(ctx)
+	defer s.close()
+	if err := c.Run(s); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+// List implements serve.Operations.
+func (a *api) List(ctx context.Context, q *serve.Query) (*serve.Page, error) {
+	after, err := parseCursor(q.Cursor)
+	if err != nil {
+		return nil, serve.InvalidError{Err: errors.New("cursor is none that a list has given")}
+	}
+	s, _ := a.session(ctx)
+	defer s.close()
+	if err := s.open(); err != nil {
+		return nil, err
+	}
+	// One more than the page tells whether there is another.
+	newest := newest{limit: q.Limit + 1}
+	if q.Run != "" {
+		q.Status = statusAll
+	}
+	err = s.scan(scan{status: q.Status, match: q.Match, run: q.Run}, func(l *letters.Letter, status output.Status) error {
+		if q.Cursor == "" || after.compare(cursorOf(l)) > 0 {
+			newest.add(page{cursorOf(l), output.NewLetter(l, status)})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	kept, p := newest.sorted(), &serve.Page{Items: []output.Letter{}}
+	for i := range kept {
+		if i == q.Limit {
+			p.Next = kept[i-1].at.String()
+			break
+		}
+		p.Items = append(p.Items, kept[i].letter)
+	}
+	return p, nil
+}
+
+// Show implements serve.Operations.
+func (a *api) Show(ctx context.Context, id string, v serve.View) (json.RawMessage, error) {
+	shown, err := a.run(ctx, &showCommand{ID: id, NoPayload: !v.Payload, Redact: v.Redact, Output: "json"})
+	if errors.Is(err, errPartial) {
+		return nil, serve.ErrNotFound
+	}
+	return shown, err
+}
+
+// Stats implements serve.Operations.
+func (a *api) Stats(ctx context.Context, f *filter.Filter, limit int) (json.RawMessage, error) {
+	return a.run(ctx, &statsCommand{Filter: *f, Limit: limit, Output: "json"})
+}
+
+// Outcomes implements serve.Operations.
+func (a *api) Outcomes(ctx context.Context, replayID string) (map[string]int, error) {
+	s, _ := a.session(ctx)
+	defer s.close()
+	if err := s.open(); err != nil {
+		return nil, err
+	}
+	counts := map[string]int{}
+	all := func(*letters.Letter) bool { return true }
+	err := s.scan(scan{status: statusAll, match: all, run: replayID}, func(_ *letters.Letter, status output.Status) error {
+		if status.Outcome != nil {
+			counts[string(status.Outcome.State)]++
+		}
+		return nil
+	})
+	return counts, err
+}
+
+// Plan implements serve.Operations.
+func (a *api) Plan(ctx context.Context, c *serve.Change) (*serve.Plan, error) {
+	s, _ := a.session(ctx)
+	defer s.close()
+	if err := s.open(); err != nil {
+		return nil, err
+	}
+	job := &action.Job{
+		Kafka: s.cfg, Log: s.log, Action: c.Action, IDs: c.IDs, Match: c.Filter.Match, By: c.By, Why: c.Why, ReplayID: c.ID,
+		MaxReplays: c.MaxReplays, Limit: c.Limit, BatchSize: defaultBatch, Pace: &action.Pace{Rate: c.Rate},
+		TopicExists: s.topics.Has, Foreign: func(record.Position, error) {}, Planned: func(int) {}, Now: time.Now,
+	}
+	if job.MaxReplays == 0 {
+		job.MaxReplays = defaultMaxReplays
+	}
+	plan, err := job.Plan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := output.Outcome{
+		Action: job.Action, Planned: plan.Total(), Targets: plan.Targets,
+		Refused: append([]action.Refusal{}, plan.Refused...), Missing: append([]string{}, plan.Missing...), Hopeless: plan.Hopeless,
+	}
+	if c.Action == record.Replayed {
+		out.ReplayID = c.ID
+	}
+	return &serve.Plan{Outcome: out, Run: func(ctx context.Context, done func(int)) (int, error) {
+		job.Done = done
+		return job.Run(ctx, plan)
+	}}, nil
+}
