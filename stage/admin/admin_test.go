@@ -16,10 +16,23 @@ import (
 
 func serve(t *testing.T, h *Health) *Server {
 	t.Helper()
-	s, err := Listen(t.Context(), "127.0.0.1:0", h, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
+	return started(t)(Listen(t.Context(), "127.0.0.1:0", h, slog.New(slog.DiscardHandler)))
+}
+
+// started serves s until the test ends.
+func started(t *testing.T) func(*Server, error) *Server {
+	return func(s *Server, err error) *Server {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		run(t, s)
+		return s
 	}
+}
+
+func run(t *testing.T, s *Server) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ctx) }()
@@ -29,7 +42,6 @@ func serve(t *testing.T, h *Health) *Server {
 			t.Error(err)
 		}
 	})
-	return s
 }
 
 func get(t *testing.T, s *Server, method, path string) (int, string) {
@@ -127,5 +139,28 @@ func TestNoAddressIsNoServer(t *testing.T) {
 	cancel()
 	if err := s.Serve(ctx); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestPprofIsAServerOfItsOwn(t *testing.T) {
+	s := started(t)(ListenPprof(t.Context(), "127.0.0.1:0", slog.New(slog.DiscardHandler)))
+	if code, body := get(t, s, http.MethodGet, "/debug/pprof/goroutine?debug=1"); code != http.StatusOK || !strings.Contains(body, "goroutine profile") {
+		t.Errorf("goroutines: %d %.200s", code, body)
+	}
+	if code, body := get(t, s, http.MethodGet, "/debug/pprof/heap"); code != http.StatusOK || body == "" {
+		t.Errorf("heap: %d", code)
+	}
+	// Flags may hold passwords, and the other endpoints have a listener.
+	for _, path := range []string{"/debug/pprof/cmdline", "/metrics", "/livez"} {
+		if code, _ := get(t, s, http.MethodGet, path); code != http.StatusNotFound {
+			t.Errorf("GET %s: %d", path, code)
+		}
+	}
+	_, err := ListenPprof(t.Context(), s.Address(), slog.New(slog.DiscardHandler))
+	if failure.Of(err) != failure.Fatal || !strings.Contains(err.Error(), "HOOKSTREAM_PPROF_ADDRESS") {
+		t.Errorf("a port in use: %v", err)
+	}
+	if off, err := ListenPprof(t.Context(), "", slog.New(slog.DiscardHandler)); off != nil || err != nil {
+		t.Errorf("without an address: %v, %v", off, err)
 	}
 }

@@ -11,20 +11,23 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/hookstream/hookstream/stage/failure"
 )
 
-// Server answers /livez, /readyz and /metrics.
+// Server is one of the listeners for operators. What it answers, Listen and
+// ListenPprof say.
 type Server struct {
 	listener net.Listener
+	mux      *http.ServeMux
 	http     *http.Server
 }
 
-// Listen opens the listener at once, so that a port in use is an error at
-// start. An empty address means no server: Listen returns nil, which Serve and
-// Address accept.
+// Listen makes the server of /livez, /readyz and /metrics. It opens the listener
+// at once, so that a port in use is an error at start. An empty address means no
+// server: Listen returns nil, which Serve and Address accept.
 func Listen(ctx context.Context, address string, health *Health, log *slog.Logger) (*Server, error) {
 	if address == "" {
 		return nil, nil
@@ -37,8 +40,19 @@ func Listen(ctx context.Context, address string, health *Health, log *slog.Logge
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", live)
 	mux.HandleFunc("GET /readyz", health.ready)
-	mux.Handle("GET /metrics", promhttp.Handler())
-	return &Server{listener: ln, http: &http.Server{
+	mux.Handle("GET /metrics", metrics())
+	return newServer(ln, mux, log), nil
+}
+
+// metrics answers in OpenMetrics where the scraper asks for it: only that
+// format has exemplars, which lead from a bucket to a trace.
+func metrics() http.Handler {
+	return promhttp.InstrumentMetricHandler(prometheus.DefaultRegisterer,
+		promhttp.HandlerFor(prometheus.DefaultGatherer, promhttp.HandlerOpts{EnableOpenMetrics: true}))
+}
+
+func newServer(ln net.Listener, mux *http.ServeMux, log *slog.Logger) *Server {
+	return &Server{listener: ln, mux: mux, http: &http.Server{
 		Handler:           mux,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
@@ -46,7 +60,14 @@ func Listen(ctx context.Context, address string, health *Health, log *slog.Logge
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}}, nil
+	}}
+}
+
+// Handle adds a page of the service's own.
+func (s *Server) Handle(pattern string, h http.Handler) {
+	if s != nil {
+		s.mux.Handle(pattern, h)
+	}
 }
 
 // Address is where the server listens, or "".

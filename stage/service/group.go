@@ -10,7 +10,7 @@ import (
 	"github.com/hookstream/hookstream/stage/admin"
 )
 
-// Serve runs work beside the admin server. The server outlives ctx until work
+// Serve runs work beside a server for operators. The server outlives ctx until work
 // has drained, so that the drain can be watched. The first failure ends both.
 func Serve(ctx context.Context, server *admin.Server, work func(context.Context) error) error {
 	drained, done := context.WithCancel(context.WithoutCancel(ctx))

@@ -17,6 +17,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/hookstream/hookstream/stage/admin"
 	"github.com/hookstream/hookstream/stage/telemetry"
 )
 
@@ -29,6 +30,7 @@ const (
 // Common is the configuration that every service has.
 type Common struct {
 	AdminAddress string          `help:"Address of the listener for /livez, /readyz and /metrics; empty for none." default:"${admin_address}" env:"HOOKSTREAM_ADMIN_ADDRESS"`
+	PprofAddress string          `help:"Address of a listener for Go's profiles, /debug/pprof/; empty for none. Let only operators reach it: 127.0.0.1:6060." env:"HOOKSTREAM_PPROF_ADDRESS"`
 	LogLevel     telemetry.Level `help:"Lowest level that is logged: debug, info, warn or error." default:"info" env:"HOOKSTREAM_LOG_LEVEL"`
 	DrainTimeout time.Duration   `help:"How long work in hand may take to finish at shutdown." default:"20s" env:"HOOKSTREAM_DRAIN_TIMEOUT"`
 }
@@ -161,7 +163,7 @@ func serve(name string, cfg Configured, start Start) int {
 		return exitFailed
 	}
 	log.Info("starting", "version", Version())
-	err = start(ctx, log)
+	err = profiled(ctx, cfg.Settings().PprofAddress, log, start)
 	flushCtx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if ferr := flush(flushCtx); ferr != nil && !errors.Is(ferr, context.DeadlineExceeded) {
@@ -173,6 +175,19 @@ func serve(name string, cfg Configured, start Start) int {
 	}
 	log.Info("stopped")
 	return 0
+}
+
+// profiled runs the service beside the listener for profiles, which outlives ctx:
+// a drain that hangs is what one wants to see.
+func profiled(ctx context.Context, address string, log *slog.Logger, start Start) error {
+	profiles, err := admin.ListenPprof(ctx, address, log)
+	if err != nil {
+		return err
+	}
+	if profiles != nil {
+		log.InfoContext(ctx, "profiles are served", "address", profiles.Address())
+	}
+	return Serve(ctx, profiles, func(ctx context.Context) error { return start(ctx, log) })
 }
 
 // Version is the module version or VCS revision that the binary was built from.

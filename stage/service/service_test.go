@@ -5,10 +5,12 @@ package service
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -285,4 +287,61 @@ func TestFailureOfWorkEndsServe(t *testing.T) {
 	if err := Serve(t.Context(), nil, func(context.Context) error { return failed }); !errors.Is(err, failed) {
 		t.Errorf("got %v", err)
 	}
+}
+
+func TestProfilesAreServedOnlyWhereAsked(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	err := profiled(t.Context(), "", log, func(context.Context, *slog.Logger) error { return nil })
+	if err != nil {
+		t.Error(err)
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	err = profiled(t.Context(), taken.Addr().String(), log, func(context.Context, *slog.Logger) error {
+		t.Error("the service runs although it cannot be profiled as asked")
+		return nil
+	})
+	if err == nil || !strings.Contains(err.Error(), "HOOKSTREAM_PPROF_ADDRESS") {
+		t.Errorf("got %v", err)
+	}
+
+	cmd := service(t, []string{"HOOKSTREAM_PPROF_ADDRESS=127.0.0.1:0", "TEST_MODE=drain"})
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	address := loggedAddress(t, bufio.NewScanner(stderr))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/debug/pprof/goroutine?debug=1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		t.Errorf("got %s", res.Status)
+	}
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+}
+
+// loggedAddress waits for the line that says where profiles are.
+func loggedAddress(t *testing.T, lines *bufio.Scanner) string {
+	t.Helper()
+	for lines.Scan() {
+		var line struct{ Msg, Address string }
+		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "profiles are served" {
+			return line.Address
+		}
+	}
+	t.Fatalf("ended without saying where profiles are: %v", lines.Err())
+	return ""
 }

@@ -36,7 +36,8 @@ func Start(ctx context.Context, service, version string) (stop func(context.Cont
 	if err != nil && !errors.Is(err, resource.ErrPartialResource) {
 		return nil, fmt.Errorf("telemetry resource: %w", err)
 	}
-	reader, err := prometheus.New()
+	// The scope is the package that measures, which the metric's name says too.
+	reader, err := prometheus.New(prometheus.WithoutScopeInfo())
 	if err != nil {
 		return nil, fmt.Errorf("prometheus exporter: %w", err)
 	}
