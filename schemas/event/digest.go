@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -17,7 +18,9 @@ import (
 // with pending_webhooks. For the same reason the payload of a generic event,
 // which is the body as it came, is no part of it.
 func (e *Entity) Digest(ev *Event) [32]byte {
-	d := make(digest, 0, 1<<10)
+	d := digests.Get().(*digest) //nolint:errcheck,forcetypeassert // nothing else is put there
+	defer digests.Put(d)
+	*d = (*d)[:0]
 	d.string(e.Name)
 	d.string(ev.ID)
 	d.value(ev.Meta.Deleted)
@@ -27,11 +30,14 @@ func (e *Entity) Digest(ev *Event) [32]byte {
 		}
 		d.value(ev.Fields[e.Fields[i].Name])
 	}
-	return sha256.Sum256(d)
+	return sha256.Sum256(*d)
 }
 
 // digest is what is hashed.
 type digest []byte
+
+// digests are reused: what is hashed is about as long as the event.
+var digests = sync.Pool{New: func() any { return new(digest) }}
 
 // value writes a type byte and the value, so that null, "" and 0 differ.
 func (d *digest) value(v any) {

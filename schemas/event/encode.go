@@ -15,9 +15,12 @@ import (
 // because encoding is on the hot path and a map of any for a library to walk costs
 // several times as much. Reading, resolution and compatibility are the library's.
 
+// usualSize is what most events fit into.
+const usualSize = 1 << 10
+
 // AppendEncode appends the Avro binary encoding of ev under e's schema.
 func (e *Entity) AppendEncode(dst []byte, ev *Event) ([]byte, error) {
-	out := appendMeta(dst, &ev.Meta)
+	out := appendMeta(slices.Grow(dst, usualSize), &ev.Meta)
 	out = appendString(out, ev.ID)
 	for i := range e.Fields {
 		f := &e.Fields[i]

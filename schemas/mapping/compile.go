@@ -165,10 +165,11 @@ func (c *compiler) bind(q *gojq.Query, in *body.Shape) (filter, error) {
 		return filter{}, err
 	}
 	if l.one == nil || r.one == nil {
+		values, each := l.stream(), r.stream()
 		return filter{place: r.place, maybe: l.atMostOne() && r.atMostOne(), each: func(e *env, in any, yield func(any) error) error {
-			return l.run(e, in, func(v any) error {
+			return values(e, in, func(v any) error {
 				e.set(slot, v)
-				return r.run(e, in, yield)
+				return each(e, in, yield)
 			})
 		}}, nil
 	}
@@ -185,11 +186,12 @@ func (c *compiler) bind(q *gojq.Query, in *body.Shape) (filter, error) {
 func (c *compiler) comma(q *gojq.Query, in *body.Shape) (filter, error) {
 	l, err1 := c.query(q.Left, in)
 	r, err2 := c.query(q.Right, in)
+	first, second := l.stream(), r.stream()
 	return filter{place: either(l, r), each: func(e *env, in any, yield func(any) error) error {
-		if err := l.run(e, in, yield); err != nil {
+		if err := first(e, in, yield); err != nil {
 			return err
 		}
-		return r.run(e, in, yield)
+		return second(e, in, yield)
 	}}, errors.Join(err1, err2)
 }
 
@@ -220,9 +222,18 @@ func (c *compiler) alternative(q *gojq.Query, in *body.Shape) (filter, error) {
 		return filter{}, err
 	}
 	place := either(l, r)
-	if l.atMostOne() && r.one != nil {
+	if l.one != nil && r.one != nil {
 		return filter{place: place, one: func(e *env, in any) (any, error) {
-			if v, ok, err := l.first(e, in); err != nil || ok && truth(v) {
+			if v, err := l.one(e, in); err != nil || truth(v) {
+				return v, err
+			}
+			return r.one(e, in)
+		}}, nil
+	}
+	values, others := l.stream(), r.stream()
+	if l.maybe && r.one != nil {
+		return filter{place: place, one: func(e *env, in any) (any, error) {
+			if v, ok, err := values.first(e, in); err != nil || ok && truth(v) {
 				return v, err
 			}
 			return r.one(e, in)
@@ -230,7 +241,7 @@ func (c *compiler) alternative(q *gojq.Query, in *body.Shape) (filter, error) {
 	}
 	return filter{place: place, each: func(e *env, in any, yield func(any) error) error {
 		found := false
-		err := l.run(e, in, func(v any) error {
+		err := values(e, in, func(v any) error {
 			if !truth(v) {
 				return nil
 			}
@@ -240,7 +251,7 @@ func (c *compiler) alternative(q *gojq.Query, in *body.Shape) (filter, error) {
 		if err != nil || found {
 			return err
 		}
-		return r.run(e, in, yield)
+		return others(e, in, yield)
 	}}, nil
 }
 

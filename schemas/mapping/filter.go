@@ -48,16 +48,18 @@ type filter struct {
 // atMostOne tells whether the filter never gives two values.
 func (f filter) atMostOne() bool { return f.one != nil || f.maybe }
 
-// run gives the filter's values to yield.
-func (f filter) run(e *env, in any, yield func(any) error) error {
+// stream gives the filter's values to yield.
+func (f filter) stream() stream {
 	if f.one == nil {
-		return f.each(e, in, yield)
+		return f.each
 	}
-	v, err := f.one(e, in)
-	if err != nil {
-		return err
+	return func(e *env, in any, yield func(any) error) error {
+		v, err := f.one(e, in)
+		if err != nil {
+			return err
+		}
+		return yield(v)
 	}
-	return yield(v)
 }
 
 // only is the filter's value; it is an error to have none or many.
@@ -82,13 +84,9 @@ func (f filter) only(e *env, in any) (any, error) {
 
 var errStop = errors.New("first value found")
 
-// first is the filter's first value, if it has any.
-func (f filter) first(e *env, in any) (v any, ok bool, err error) {
-	if f.one != nil {
-		v, err = f.one(e, in)
-		return v, err == nil, err
-	}
-	err = f.run(e, in, func(found any) error {
+// first is the stream's first value, if it has any.
+func (s stream) first(e *env, in any) (v any, ok bool, err error) {
+	err = s(e, in, func(found any) error {
 		v, ok = found, true
 		return errStop
 	})
@@ -98,10 +96,10 @@ func (f filter) first(e *env, in any) (v any, ok bool, err error) {
 	return v, ok, err
 }
 
-// all are the filter's values.
-func (f filter) all(e *env, in any) ([]any, error) {
+// all are the stream's values.
+func (s stream) all(e *env, in any) (any, error) {
 	values := []any{}
-	err := f.run(e, in, func(v any) error {
+	err := s(e, in, func(v any) error {
 		values = append(values, v)
 		return nil
 	})
@@ -134,17 +132,19 @@ func (f filter) then(r filter) filter {
 			return r.one(e, v)
 		}}
 	}
+	first, second := f.stream(), r.stream()
 	return filter{place: r.place, maybe: f.atMostOne() && r.atMostOne(), each: func(e *env, in any, yield func(any) error) error {
-		return f.run(e, in, func(v any) error { return r.run(e, v, yield) })
+		return first(e, in, func(v any) error { return second(e, v, yield) })
 	}}
 }
 
 // attempt ends without an error where f fails, but not where what comes after it
 // does.
 func (f filter) attempt() filter {
+	each := f.stream()
 	return filter{place: f.place, maybe: f.atMostOne(), each: func(e *env, in any, yield func(any) error) error {
 		var after error
-		err := f.run(e, in, func(v any) error {
+		err := each(e, in, func(v any) error {
 			after = yield(v)
 			return after
 		})

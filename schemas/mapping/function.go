@@ -158,8 +158,9 @@ func (c *compiler) substitution(call *gojq.Func, in *body.Shape) (filter, error)
 
 // keep gives the values of f that are wanted.
 func keep(f filter, wanted func(any) bool) filter {
+	each := f.stream()
 	return filter{place: f.place, maybe: f.atMostOne(), each: func(e *env, in any, yield func(any) error) error {
-		return f.run(e, in, func(v any) error {
+		return each(e, in, func(v any) error {
 			if !wanted(v) {
 				return nil
 			}
@@ -181,8 +182,9 @@ func selection(cond filter, in *body.Shape) filter {
 
 // head is the first value, if there is one.
 func (f filter) head() filter {
+	each := f.stream()
 	return filter{place: f.place, maybe: true, each: func(e *env, in any, yield func(any) error) error {
-		v, ok, err := f.first(e, in)
+		v, ok, err := each.first(e, in)
 		if err != nil || !ok {
 			return err
 		}
@@ -198,8 +200,7 @@ func (c *compiler) mapped(q *gojq.Query, in *body.Shape) (filter, error) {
 		return filter{}, err
 	}
 	f.demand()
-	f = items.then(f)
-	return filter{one: func(e *env, in any) (any, error) { return f.all(e, in) }}, nil
+	return filter{one: items.then(f).stream().all}, nil
 }
 
 // mapValues is map_values(f) on objects; gojq does the arrays.
@@ -212,6 +213,7 @@ func (c *compiler) mapValues(call *gojq.Func, in *body.Shape) (filter, error) {
 	if err != nil {
 		return filter{}, err
 	}
+	values := f.stream()
 	return filter{one: func(e *env, in any) (any, error) {
 		object, ok := in.(map[string]any)
 		if !ok {
@@ -222,7 +224,7 @@ func (c *compiler) mapValues(call *gojq.Func, in *body.Shape) (filter, error) {
 			if err := e.budget.step(); err != nil {
 				return nil, err
 			}
-			v, ok, err := f.first(e, object[name])
+			v, ok, err := values.first(e, object[name])
 			if err != nil {
 				return nil, err
 			}
@@ -245,6 +247,7 @@ func (c *compiler) withEntries(call *gojq.Func, in *body.Shape) (filter, error) 
 	if err != nil {
 		return filter{}, err
 	}
+	each := f.stream()
 	unusual, err := c.foreign(termQuery(&gojq.Func{Name: "from_entries"}), nil)
 	if err != nil {
 		return filter{}, err
@@ -258,7 +261,7 @@ func (c *compiler) withEntries(call *gojq.Func, in *body.Shape) (filter, error) 
 		for _, name := range slices.Sorted(maps.Keys(object)) {
 			entry := map[string]any{"key": name, "value": object[name]}
 			err := e.pass(entry, func(v any) error {
-				return f.run(e, v, func(v any) error {
+				return each(e, v, func(v any) error {
 					entries = append(entries, v)
 					return nil
 				})
@@ -312,7 +315,7 @@ func (c *compiler) quantifier(call *gojq.Func, in *body.Shape) (filter, error) {
 		return filter{}, errForeign
 	}
 	decided := call.Name == "any"
-	found := keep(items.then(cond), func(v any) bool { return truth(v) == decided })
+	found := keep(items.then(cond), func(v any) bool { return truth(v) == decided }).stream()
 	return filter{one: func(e *env, in any) (any, error) {
 		_, ok, err := found.first(e, in)
 		return ok == decided, err
@@ -327,10 +330,10 @@ func (c *compiler) membership(q *gojq.Query, in *body.Shape) (filter, error) {
 	}
 	values.demand()
 	itself(in).demand()
-	equal := natives["_equal/2"]
+	equal, each := natives["_equal/2"], values.stream()
 	return filter{one: func(e *env, in any) (any, error) {
 		found := false
-		err := values.run(e, in, func(v any) error {
+		err := each(e, in, func(v any) error {
 			same, err := equal.call(e.budget, nil, []any{v, in})
 			if err == nil && same == true {
 				found, err = true, errStop

@@ -14,6 +14,8 @@ import (
 // holds them to it.
 var quick = map[string]func(in any, args []any) (any, bool){
 	"_add/2":      quickAdd,
+	"_subtract/2": onIntegers(1<<52, func(l, r int) int { return l - r }),
+	"_multiply/2": onIntegers(1<<26, func(l, r int) int { return l * r }),
 	"_index/2":    quickIndex,
 	"_equal/2":    func(_ any, args []any) (any, bool) { return gojq.Compare(args[0], args[1]) == 0, true },
 	"_notequal/2": func(_ any, args []any) (any, bool) { return gojq.Compare(args[0], args[1]) != 0, true },
@@ -67,6 +69,18 @@ func quickAdd(_ any, args []any) (any, bool) {
 }
 
 func small(n int) bool { return -1<<52 < n && n < 1<<52 }
+
+// onIntegers computes with integers below a limit, which do not overflow.
+func onIntegers(limit int, f func(l, r int) int) func(in any, args []any) (any, bool) {
+	return func(_ any, args []any) (any, bool) {
+		l, ok1 := args[0].(int)
+		r, ok2 := args[1].(int)
+		if !ok1 || !ok2 || max(l, -l, r, -r) >= limit {
+			return nil, false
+		}
+		return f(l, r), true
+	}
+}
 
 func quickIndex(_ any, args []any) (any, bool) {
 	switch v := args[0].(type) {

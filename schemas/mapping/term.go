@@ -239,7 +239,7 @@ func (c *compiler) array(a *gojq.Array, in *body.Shape) (filter, error) {
 		return filter{}, err
 	}
 	f.demand()
-	return filter{one: func(e *env, in any) (any, error) { return f.all(e, in) }}, nil
+	return filter{one: f.stream().all}, nil
 }
 
 // entry is one member of an object that is constructed.
@@ -346,15 +346,16 @@ func (c *compiler) condition(i *gojq.If, in *body.Shape) (filter, error) {
 	}
 	cond, place := conds[0], either(then, other)
 	if then.one == nil || other.one == nil {
+		yes, no := then.stream(), other.stream()
 		return filter{place: place, maybe: then.atMostOne() && other.atMostOne(), each: func(e *env, in any, yield func(any) error) error {
 			v, err := cond.one(e, in)
 			switch {
 			case err != nil:
 				return err
 			case truth(v):
-				return then.run(e, in, yield)
+				return yes(e, in, yield)
 			}
-			return other.run(e, in, yield)
+			return no(e, in, yield)
 		}}, nil
 	}
 	return filter{place: place, one: func(e *env, in any) (any, error) {
