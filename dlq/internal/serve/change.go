@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package serve
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/hookstream/hookstream/dlq/internal/auth"
+	"github.com/hookstream/hookstream/schemas/record"
+)
+
+// Bounds of a request.
+const (
+	maxBody       = 1 << 20
+	maxWhy        = 1000
+	maxReplaysCap = 1000
+)
+
+// selected is the part of a body that says which dead letters.
+type selected struct {
+	IDs    []string `json:"ids"`
+	Filter members  `json:"filter"`
+	All    bool     `json:"all"`
+	Limit  int      `json:"limit"`
+}
+
+// selection makes sure that something is selected, in one way. What is left out
+// never means everything.
+func (s *selected) selection() (Selection, error) {
+	sel := Selection{IDs: s.IDs, All: s.All, Limit: s.Limit}
+	var err error
+	if sel.Filter, err = s.Filter.filter(); err != nil {
+		return sel, err
+	}
+	ways := 0
+	for _, used := range []bool{len(s.IDs) > 0, !sel.Filter.Empty(), s.All} {
+		if used {
+			ways++
+		}
+	}
+	switch {
+	case ways != 1:
+		return sel, InvalidError{errors.New(`select dead letters by one of "ids", "filter" and "all": true`)}
+	case s.Limit < 0:
+		return sel, InvalidError{errors.New("limit must not be negative")}
+	}
+	for _, id := range s.IDs {
+		if strings.Count(id, "/") != 2 || !strings.Contains(id, ":") {
+			return sel, InvalidError{fmt.Errorf("ids: %.100q is not the ID of a dead letter: want stage:topic/partition/offset", id)}
+		}
+	}
+	return sel, nil
+}
+
+// changeBody is the body of a replay, a discard or an undo.
+type changeBody struct {
+	selected
+	DryRun bool `json:"dry_run"`
+	// AtMost is how many the caller agrees to, from the plan of a dry run.
+	AtMost *int   `json:"at_most"`
+	Why    string `json:"why"`
+}
+
+type replayBody struct {
+	changeBody
+	ID         string  `json:"replay_id"`
+	MaxReplays int     `json:"max_replays"`
+	Rate       float64 `json:"rate"`
+}
+
+func (h *handler) replay(r *http.Request, caller *auth.Caller) (answer, error) {
+	var body replayBody
+	if err := decode(r, &body); err != nil {
+		return nil, err
+	}
+	c := Change{Action: record.Replayed, ID: body.ID, MaxReplays: body.MaxReplays, Rate: body.Rate}
+	switch {
+	case c.ID != "" && !validID.MatchString(c.ID):
+		return nil, InvalidError{errors.New("replay_id: want at most 128 letters, digits and . _ : -")}
+	case c.MaxReplays < 0 || c.MaxReplays > maxReplaysCap:
+		return nil, InvalidError{fmt.Errorf("max_replays: want a number from 1 to %d, or 0 for the default", maxReplaysCap)}
+	case c.Rate < 0:
+		return nil, InvalidError{errors.New("rate must not be negative")}
+	}
+	return h.change(r, caller, &c, &body.changeBody)
+}
+
+func (h *handler) discard(r *http.Request, caller *auth.Caller) (answer, error) {
+	var body changeBody
+	if err := decode(r, &body); err != nil {
+		return nil, err
+	}
+	if strings.TrimSpace(body.Why) == "" {
+		return nil, InvalidError{errors.New("why is empty: say why they can be given up")}
+	}
+	return h.change(r, caller, &Change{Action: record.Discarded}, &body)
+}
+
+func (h *handler) undo(r *http.Request, caller *auth.Caller) (answer, error) {
+	var body changeBody
+	if err := decode(r, &body); err != nil {
+		return nil, err
+	}
+	return h.change(r, caller, &Change{Action: record.Reopened}, &body)
+}
+
+// validID is what may name a run: it goes into headers, logs and paths.
+var validID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$`)
+
+// change plans, checks that the plan is what the caller agreed to, and starts
+// it. The same request again, with its replay_id, finds the run or resumes it.
+func (h *handler) change(r *http.Request, caller *auth.Caller, c *Change, body *changeBody) (answer, error) {
+	var err error
+	if c.Selection, err = body.selection(); err != nil {
+		return nil, err
+	}
+	if len(body.Why) > maxWhy {
+		return nil, InvalidError{fmt.Errorf("why: want at most %d bytes", maxWhy)}
+	}
+	if !body.DryRun && body.AtMost == nil && len(c.IDs) == 0 {
+		return nil, InvalidError{errors.New("at_most is missing: look at the plan with \"dry_run\": true, then say how many may be changed at most")}
+	}
+	c.By, c.Why = caller.Name, body.Why
+	if c.ID == "" {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return nil, err
+		}
+		c.ID = id.String()
+	}
+	if body.DryRun {
+		plan, err := h.ops.Plan(r.Context(), c)
+		if err != nil {
+			return nil, err
+		}
+		plan.Outcome.DryRun = true
+		return ok(plan.Outcome)
+	}
+	return h.begin(r, c, body.AtMost)
+}
+
+// begin starts a change. It is claimed while it is planned, so a second request
+// cannot slip in between.
+func (h *handler) begin(r *http.Request, c *Change, atMost *int) (answer, error) {
+	if other, free := h.runner.claim(c.ID); !free {
+		if o := h.runner.get(c.ID); other == c.ID && o != nil {
+			state, _ := o.look()
+			return accepted(&state), nil
+		}
+		return nil, busy.because("%s is being carried out; wait for it (GET /v1/operations/%s/events) or stop it", other, url.PathEscape(other))
+	}
+	plan, err := h.ops.Plan(r.Context(), c)
+	if err == nil && atMost != nil && plan.Outcome.Planned > *atMost {
+		err = tooMany.because("%d match by now, at_most is %d; nothing was changed", plan.Outcome.Planned, *atMost)
+	}
+	if err != nil || plan.Outcome.Planned == 0 {
+		h.runner.release()
+		if err != nil {
+			return nil, err
+		}
+		return ok(plan.Outcome) // nothing is left to do
+	}
+	state := h.runner.start(c, plan)
+	return accepted(&state), nil
+}
+
+func accepted(o *Operation) answer {
+	return document{status: http.StatusAccepted, location: "/v1/operations/" + url.PathEscape(o.ID), body: o}
+}
+
+// decode reads a body, which is one JSON object with known members: a misspelt
+// one must not be dropped in silence.
+func decode(r *http.Request, into any) error {
+	if err := newParams(r.URL.Query()).end(); err != nil {
+		return err
+	}
+	dec := json.NewDecoder(r.Body)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		return InvalidError{fmt.Errorf("the body is not the JSON that is wanted: %w", err)}
+	}
+	if dec.More() {
+		return InvalidError{errors.New("the body has more than one JSON value")}
+	}
+	return nil
+}
