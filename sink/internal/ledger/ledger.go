@@ -16,6 +16,7 @@ import (
 	"github.com/hookstream/hookstream/schemas/event"
 	"github.com/hookstream/hookstream/schemas/identity"
 	"github.com/hookstream/hookstream/schemas/record"
+	"github.com/hookstream/hookstream/sink/internal/copyin"
 )
 
 // Outcome says what became of an event.
@@ -71,6 +72,7 @@ var shared = []column{
 	col("event_id", "text", func(e *Entry) string { return e.Event.Meta.EventID }),
 	col("event_type", "text", func(e *Entry) string { return e.Event.Meta.EventType }),
 	col("received_at", "timestamptz", func(e *Entry) time.Time { return e.Event.Meta.ReceivedAt }),
+	col("published_at", "timestamptz", func(e *Entry) time.Time { return e.PublishedAt }),
 	col("correlation_id", "text", func(e *Entry) string { return e.Event.Meta.CorrelationID }),
 	col("trace_id", "text", func(e *Entry) pgtype.Text { return pgtype.Text{String: e.TraceID, Valid: e.TraceID != ""} }),
 	col("raw_topic", "text", func(e *Entry) string { return e.Event.Meta.RawTopic }),
@@ -83,7 +85,6 @@ var ledgerColumns = append(shared[:len(shared):len(shared)],
 	col("occurred_at", "timestamptz", func(e *Entry) pgtype.Timestamptz {
 		return pgtype.Timestamptz{Time: e.Event.Meta.OccurredAt, Valid: e.timed()}
 	}),
-	col("published_at", "timestamptz", func(e *Entry) time.Time { return e.PublishedAt }),
 	col("entity", "text", func(e *Entry) string { return e.Event.Entity }),
 	col("entity_id", "text", func(e *Entry) string { return e.Event.ID }),
 	col("business_key", "text", func(e *Entry) string { return e.Event.Meta.BusinessKey }),
@@ -104,27 +105,58 @@ var deliveryColumns = append(shared[:len(shared):len(shared)],
 	col("event_offset", "bigint", func(e *Entry) int64 { return e.Read.Offset }),
 )
 
-var (
-	insertTimed      = insertSQL("hookstream.ledger", ledgerColumns)
-	insertUntimed    = insertSQL("hookstream.ledger_untimed", ledgerColumns)
-	insertDeliveries = insertSQL("hookstream.deliveries", deliveryColumns)
-)
-
-func insertSQL(table string, columns []column) string {
-	var names, params []string
-	for i, c := range columns {
-		names = append(names, c.name)
-		params = append(params, fmt.Sprintf("$%d::%s[]", i+1, c.param))
-	}
-	return fmt.Sprintf("insert into %s (%s) select * from unnest(%s)", table, strings.Join(names, ", "), strings.Join(params, ", "))
+// target is a table that entries are written to.
+type target struct {
+	name    pgx.Identifier
+	columns []column
+	insert  string
+	copy    string
 }
 
-func args(columns []column, entries []*Entry) []any {
-	out := make([]any, len(columns))
-	for i := range columns {
-		out[i] = columns[i].values(entries)
+var (
+	timedEvents   = newTarget("ledger", ledgerColumns)
+	untimedEvents = newTarget("ledger_untimed", ledgerColumns)
+	deliveries    = newTarget("deliveries", deliveryColumns)
+)
+
+func newTarget(table string, columns []column) *target {
+	t := &target{name: pgx.Identifier{"hookstream", table}, columns: columns}
+	var params []string
+	for i, c := range columns {
+		params = append(params, fmt.Sprintf("$%d::%s[]", i+1, c.param))
 	}
-	return out
+	t.copy = copyin.Statement(t.name, t.columnNames())
+	t.insert = fmt.Sprintf("insert into %s (%s) select * from unnest(%s)", t.name.Sanitize(), strings.Join(t.columnNames(), ", "), strings.Join(params, ", "))
+	return t
+}
+
+func (t *target) columnNames() []string {
+	names := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		names[i] = c.name
+	}
+	return names
+}
+
+func (t *target) write(ctx context.Context, conn *pgx.Conn, batch *pgx.Batch, entries []*Entry) error {
+	switch {
+	case len(entries) == 0:
+	case len(entries) < copyin.Worth:
+		batch.Queue(t.insert, t.values(entries)...)
+	default:
+		if err := copyin.Copy(ctx, conn.PgConn(), t.copy, t.values(entries), len(entries)); err != nil {
+			return fmt.Errorf("table %s: %w", t.name.Sanitize(), err)
+		}
+	}
+	return nil
+}
+
+func (t *target) values(entries []*Entry) []any {
+	columns := make([]any, len(t.columns))
+	for i, c := range t.columns {
+		columns[i] = c.values(entries)
+	}
+	return columns
 }
 
 // timed reports whether the event has a time of its own. Such events are
@@ -167,26 +199,18 @@ func Seen(batch *pgx.Batch, entries []*Entry, seen map[identity.Fingerprint]bool
 	}
 }
 
-// Insert writes the events that are new, and the repeats as deliveries.
-func Insert(ctx context.Context, tx pgx.Tx, fresh, repeats []*Entry) error {
-	batch := &pgx.Batch{}
+// Write inserts the events that are new, and the repeats as deliveries. Many rows
+// of a table go at once, by COPY; few are queued, to share a round trip with what
+// else is in batch.
+func Write(ctx context.Context, conn *pgx.Conn, batch *pgx.Batch, fresh, repeats []*Entry) error {
 	timed, untimed := split(fresh)
-	if len(timed) > 0 {
-		batch.Queue(insertTimed, args(ledgerColumns, timed)...)
+	if err := timedEvents.write(ctx, conn, batch, timed); err != nil {
+		return err
 	}
-	if len(untimed) > 0 {
-		batch.Queue(insertUntimed, args(ledgerColumns, untimed)...)
+	if err := untimedEvents.write(ctx, conn, batch, untimed); err != nil {
+		return err
 	}
-	if len(repeats) > 0 {
-		batch.Queue(insertDeliveries, args(deliveryColumns, repeats)...)
-	}
-	if batch.Len() == 0 {
-		return nil
-	}
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("write %d events and %d repeats to the ledger: %w", len(fresh), len(repeats), err)
-	}
-	return nil
+	return deliveries.write(ctx, conn, batch, repeats)
 }
 
 func split(entries []*Entry) (timed, untimed []*Entry) {

@@ -3,6 +3,7 @@
 package table
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/hookstream/hookstream/schemas/event"
+	"github.com/hookstream/hookstream/schemas/topic"
 )
 
 // column is one column that the upsert writes.
@@ -24,10 +26,17 @@ type column struct {
 	doc        string
 	// group guards the column; "" is the key and what never changes.
 	group string
+	// version marks the columns that hold the group's version, the most
+	// significant first. Where never is set, they may be null, which counts
+	// as that.
+	version bool
+	never   string
 	// values are the column of events as an array parameter of type param.
 	// Each element is cast to typ.
 	param  string
 	values func([]*event.Event) any
+	// lists are the values of a column of type text[], as what they are.
+	lists func([]*event.Event) any
 }
 
 // appliedAt is the only column that the database fills in.
@@ -35,47 +44,69 @@ const appliedAt = "applied_at"
 
 const appliedAtDoc = "When the sink last changed the row."
 
-// versionParts are the columns of a group's version, the most significant
-// first.
-var versionParts = []struct {
+// versionPart is one of a version's four integers.
+type versionPart struct {
 	name, typ string
 	values    func(group string) func([]*event.Event) any
-}{
+}
+
+// versionParts are a version's, the most significant first.
+var versionParts = []versionPart{
 	{"order", "bigint", versions(func(v event.Version) int64 { return v.Order })},
 	{"generation", "integer", versions(func(v event.Version) int32 { return v.Generation })},
 	{"offset", "bigint", versions(func(v event.Version) int64 { return v.Offset })},
 	{"revision", "integer", versions(func(v event.Version) int32 { return v.Revision })},
 }
 
-// versionColumns are the names of a group's version columns.
-func versionColumns(e *event.Entity, group string) []string {
+func (p *versionPart) column(name, group string) column {
+	return column{name: name, typ: p.typ, group: group, version: true, param: p.typ + "[]", values: p.values(group)}
+}
+
+// ownVersion are the version columns of a group in a table of the sink's own.
+func ownVersion(e *event.Entity, group string) []column {
 	prefix := "version_"
 	if group != e.Groups[0] {
 		prefix = group + "_version_"
 	}
-	var names []string
-	for _, p := range versionParts {
-		names = append(names, prefix+p.name)
-	}
-	return names
-}
-
-func columnsOf(e *event.Entity) []column {
-	columns := ownColumns(e.Groups[0])
-	for i := range e.Fields {
-		columns = append(columns, fieldColumn(&e.Fields[i]))
-	}
-	for _, g := range e.Groups {
-		for i, name := range versionColumns(e, g) {
-			p := versionParts[i]
-			columns = append(columns, column{
-				name: name, typ: p.typ, constraint: "NOT NULL DEFAULT 0", group: g,
-				doc:   fmt.Sprintf("Version of the fields of group %s, %s; 0 where no event has written them yet.", g, p.name),
-				param: p.typ + "[]", values: p.values(g),
-			})
-		}
+	var columns []column
+	for i := range versionParts {
+		p := &versionParts[i]
+		c := p.column(prefix+p.name, group)
+		c.constraint = "NOT NULL DEFAULT 0"
+		c.doc = fmt.Sprintf("Version of the fields of group %s, %s; 0 where no event has written them yet.", group, p.name)
+		columns = append(columns, c)
 	}
 	return columns
+}
+
+// packedBytes is the size of a version in one column.
+const packedBytes = 8 + 4 + 8 + 4
+
+// packedVersion is a group's version in one column. No part is negative, so
+// the bytes compare as the version does.
+func packedVersion(name, group string) column {
+	return column{name: name, typ: "bytea", group: group, version: true, never: neverWritten, param: "bytea[]", values: func(events []*event.Event) any {
+		return collect(events, func(ev *event.Event) []byte {
+			packed := make([]byte, 0, packedBytes)
+			if v := ev.Meta.Version; Owns(ev, group) {
+				packed = binary.BigEndian.AppendUint64(packed, uint64(v.Order))      //nolint:gosec // no part is negative
+				packed = binary.BigEndian.AppendUint32(packed, uint32(v.Generation)) //nolint:gosec // as above
+				packed = binary.BigEndian.AppendUint64(packed, uint64(v.Offset))     //nolint:gosec // as above
+				packed = binary.BigEndian.AppendUint32(packed, uint32(v.Revision))   //nolint:gosec // as above
+			}
+			return packed[:packedBytes]
+		})
+	}}
+}
+
+// joinedKey is tenant, provider and id in one column. Tenants and providers have
+// no slash, so no two keys are joined to the same text.
+func joinedKey() column {
+	return column{name: sourceKey, typ: "text", param: "text[]", values: func(events []*event.Event) any {
+		return collect(events, func(ev *event.Event) pgtype.Text {
+			return validText(string(topic.Key(ev.Meta.Tenant, ev.Meta.Provider, ev.ID)))
+		})
+	}}
 }
 
 // ownColumns are the sink's: the key, and the event that last wrote the main
@@ -97,15 +128,15 @@ func ownColumns(group string) []column {
 				})
 			}}
 	}
-	deleted := column{name: "deleted", typ: "boolean", constraint: "NOT NULL DEFAULT false", group: group, param: "boolean[]",
+	deleted := column{name: sourceDeleted, typ: "boolean", constraint: "NOT NULL DEFAULT false", group: group, param: "boolean[]",
 		doc: "True when the entity was deleted at the provider. The row stays, so that a late event cannot bring it back.",
 		values: func(events []*event.Event) any {
 			return collect(events, func(ev *event.Event) bool { return ev.Meta.Deleted && Owns(ev, group) })
 		}}
 	return []column{
-		text("tenant", "NOT NULL", "", "Tenant that the webhook was sent for.", func(ev *event.Event) string { return ev.Meta.Tenant }),
-		text("provider", "NOT NULL", "", "Provider that sent it.", func(ev *event.Event) string { return ev.Meta.Provider }),
-		text("id", "NOT NULL", "", "Id of the entity.", func(ev *event.Event) string { return ev.ID }),
+		text(sourceTenant, "NOT NULL", "", "Tenant that the webhook was sent for.", func(ev *event.Event) string { return ev.Meta.Tenant }),
+		text(sourceProvider, "NOT NULL", "", "Provider that sent it.", func(ev *event.Event) string { return ev.Meta.Provider }),
+		text(sourceID, "NOT NULL", "", "Id of the entity.", func(ev *event.Event) string { return ev.ID }),
 		text("business_key", "NOT NULL", "", "Key by which the entity's events are ordered.", func(ev *event.Event) string { return ev.Meta.BusinessKey }),
 		deleted,
 		text("event_id", "", group, "Event that the row is the snapshot of; see hookstream.events.", func(ev *event.Event) string { return ev.Meta.EventID }),
@@ -138,6 +169,7 @@ func fieldColumn(f *event.Field) column {
 		c.typ, c.values = timestamptz, field(f, func(v time.Time) pgtype.Timestamptz { return pgtype.Timestamptz{Time: v, Valid: true} })
 	case event.StringArray:
 		c.typ, c.values = "text[]", field(f, func(v []string) pgtype.Text { return validText(arrayLiteral(v)) })
+		c.lists = field(f, func(v []string) pgtype.FlatArray[string] { return v })
 	case event.StringMap:
 		c.typ, c.values = "jsonb", field(f, func(v map[string]string) pgtype.Text { return validText(object(v)) })
 	case event.JSON:

@@ -3,120 +3,128 @@
 package table
 
 import (
-	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"strings"
-
-	"github.com/jackc/pgx/v5"
-
-	"github.com/hookstream/hookstream/stage/failure"
 )
 
-// existing is a table as the database has it. A nil one is missing.
-type existing struct {
-	comment string
-	columns map[string]existingColumn
+// Statement is one statement of DDL, without a semicolon.
+type Statement struct {
+	SQL  string
+	Need Need
 }
 
-type existingColumn struct{ typ, comment string }
+// Need says how much the sink needs a statement.
+type Need uint8
 
-// Ensure creates what is missing of the tables, their columns and comments. It never changes or drops: a column of another type is Fatal,
-// and the error has the SQL for a person to run. The caller holds a lock
-// against other instances.
-func Ensure(ctx context.Context, tx pgx.Tx, tables []*Table) error {
-	var ddl []string
-	var refused []error
-	for _, t := range tables {
-		have, err := t.inspect(ctx, tx)
-		if err != nil {
-			return fmt.Errorf("inspect table %s: %w", t.Name(), err)
-		}
-		statements, err := t.changes(have)
-		ddl = append(ddl, statements...)
-		refused = append(refused, err)
-	}
-	if err := errors.Join(refused...); err != nil {
-		return err
-	}
-	if len(ddl) == 0 {
+const (
+	// Required statements are those without which events cannot be applied.
+	Required Need = iota
+	// Wanted statements make a comment, an index, a partition of the ledger.
+	// Events are applied without them too.
+	Wanted
+	// Manual statements are wanted, but would hold up writers for too long to be run
+	// unasked.
+	Manual
+)
+
+func required(format string, args ...any) Statement {
+	return Statement{fmt.Sprintf(format, args...), Required}
+}
+
+func wanted(format string, args ...any) Statement {
+	return Statement{fmt.Sprintf(format, args...), Wanted}
+}
+
+// Create is the DDL of the table, in a form that changes nothing where it is run
+// again. A target has none.
+func (t *Table) Create() []Statement {
+	if !t.Ours() {
 		return nil
 	}
-	// Without parameters, several statements are one round trip.
-	if _, err := tx.Exec(ctx, strings.Join(ddl, ";\n")); err != nil {
-		return fmt.Errorf("create or extend entity tables: %w", err)
-	}
-	return nil
-}
-
-// inspect reads the table from the catalog; nil if there is none.
-func (t *Table) inspect(ctx context.Context, tx pgx.Tx) (*existing, error) {
-	rows, err := tx.Query(ctx, `select coalesce(obj_description(c.oid, 'pg_class'), ''), a.attname::text,
-			format_type(a.atttypid, a.atttypmod), coalesce(col_description(c.oid, a.attnum), '')
-		from pg_class c join pg_attribute a on a.attrelid = c.oid
-		where c.oid = to_regclass($1) and a.attnum > 0 and not a.attisdropped`, t.Name())
-	if err != nil {
-		return nil, err
-	}
-	var have *existing
-	var comment, name string
-	var col existingColumn
-	_, err = pgx.ForEachRow(rows, []any{&comment, &name, &col.typ, &col.comment}, func() error {
-		if have == nil {
-			have = &existing{comment: comment, columns: map[string]existingColumn{}}
-		}
-		have.columns[name] = col
-		return nil
-	})
-	return have, err
-}
-
-// changes is the DDL from what is there to what the schema says.
-func (t *Table) changes(have *existing) ([]string, error) {
-	var ddl []string
-	created := have == nil
-	if created {
-		have = &existing{columns: map[string]existingColumn{}}
-		ddl = append(ddl, t.createSQL())
-	}
-	if t.Entity.Doc != have.comment {
-		ddl = append(ddl, fmt.Sprintf("COMMENT ON TABLE %s IS %s", t.Name(), literal(t.Entity.Doc)))
-	}
-	var refused []error
+	ddl := append(t.create(), wanted("COMMENT ON TABLE %s IS %s", t.Name(), literal(t.Entity.Doc)))
 	for _, c := range t.allColumns() {
-		old, ok := have.columns[c.name]
-		switch {
-		case ok && old.typ != c.typ:
-			refused = append(refused, t.refusal(&c, old.typ))
-			continue
-		case !ok && !created:
-			ddl = append(ddl, fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s", t.Name(), c.definition()))
-		}
-		if c.doc != old.comment {
-			ddl = append(ddl, fmt.Sprintf("COMMENT ON COLUMN %s.%s IS %s", t.Name(), quote(c.name), literal(c.doc)))
-		}
+		ddl = append(ddl, t.addColumn(&c), t.comment(&c))
 	}
-	return ddl, errors.Join(refused...)
+	for _, x := range t.indexes() {
+		ddl = append(ddl, t.createIndex(&x))
+	}
+	return ddl
 }
 
-func (t *Table) refusal(c *column, have string) error {
-	return failure.NewFatal("table %s has column %s of type %s, and the schema of %s says %s. Types are not changed without you; to do so, run\n"+
-		"  ALTER TABLE %s ALTER COLUMN %s TYPE %s USING %s::%s;",
-		t.Name(), quote(c.name), have, t.Entity.Name, c.typ, t.Name(), quote(c.name), c.typ, quote(c.name), c.typ)
-}
-
+// allColumns also has the one that the upsert leaves to the database.
 func (t *Table) allColumns() []column {
 	return append(t.columns[:len(t.columns):len(t.columns)],
 		column{name: appliedAt, typ: timestamptz, constraint: "NOT NULL DEFAULT now()", doc: appliedAtDoc})
 }
 
-func (t *Table) createSQL() string {
+// create makes the table and its partitions.
+func (t *Table) create() []Statement {
 	var lines []string
 	for _, c := range t.allColumns() {
 		lines = append(lines, c.definition())
 	}
-	lines = append(lines, `PRIMARY KEY ("tenant", "provider", "id")`)
-	return fmt.Sprintf("CREATE TABLE %s (\n    %s\n)", t.Name(), strings.Join(lines, ",\n    "))
+	key := strings.Join(quoteAll(t.key), ", ")
+	lines = append(lines, "PRIMARY KEY ("+key+")")
+	sql := fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (\n    %s\n)", t.Name(), strings.Join(lines, ",\n    "))
+	if t.layout.Partitions == 0 {
+		return []Statement{required("%s", sql)}
+	}
+	ddl := []Statement{required("%s PARTITION BY HASH (%s)", sql, key)}
+	for i := range t.layout.Partitions {
+		ddl = append(ddl, required("CREATE TABLE IF NOT EXISTS %s PARTITION OF %s FOR VALUES WITH (MODULUS %d, REMAINDER %d)",
+			t.partition(i), t.Name(), t.layout.Partitions, i))
+	}
+	return ddl
+}
+
+func (t *Table) partition(i int) string {
+	suffix := fmt.Sprintf("_p%d", i)
+	return quote(t.layout.Schema) + "." + quote(cut(t.layout.Table, maxIdentifier-len(suffix))+suffix)
+}
+
+func (t *Table) addColumn(c *column) Statement {
+	return required("ALTER TABLE %s ADD COLUMN IF NOT EXISTS %s", t.Name(), c.definition())
+}
+
+func (t *Table) comment(c *column) Statement {
+	return wanted("COMMENT ON COLUMN %s.%s IS %s", t.Name(), quote(c.name), literal(c.doc))
+}
+
+// indexes are those beside the primary key.
+func (t *Table) indexes() []Index {
+	return append(t.layout.Indexes[:len(t.layout.Indexes):len(t.layout.Indexes)], t.tombstones())
+}
+
+func (t *Table) createIndex(x *Index) Statement {
+	return wanted("CREATE INDEX IF NOT EXISTS %s", t.indexDefinition(x))
+}
+
+func (t *Table) indexDefinition(x *Index) string {
+	sql := fmt.Sprintf("%s ON %s USING %s (%s)", quote(x.name(t.layout.Table)), t.Name(), x.method(), strings.Join(quoteAll(x.Columns), ", "))
+	if x.Where != "" {
+		sql += " WHERE " + x.Where
+	}
+	return sql
+}
+
+func (x *Index) method() string { return orDefault(x.Using, "btree") }
+
+// name is what Postgres itself would choose, TABLE_COLUMN_COLUMN_idx.
+func (x *Index) name(table string) string {
+	if x.Name != "" {
+		return x.Name
+	}
+	const suffix = "_idx"
+	return cut(strings.Join(slices.Concat([]string{table}, x.Columns), "_"), maxIdentifier-len(suffix)) + suffix
+}
+
+// cut keeps at most n bytes of s, in whole characters.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "")
 }
 
 func (c *column) definition() string {

@@ -4,6 +4,7 @@ package table
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -40,13 +41,36 @@ func connect(t *testing.T) *pgx.Conn {
 	return conn
 }
 
+// run brings the database to what Diff says.
+func run(t *testing.T, conn *pgx.Conn, table *Table) error {
+	t.Helper()
+	return pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error {
+		ddl, err := Diff(t.Context(), tx, []*Table{table})
+		if err != nil {
+			return err
+		}
+		for _, st := range ddl {
+			if _, err := tx.Exec(t.Context(), st.SQL); err != nil {
+				return fmt.Errorf("%s: %w", st.SQL, err)
+			}
+		}
+		return nil
+	})
+}
+
 func ensure(t *testing.T, conn *pgx.Conn, e *event.Entity) error {
 	t.Helper()
-	table, err := New("my tables", e)
+	return ensureLayout(t, conn, Layout{}, e)
+}
+
+func ensureLayout(t *testing.T, conn *pgx.Conn, l Layout, e *event.Entity) error {
+	t.Helper()
+	l.Schema = "my tables"
+	table, err := New(l, e)
 	if err != nil {
 		return err
 	}
-	return pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error { return Ensure(t.Context(), tx, []*Table{table}) })
+	return run(t, conn, table)
 }
 
 // columns are "name type comment" by name, without the sink's own.
@@ -103,23 +127,24 @@ func TestNothingToDoIsNoDDL(t *testing.T) {
 	if err := ensure(t, conn, event.Entities()[0]); err != nil {
 		t.Fatal(err)
 	}
-	table, err := New("my tables", event.Entities()[0])
+	table, err := New(Layout{Schema: "my tables"}, event.Entities()[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error {
-		have, err := table.inspect(t.Context(), tx)
-		if err != nil {
-			return err
-		}
-		ddl, err := table.changes(have)
+	wantNoDiff(t, conn, table)
+}
+
+func wantNoDiff(t *testing.T, conn *pgx.Conn, table *Table) {
+	t.Helper()
+	err := pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error {
+		ddl, err := Diff(t.Context(), tx, []*Table{table})
 		if len(ddl) > 0 {
 			t.Errorf("a table as it should be is changed: %q", ddl)
 		}
 		return err
 	})
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
 	}
 }
 
@@ -149,7 +174,7 @@ func TestAnotherTypeIsRefusedWithTheSQL(t *testing.T) {
 
 func TestFieldWithTheNameOfOurColumnIsRefused(t *testing.T) {
 	for _, name := range []string{"tenant", "id", "deleted", "applied_at", "version_order"} {
-		if _, err := New("s", thing(event.Field{Name: name, Kind: event.String})); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := New(Layout{}, thing(event.Field{Name: name, Kind: event.String})); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("New() with field %s = %v", name, err)
 		}
 	}

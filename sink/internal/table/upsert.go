@@ -15,7 +15,7 @@ import (
 // A row, or one field group of it, changes only where the event's version is
 // greater than the row's. Postgres checks that under the row's lock, so what
 // other writers do does not matter.
-func (t *Table) Upsert() string { return t.upsert }
+func (t *Table) Upsert() string { return t.sql.upsert }
 
 // Args are the parameters of Upsert: one array a column. No two events may have
 // the same key. Sort them by key: writers that lock rows in one order do not
@@ -28,37 +28,65 @@ func (t *Table) Args(events []*event.Event) []any {
 	return args
 }
 
-func (t *Table) upsertSQL() string {
-	var names, params, casts, sets []string
+// unnested is Upsert's text.
+func (t *Table) unnested() string {
+	params := make([]string, len(t.columns))
 	for i, c := range t.columns {
-		names = append(names, quote(c.name))
-		params = append(params, fmt.Sprintf("$%d::%s", i+1, c.param))
-		expr := "s." + quote(c.name)
-		if c.param != c.typ+"[]" {
-			expr += "::" + c.typ
-		}
-		casts = append(casts, expr)
-		if set := t.set(&c); set != "" {
+		params[i] = fmt.Sprintf("$%d::%s", i+1, c.param)
+	}
+	return t.upsertSQL(fmt.Sprintf("SELECT %s\nFROM unnest(%s) AS s (%s)",
+		t.casts("s"), strings.Join(params, ", "), t.names())) + "\nRETURNING " + t.returning()
+}
+
+// upsertSQL upserts values, a SELECT or VALUES of the columns in their order.
+func (t *Table) upsertSQL(values string) string {
+	var sets, guards []string
+	for i := range t.columns {
+		if set := t.set(&t.columns[i]); set != "" {
 			sets = append(sets, set)
 		}
 	}
-	sets = append(sets, quote(appliedAt)+" = now()")
-	var guards []string
+	if t.appliedAt != "" {
+		sets = append(sets, quote(t.appliedAt)+" = now()")
+	}
 	for _, g := range t.Entity.Groups {
 		guards = append(guards, t.newer(g))
 	}
-	return fmt.Sprintf(`INSERT INTO %s AS t (%s)
-SELECT %s
-FROM unnest(%s) AS s (%s)
-ON CONFLICT ("tenant", "provider", "id") DO UPDATE
-SET %s
-WHERE %s
-RETURNING "tenant", "provider", "id"`,
-		t.Name(), strings.Join(names, ", "),
-		strings.Join(casts, ", "),
-		strings.Join(params, ", "), strings.Join(names, ", "),
-		strings.Join(sets, ",\n    "),
-		strings.Join(guards, " OR "))
+	return fmt.Sprintf("INSERT INTO %s AS t (%s)\n%s\nON CONFLICT (%s) DO UPDATE\nSET %s\nWHERE %s",
+		t.Name(), t.names(), values, strings.Join(quoteAll(t.key), ", "),
+		strings.Join(sets, ",\n    "), strings.Join(guards, " OR "))
+}
+
+// names are the columns that the upsert writes.
+func (t *Table) names() string { return strings.Join(quoteAll(t.columnNames()), ", ") }
+
+func (t *Table) columnNames() []string {
+	names := make([]string, len(t.columns))
+	for i := range t.columns {
+		names[i] = t.columns[i].name
+	}
+	return names
+}
+
+// casts are the columns of a row as it travels, each as the table has it.
+func (t *Table) casts(row string) string {
+	casts := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		casts[i] = row + "." + quote(c.name)
+		if c.param != c.typ+"[]" {
+			casts[i] += "::" + c.typ
+		}
+	}
+	return strings.Join(casts, ", ")
+}
+
+// returning are the parts of the key of a row that changed.
+func (t *Table) returning() string {
+	if len(t.key) == len(keyParts) {
+		return strings.Join(quoteAll(t.key), ", ")
+	}
+	joined := "t." + quote(t.key[0])
+	return fmt.Sprintf(`split_part(%[1]s, '/', 1), split_part(%[1]s, '/', 2), regexp_replace(%[1]s, '^[^/]*/[^/]*/', '')`, joined)
 }
 
 // set is a column's assignment. With one group the WHERE clause guards it;
@@ -78,9 +106,9 @@ func (t *Table) set(c *column) string {
 // newer compares the versions of a group, part by part.
 func (t *Table) newer(group string) string {
 	var old, excluded []string
-	for _, name := range versionColumns(t.Entity, group) {
-		old = append(old, "t."+quote(name))
-		excluded = append(excluded, "excluded."+quote(name))
+	for _, c := range t.versionColumns(group) {
+		old = append(old, c.held())
+		excluded = append(excluded, "excluded."+quote(c.name))
 	}
 	return fmt.Sprintf("(%s) < (%s)", strings.Join(old, ", "), strings.Join(excluded, ", "))
 }
