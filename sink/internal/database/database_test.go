@@ -5,6 +5,7 @@ package database
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/hookstream/hookstream/schemas/event"
 	"github.com/hookstream/hookstream/sink/internal/pgtest"
 	"github.com/hookstream/hookstream/sink/internal/table"
 	"github.com/hookstream/hookstream/stage/failure"
@@ -20,6 +22,11 @@ import (
 func TestMain(m *testing.M) { pgtest.Main(m.Run) }
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func newURL(t *testing.T) string {
+	t.Helper()
+	return pgtest.Database(t)
+}
 
 func open(t *testing.T, url string) *pgxpool.Pool {
 	t.Helper()
@@ -31,12 +38,17 @@ func open(t *testing.T, url string) *pgxpool.Pool {
 	return pool
 }
 
-func ensure(ctx context.Context, pool *pgxpool.Pool, now time.Time) error {
+func keeper(pool *pgxpool.Pool) (*Keeper, error) {
 	tables, err := table.All("webhooks")
+	return &Keeper{Pool: pool, Tables: tables, Managed: true, Log: slog.New(slog.DiscardHandler)}, err
+}
+
+func ensure(ctx context.Context, pool *pgxpool.Pool, now time.Time) error {
+	k, err := keeper(pool)
 	if err != nil {
 		return err
 	}
-	return Ensure(ctx, pool, "webhooks", tables, now)
+	return k.Ensure(ctx, now)
 }
 
 func count(t *testing.T, pool *pgxpool.Pool, sql string) (n int) {
@@ -68,10 +80,10 @@ func TestInstancesThatStartTogether(t *testing.T) {
 		t.Fatalf("a restart: %v", err)
 	}
 	for sql, want := range map[string]int{
-		"select count(*) from pg_tables where schemaname = 'webhooks'":                                         9,
+		"select count(*) from pg_tables where schemaname = 'webhooks'":                                         len(event.Entities()),
 		"select count(*) from hookstream.events":                                                               0,
 		"select count(*) from pg_inherits where inhparent = 'hookstream.ledger'::regclass":                     daysBehind + 1 + daysAhead + 1,
-		"select count(*) from hookstream.migrations where version_id > 0":                                      1,
+		"select count(*) from hookstream.migrations where version_id > 0":                                      2,
 		"select count(*) from pg_class c join pg_namespace n on n.oid = relnamespace where nspname = 'public'": 0,
 	} {
 		if got := count(t, pool, sql); got != want {
@@ -87,10 +99,7 @@ func TestPartitionsMoveWithTheCalendar(t *testing.T) {
 	}
 	insert := func(at time.Time) {
 		t.Helper()
-		if _, err := pool.Exec(t.Context(), `insert into hookstream.ledger (occurred_at, fingerprint, tenant, provider, event_id, event_type, entity, entity_id,
-			business_key, outcome, deleted, received_at, published_at, version_order, version_generation, version_offset, version_revision,
-			correlation_id, raw_topic, raw_partition, raw_offset, event_topic, event_partition, event_offset, replay_count)
-			values ($1, '\x00', '', '', '', '', '', '', '', '', false, now(), now(), 0, 0, 0, 0, '', '', 0, 0, '', 0, 0, 0)`, at); err != nil {
+		if _, err := pool.Exec(t.Context(), insertEntry, at, at); err != nil {
 			t.Fatal(err)
 		}
 	}
