@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/hookstream/hookstream/schemas/event"
 	"github.com/hookstream/hookstream/sink/internal/database"
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/service"
@@ -27,15 +28,30 @@ type Config struct {
 	service.Common `embed:""`
 	Kafka          kafka.Config `embed:""`
 
-	DatabaseURL       DatabaseURL   `help:"Postgres to write to, as a URL or libpq keywords. PgBouncer in transaction mode works." env:"HOOKSTREAM_DATABASE_URL" placeholder:"postgres://USER:PASSWORD@HOST:PORT/DATABASE"`
+	Database `embed:""`
+	Schema   `embed:""`
+
 	RegistryURL       string        `help:"Schema registry." default:"http://localhost:8081" env:"HOOKSTREAM_REGISTRY_URL"`
-	TablesSchema      string        `help:"Database schema of the entity tables, one table an entity. It is created if it is missing." default:"webhooks" env:"HOOKSTREAM_TABLES_SCHEMA"`
-	Group             string        `help:"Consumer group; the database keeps its offsets under this name." default:"hookstream-sink" env:"HOOKSTREAM_SINK_GROUP"`
 	MaxRecords        int           `help:"Most records of one database transaction." default:"1000" env:"HOOKSTREAM_SINK_MAX_RECORDS"`
 	SessionTimeout    time.Duration `help:"How long an instance that went silent keeps its partitions." default:"15s" env:"HOOKSTREAM_SESSION_TIMEOUT"`
 	PoolSize          int32         `help:"Most connections to Postgres." default:"4" env:"HOOKSTREAM_SINK_POOL_SIZE"`
 	StatementTimeout  time.Duration `help:"Longest time for one statement. The batch is then tried again." default:"30s" env:"HOOKSTREAM_SINK_STATEMENT_TIMEOUT"`
 	SynchronousCommit bool          `help:"Wait for Postgres's disk at each commit. Without, a crash of Postgres loses the last transactions together with their offsets, and the events are applied again." env:"HOOKSTREAM_SINK_SYNCHRONOUS_COMMIT"`
+	Managed           string        `help:"on: the sink creates its tables and extends them. off: it creates nothing, checks everything, and a person runs what sink ddl prints." enum:"on,off" default:"on" env:"HOOKSTREAM_SINK_MANAGED"`
+	PurgeAfter        time.Duration `help:"How long the row of a deleted entity is kept; 0 is for ever. At least HOOKSTREAM_RETENTION and HOOKSTREAM_DEDUP_WINDOW together, and longer than any dead letter waits for its replay: what is applied after that brings the row back." default:"0s" env:"HOOKSTREAM_SINK_PURGE_AFTER"`
+}
+
+// Database is where the rows and the offsets are.
+type Database struct {
+	DatabaseURL DatabaseURL `help:"Postgres to write to, as a URL or libpq keywords. PgBouncer in transaction mode works." env:"HOOKSTREAM_DATABASE_URL" placeholder:"postgres://USER:PASSWORD@HOST:PORT/DATABASE"`
+	Group       string      `help:"Consumer group; the database keeps its offsets under this name." default:"hookstream-sink" env:"HOOKSTREAM_SINK_GROUP"`
+}
+
+// Schema is which tables there are.
+type Schema struct {
+	TablesSchema    string        `help:"Database schema of the entity tables, one table an entity. It is created if it is missing." default:"webhooks" env:"HOOKSTREAM_TABLES_SCHEMA"`
+	TablesFile      string        `help:"YAML file of where the events of an entity go: names, fields, indexes, partitions, or a table of your own." env:"HOOKSTREAM_TABLES_FILE" placeholder:"FILE"`
+	LedgerRetention time.Duration `help:"How long the ledger keeps an event after it was applied; 0 is for ever. At least HOOKSTREAM_RETENTION and HOOKSTREAM_DEDUP_WINDOW together: so long, a repeat can come." default:"0s" env:"HOOKSTREAM_LEDGER_RETENTION"`
 }
 
 // DatabaseURL holds a password, so it never prints.
@@ -65,9 +81,11 @@ func (c *Config) Validate() error {
 	if c.SessionTimeout < time.Second {
 		errs = append(errs, fmt.Errorf("HOOKSTREAM_SESSION_TIMEOUT is %s, must be at least 1s", c.SessionTimeout))
 	}
-	if n := len(c.TablesSchema); n == 0 || n > maxIdentifier || c.TablesSchema == database.Schema {
-		errs = append(errs, fmt.Errorf("HOOKSTREAM_TABLES_SCHEMA %q must have 1 to %d bytes and not be %s, which the sink keeps for itself",
-			c.TablesSchema, maxIdentifier, database.Schema))
+	errs = append(errs, c.Schema.Validate())
+	for variable, kept := range map[string]time.Duration{
+		"HOOKSTREAM_LEDGER_RETENTION": c.LedgerRetention, "HOOKSTREAM_SINK_PURGE_AFTER": c.PurgeAfter,
+	} {
+		errs = append(errs, c.outlivesReplays(variable, kept))
 	}
 	if c.MaxRecords < 1 {
 		errs = append(errs, fmt.Errorf("HOOKSTREAM_SINK_MAX_RECORDS is %d, must be at least 1", c.MaxRecords))
@@ -81,11 +99,35 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// topics are what the sink consumes.
-func (c *Config) topics(entities []string) []string {
-	topics := []string{c.Kafka.Topics.SinkReplay}
-	for _, e := range entities {
-		topics = append(topics, c.Kafka.Topics.Events(e))
+// Validate checks the names. Errors name the variable.
+func (s *Schema) Validate() error {
+	if n := len(s.TablesSchema); n == 0 || n > maxIdentifier || s.TablesSchema == database.Schema {
+		return fmt.Errorf("HOOKSTREAM_TABLES_SCHEMA %q must have 1 to %d bytes and not be %s, which the sink keeps for itself",
+			s.TablesSchema, maxIdentifier, database.Schema)
+	}
+	return nil
+}
+
+// outlivesReplays checks that what would recognize an old event is kept for as
+// long as one can come: from its topic, or from a provider that sends it again.
+func (c *Config) outlivesReplays(variable string, kept time.Duration) error {
+	window := c.Kafka.Retention + c.Kafka.DedupWindow
+	switch {
+	case kept == 0, c.Kafka.Retention >= 0 && kept >= window:
+		return nil
+	case c.Kafka.Retention < 0:
+		return fmt.Errorf("%s is %s, must be 0: the topics keep their records for ever (HOOKSTREAM_RETENTION)", variable, kept)
+	}
+	return fmt.Errorf("%s is %s, must be 0 (for ever) or at least %s: so long, an old event can come again (HOOKSTREAM_RETENTION + HOOKSTREAM_DEDUP_WINDOW)",
+		variable, kept, window)
+}
+
+// Topics are what the sink consumes: the events of every entity, and what is
+// replayed to it alone.
+func Topics(k *kafka.Config) []string {
+	topics := []string{k.Topics.SinkReplay}
+	for _, e := range event.Names() {
+		topics = append(topics, k.Topics.Events(e))
 	}
 	return topics
 }

@@ -18,6 +18,8 @@ func TestValidateNamesTheVariable(t *testing.T) {
 		"HOOKSTREAM_SINK_MAX_RECORDS":       func(c *Config) { c.MaxRecords = 0 },
 		"HOOKSTREAM_SINK_POOL_SIZE":         func(c *Config) { c.PoolSize = 1 },
 		"HOOKSTREAM_SINK_STATEMENT_TIMEOUT": func(c *Config) { c.StatementTimeout = 0 },
+		"HOOKSTREAM_LEDGER_RETENTION":       func(c *Config) { c.LedgerRetention = c.Kafka.Retention + c.Kafka.DedupWindow - 1 },
+		"HOOKSTREAM_SINK_PURGE_AFTER":       func(c *Config) { c.PurgeAfter, c.Kafka.Retention = 1<<60, -1 },
 		"HOOKSTREAM_BROKERS":                func(c *Config) { c.Kafka.Brokers = nil },
 	} {
 		var c Config
@@ -34,7 +36,7 @@ func TestValidateNamesTheVariable(t *testing.T) {
 }
 
 func TestDatabaseURLIsNotPrinted(t *testing.T) {
-	c := Config{DatabaseURL: "postgres://u:hunter2@h/d"}
+	c := Config{Database: Database{DatabaseURL: "postgres://u:hunter2@h/d"}}
 	if got := fmt.Sprintf("%v %+v", c, c); strings.Contains(got, "hunter2") {
 		t.Errorf("the password is printed: %s", got)
 	}

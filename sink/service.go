@@ -12,10 +12,10 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/hookstream/hookstream/schemas/event"
 	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/schemas/registry"
 	"github.com/hookstream/hookstream/sink/internal/apply"
+	"github.com/hookstream/hookstream/sink/internal/attempts"
 	"github.com/hookstream/hookstream/sink/internal/database"
 	"github.com/hookstream/hookstream/sink/internal/table"
 	"github.com/hookstream/hookstream/stage/admin"
@@ -36,6 +36,8 @@ type Service struct {
 	client *kgo.Client
 	pool   *pgxpool.Pool
 	store  *apply.Store
+	// attempts is what is being tried again.
+	attempts *attempts.Board
 }
 
 // The parts that health reports on.
@@ -57,7 +59,7 @@ func New(cfg Config, log *slog.Logger) (s *Service, err error) {
 			s.close()
 		}
 	}()
-	if s.tables, err = table.All(cfg.TablesSchema); err != nil {
+	if s.tables, err = table.Load(cfg.TablesSchema, cfg.TablesFile); err != nil {
 		return nil, err
 	}
 	ctx := context.Background() // nothing here waits
@@ -84,7 +86,11 @@ func New(cfg Config, log *slog.Logger) (s *Service, err error) {
 	}); err != nil {
 		return nil, err
 	}
+	if s.attempts, err = attempts.NewBoard(); err != nil {
+		return nil, err
+	}
 	s.server, err = admin.Listen(ctx, cfg.AdminAddress, s.health, log)
+	s.server.Handle("GET "+attempts.Path, s.attempts)
 	return s, err
 }
 
@@ -129,7 +135,7 @@ func (s *Service) prepare(ctx context.Context) error {
 
 func (s *Service) prepareDatabase(ctx context.Context) error {
 	err := failure.Retry(ctx, failure.DefaultBackoff, func(ctx context.Context) error {
-		return database.Ensure(ctx, s.pool, s.cfg.TablesSchema, s.tables, time.Now())
+		return s.keeper().Ensure(ctx, time.Now())
 	}, func(failures int, err error) {
 		s.health.Set(partDatabase, false, err.Error())
 		s.log.WarnContext(ctx, "waiting for Postgres", "attempt", failures, "error", err)
@@ -142,13 +148,13 @@ func (s *Service) prepareDatabase(ctx context.Context) error {
 
 func (s *Service) consume(ctx context.Context) error {
 	loop := fenced.New(fenced.Config{
-		Kafka: &s.cfg.Kafka, Group: s.cfg.Group, Topics: s.cfg.topics(event.Names()), ClientID: "sink",
+		Kafka: &s.cfg.Kafka, Group: s.cfg.Group, Topics: Topics(&s.cfg.Kafka), ClientID: "sink",
 		MaxRecords: s.cfg.MaxRecords, SessionTimeout: s.cfg.SessionTimeout, DrainTimeout: s.cfg.DrainTimeout,
-		Log: s.log, Status: s.health.Reporter(partConsumer),
+		Log: s.log, Status: s.health.Reporter(partConsumer), Attempts: s.attempts.Note,
 	}, s.store)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return loop.Run(ctx) })
-	g.Go(func() error { return database.KeepPartitions(ctx, s.pool, s.log) })
+	g.Go(func() error { return s.upkeep(ctx) })
 	return g.Wait()
 }
 

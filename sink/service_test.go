@@ -81,14 +81,48 @@ func must(t testing.TB, err error) {
 // send publishes customers from..to-1 with one event each.
 func (p *pipeline) send(t *testing.T, from, to int) {
 	t.Helper()
+	p.sendVersion(t, from, to, 1)
+}
+
+// sendVersion publishes an event of customers from..to-1 that is newer than
+// those of lower versions.
+func (p *pipeline) sendVersion(t *testing.T, from, to, version int) {
+	t.Helper()
+	p.publish(t, from, to, func(ev *event.Event) {
+		ev.Meta.EventID = fmt.Sprint(ev.ID, "-", version)
+		ev.Fields["name"] = fmt.Sprint(ev.ID, " ", version)
+		ev.Meta.Version.Order = int64(version)
+	})
+}
+
+// sendAgain publishes the first events of customers from..to-1 a second time, as
+// a provider's late repeats become them.
+func (p *pipeline) sendAgain(t *testing.T, from, to int) {
+	t.Helper()
+	p.publish(t, from, to, func(ev *event.Event) {
+		ev.Meta.EventID = ev.ID + "-1"
+		ev.Fields["name"] = "repeated"
+		ev.Meta.ReceivedAt = ev.Meta.ReceivedAt.AddDate(0, 0, 40)
+		ev.Meta.RawOffset += 1000
+		ev.Meta.Version.Offset += 1000
+		ev.Meta.Version.Order = 1
+	})
+}
+
+// occurred is when all events happened: a repeat has the time of the first.
+var occurred = time.Now()
+
+func (p *pipeline) publish(t *testing.T, from, to int, change func(*event.Event)) {
+	t.Helper()
 	var rs []*kgo.Record
 	for i := from; i < to; i++ {
 		id := fmt.Sprint(i)
-		ev := &event.Event{Entity: "customer", ID: id, Fields: map[string]any{"name": id}, Meta: event.Meta{
-			EventID: id, EventType: "customer.created", Provider: "acme", Tenant: "default", BusinessKey: id, CorrelationID: id,
-			OccurredAt: time.Now(), ReceivedAt: time.Now(), RawTopic: p.cfg.Kafka.Topics.Raw, RawOffset: int64(i),
-			Version: event.Version{Order: time.Now().UnixMicro(), Generation: 1, Offset: int64(i), Revision: 1},
+		ev := &event.Event{Entity: "customer", ID: id, Fields: map[string]any{}, Meta: event.Meta{
+			EventType: "customer.changed", Provider: "acme", Tenant: "default", BusinessKey: id, CorrelationID: id,
+			OccurredAt: occurred, ReceivedAt: time.Now(), RawTopic: p.cfg.Kafka.Topics.Raw, RawOffset: int64(i),
+			Version: event.Version{Generation: 1, Offset: int64(i), Revision: 1},
 		}}
+		change(ev)
 		value, err := p.encoder.Encode(ev)
 		must(t, err)
 		rs = append(rs, record.EventRecord(p.cfg.Kafka.Topics.Events("customer"), ev, value))
@@ -166,11 +200,22 @@ func (p *pipeline) await(t *testing.T, n int) {
 	eventually(t, fmt.Sprintf("%d rows", n), func() bool { return p.customers(t) == n })
 }
 
-// wantLedger checks that n events were applied, once each, and nothing is dead.
+// awaitEvents waits for n events in the ledger.
+func (p *pipeline) awaitEvents(t *testing.T, n int) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%d events", n), func() bool {
+		var got int
+		_ = p.pool.QueryRow(t.Context(), "select count(*) from hookstream.events").Scan(&got)
+		return got == n
+	})
+}
+
+// wantLedger checks that n events are in the ledger, once each, and nothing is
+// dead.
 func (p *pipeline) wantLedger(t *testing.T, n int) {
 	t.Helper()
 	var applied, deliveries int
-	must(t, p.pool.QueryRow(t.Context(), `select (select count(*) from hookstream.events where outcome = 'applied'),
+	must(t, p.pool.QueryRow(t.Context(), `select (select count(*) from hookstream.events where outcome <> 'stale'),
 		(select count(*) from hookstream.deliveries)`).Scan(&applied, &deliveries))
 	if applied != n || deliveries != 0 {
 		t.Errorf("%d events applied and %d repeats, want %d and none", applied, deliveries, n)

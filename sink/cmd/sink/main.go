@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command sink applies events to Postgres.
+// Command sink applies events to Postgres. It also shows how far it is, and
+// prints its DDL.
 package main
 
 import (
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 
 	"github.com/hookstream/hookstream/sink"
+	"github.com/hookstream/hookstream/sink/internal/command"
 )
 
 func main() {
@@ -18,5 +20,5 @@ func main() {
 			return err
 		}
 		return s.Run(ctx)
-	})
+	}, &command.Commands{})
 }

@@ -87,10 +87,16 @@ func (s *Server) Start(t TB) {
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(fmt.Errorf("start postgres: %w", err))
 	}
+	await(t, s.URL())
+}
+
+// await waits until a server answers.
+func await(t TB, at string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	for {
-		conn, err := pgx.Connect(ctx, s.URL())
+		conn, err := pgx.Connect(ctx, at)
 		if err == nil {
 			_ = conn.Close(ctx)
 			return

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sink
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/hookstream/hookstream/sink/internal/database"
+	"github.com/hookstream/hookstream/sink/internal/pgtest"
+)
+
+// at makes the pipeline's sinks and checks use another database.
+func (p *pipeline) at(t *testing.T, url string) {
+	t.Helper()
+	p.cfg.DatabaseURL = DatabaseURL(url)
+	var err error
+	p.pool, err = database.Open(t.Context(), url, 2)
+	must(t, err)
+	t.Cleanup(p.pool.Close)
+}
+
+// content is all rows, without when they were written.
+func content(t *testing.T, pool *pgxpool.Pool) (text string) {
+	t.Helper()
+	must(t, pool.QueryRow(t.Context(), `select string_agg(line, E'\n' order by line) from (
+		select (to_jsonb(c) - 'applied_at')::text as line from webhooks.customer c
+		union all select (to_jsonb(e) - 'applied_at')::text from hookstream.events e) as all_of_it`).Scan(&text))
+	return text
+}
+
+func TestRestoredOlderDatabaseConverges(t *testing.T) {
+	server := pgtest.New(t)
+	admin, err := pgxpool.New(t.Context(), server.URL())
+	must(t, err)
+	t.Cleanup(admin.Close)
+	exec := func(sql string) {
+		t.Helper()
+		_, err := admin.Exec(t.Context(), sql)
+		must(t, err)
+	}
+	named := func(name string) string { return strings.Replace(server.URL(), "/postgres?", "/"+name+"?", 1) }
+	exec("create database live")
+	p := newPipeline(t, named("live"))
+	p.send(t, 0, 100)
+	r := p.start(t)
+	p.await(t, 100)
+	r.stop(t)
+	p.pool.Close()
+	exec("create database backup template live")
+
+	p.at(t, named("live"))
+	p.sendVersion(t, 50, 150, 2) // changes half of the rows that the backup has
+	p.sendVersion(t, 0, 10, 0)   // and is stale for some
+	r = p.start(t)
+	p.await(t, 150)
+	p.awaitEvents(t, 210)
+	r.stop(t)
+	want := content(t, p.pool)
+
+	// Kafka's group is ahead of the backup now; the sink goes by the backup.
+	p.at(t, named("backup"))
+	if n := p.customers(t); n != 100 {
+		t.Fatalf("the backup has %d rows, want 100", n)
+	}
+	r = p.start(t)
+	p.await(t, 150)
+	p.awaitEvents(t, 210)
+	r.stop(t)
+	if got := content(t, p.pool); got != want {
+		t.Errorf("the restored database has\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestPgBouncerInTransactionMode(t *testing.T) {
+	server := pgtest.New(t)
+	// Two sinks with pools of four share two connections.
+	url := server.Bouncer(t, 2)
+	if url == "" {
+		t.Skip("no pgbouncer: apt-get install pgbouncer")
+	}
+	p := newPipeline(t, url)
+	p.cfg.PurgeAfter, p.cfg.LedgerRetention = 800*time.Hour, 800*time.Hour
+	p.send(t, 0, 100)
+	first, second := p.start(t), p.start(t)
+	p.await(t, 100)
+	for n := 100; n < 1000; n += 100 {
+		p.send(t, n, n+100)
+	}
+	p.await(t, 1000)
+	first.stop(t)
+	p.sendVersion(t, 0, 100, 2)
+	p.awaitEvents(t, 1100)
+	second.stop(t)
+	p.wantLedger(t, 1100)
+}
+
+func TestRepeatAfterTheWindowIsCaught(t *testing.T) {
+	p := newPipeline(t, pgtest.Database(t))
+	p.send(t, 0, 20)
+	r := p.start(t)
+	p.await(t, 20)
+	before := content(t, p.pool)
+	// Transform has forgotten the events: their webhooks come again, of a
+	// later time and place.
+	p.sendAgain(t, 0, 20)
+	deliveries := func() (n int) {
+		must(t, p.pool.QueryRow(t.Context(), "select count(*) from hookstream.deliveries where published_at is not null and raw_offset >= 1000").Scan(&n))
+		return n
+	}
+	eventually(t, "20 repeats", func() bool { return deliveries() == 20 })
+	r.stop(t)
+	if got := content(t, p.pool); got != before {
+		t.Errorf("the repeats changed something: %s\nwas\n%s", got, before)
+	}
+}
+
+func TestTargetOfOnesOwn(t *testing.T) {
+	p := newPipeline(t, pgtest.Database(t))
+	_, err := p.pool.Exec(t.Context(), `create schema crm;
+		create table crm.accounts (id bigint generated always as identity primary key, hook text unique, title varchar(80), gone boolean, ver bytea, owner text default 'nobody')`)
+	must(t, err)
+	p.cfg.TablesFile = filepath.Join(t.TempDir(), "tables.yaml")
+	must(t, os.WriteFile(p.cfg.TablesFile, []byte(`
+customer:
+  schema: crm
+  table: accounts
+  target:
+    key: {key: hook}
+    version: {customer: {column: ver}}
+    columns: {name: title, deleted: gone}
+`), 0o600))
+	p.send(t, 0, 50)
+	p.sendVersion(t, 0, 25, 2)
+	r := p.start(t)
+	p.awaitEvents(t, 75)
+	r.stop(t)
+	p.wantLedger(t, 75)
+	var n int
+	must(t, p.pool.QueryRow(t.Context(), `select count(*) from crm.accounts where hook = 'default/acme/' || split_part(title, ' ', 1) and not gone and owner = 'nobody'`).Scan(&n))
+	if n != 50 {
+		t.Errorf("%d accounts, want 50", n)
+	}
+}

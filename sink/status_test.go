@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sink
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hookstream/hookstream/sink/internal/pgtest"
+	"github.com/hookstream/hookstream/sink/internal/status"
+	"github.com/hookstream/hookstream/stage/kafka"
+)
+
+// collect asks, and reads what -o json would print.
+func (p *pipeline) collect(t *testing.T, instances ...string) *status.Report {
+	t.Helper()
+	text, err := json.Marshal(status.Collect(t.Context(), status.Source{
+		Kafka: &p.cfg.Kafka, Pool: p.pool, Group: p.cfg.Group, Topics: Topics(&p.cfg.Kafka),
+		Instances: instances, AdminPort: "1", Patience: 5 * time.Second, Log: p.log,
+	}))
+	must(t, err)
+	r := &status.Report{}
+	must(t, json.Unmarshal(text, r))
+	return r
+}
+
+// customers are the partitions of the only topic with records.
+func customerPartitions(p *pipeline, r *status.Report) (out []status.Partition) {
+	for _, part := range r.Partitions {
+		if part.Topic == p.cfg.Kafka.Topics.Events("customer") {
+			out = append(out, part)
+		}
+	}
+	return out
+}
+
+func TestStatusOfASinkThatIsUpToDateAndOneThatIsNot(t *testing.T) {
+	p := newPipeline(t, pgtest.Database(t))
+	r := p.start(t)
+	p.send(t, 0, 100)
+	p.await(t, 100)
+	var report *status.Report
+	eventually(t, "the offsets in Kafka", func() bool {
+		report = p.collect(t, r.AdminAddress())
+		for _, part := range customerPartitions(p, report) {
+			if part.KafkaOffset.Value == nil || *part.KafkaOffset.Value != part.EndOffset.Value {
+				return false
+			}
+		}
+		return true
+	})
+	if !report.Complete() || len(report.Partitions) != int(p.cfg.Kafka.Partitions)*len(Topics(&p.cfg.Kafka)) {
+		t.Errorf("%d partitions, problems %q", len(report.Partitions), report.Problems)
+	}
+	var total int64
+	for _, part := range customerPartitions(p, report) {
+		total += *part.DatabaseOffset.Value
+		if part.Lag.Value != 0 || part.OldestUnapplied.Value != nil || *part.Epoch.Value != 1 || part.Retry.Value != nil ||
+			!strings.HasPrefix(*part.Owner.Value, "sink@") || time.Since(*part.AppliedAt.Value) > patience {
+			t.Errorf("%+v", part)
+		}
+	}
+	if total != 100 {
+		t.Errorf("%d records are applied, want 100", total)
+	}
+	r.stop(t)
+
+	sent := time.Now().Truncate(time.Millisecond)
+	p.send(t, 100, 150)
+	report = p.collect(t)
+	var lag int64
+	for _, part := range customerPartitions(p, report) {
+		lag += part.Lag.Value
+		if at := part.OldestUnapplied; !at.OK || at.Value == nil || at.Value.Before(sent) || at.Value.After(time.Now()) {
+			t.Errorf("the oldest is %v, sent at %s", at.Value, sent)
+		}
+		if !part.Owner.OK || part.Owner.Value != nil || !part.Retry.OK || part.Retry.Value != nil {
+			t.Errorf("nobody runs, and yet: %+v", part)
+		}
+	}
+	if lag != 50 {
+		t.Errorf("lag %d, want 50", lag)
+	}
+	wantText(t, report, "2 behind by 50 records, 0 tried again; the oldest event that is not applied waits for ", p.cfg.Kafka.Topics.Events("customer")+"/0")
+}
+
+// wantText checks what a person sees.
+func wantText(t *testing.T, report *status.Report, want ...string) {
+	t.Helper()
+	var b bytes.Buffer
+	must(t, report.Text(&b, false))
+	for _, w := range want {
+		if !strings.Contains(b.String(), w) {
+			t.Errorf("the text does not say %q:\n%s", w, &b)
+		}
+	}
+}
+
+func TestStatusShowsWhatIsTriedAgainAndForgetsIt(t *testing.T) {
+	p := newPipeline(t, pgtest.New(t, "lock_timeout=50ms").URL())
+	r := p.start(t)
+	p.send(t, 0, 10)
+	p.await(t, 10)
+	lock, err := p.pool.Begin(t.Context())
+	must(t, err)
+	_, err = lock.Exec(t.Context(), "lock table webhooks.customer in access exclusive mode")
+	must(t, err)
+	p.send(t, 10, 20)
+	var report *status.Report
+	retrying := func() (n int) {
+		report = p.collect(t, r.AdminAddress())
+		for _, part := range customerPartitions(p, report) {
+			if retry := part.Retry.Value; retry != nil && retry.Attempts > 1 && strings.Contains(retry.Reason, "lock timeout") && !retry.NextAttempt.Before(retry.Since) {
+				n++
+			}
+		}
+		return n
+	}
+	eventually(t, "partitions that are tried again", func() bool { return retrying() > 0 })
+	wantText(t, report, "failed, the next is in ", "lock timeout", "last error")
+	must(t, lock.Rollback(t.Context()))
+	p.await(t, 20)
+	eventually(t, "nothing tried again", func() bool {
+		report = p.collect(t, r.AdminAddress())
+		for _, part := range report.Partitions {
+			if part.Retry.Value != nil {
+				return false
+			}
+		}
+		return report.Complete()
+	})
+	if last := report.Instances[0].State.Value.LastError; last == nil || !strings.Contains(last.Reason, "lock timeout") {
+		t.Errorf("the last error is forgotten: %+v", last)
+	}
+	r.stop(t)
+}
+
+func TestStatusSaysWhatIsUnknown(t *testing.T) {
+	server := pgtest.New(t)
+	p := newPipeline(t, server.URL())
+	r := p.start(t)
+	p.send(t, 0, 10)
+	p.await(t, 10)
+	t.Run("instance", func(t *testing.T) {
+		report := p.collect(t) // where the members' hosts listen on another port
+		for _, part := range report.Partitions {
+			if part.Retry.OK || !part.DatabaseOffset.OK || !part.Lag.OK {
+				t.Fatalf("%+v", part)
+			}
+		}
+		if report.Complete() || len(report.Instances) != 1 || report.Instances[0].State.OK || report.Instances[0].Error == "" {
+			t.Errorf("%+v", report.Instances)
+		}
+		wantText(t, report, "what it tries again is unknown")
+	})
+	r.stop(t)
+	t.Run("database", func(t *testing.T) {
+		server.Stop()
+		defer server.Start(t)
+		report := p.collect(t)
+		part := customerPartitions(p, report)[0]
+		if report.Complete() || part.DatabaseOffset.OK || part.Lag.OK || part.Epoch.OK || !part.KafkaOffset.OK || !part.EndOffset.OK {
+			t.Errorf("%+v", part)
+		}
+		wantText(t, report, "unknown", "could not ask: database: ")
+	})
+	t.Run("kafka", func(t *testing.T) {
+		away := *p
+		away.cfg.Kafka = kafka.Config{Brokers: []string{"127.0.0.1:1"}, Topics: p.cfg.Kafka.Topics, MaxMessageBytes: 1 << 20}
+		report := away.collect(t)
+		parts := customerPartitions(p, report)
+		if len(parts) == 0 || report.Complete() {
+			t.Fatalf("%d partitions", len(parts))
+		}
+		if part := parts[0]; !part.DatabaseOffset.OK || part.KafkaOffset.OK || part.Lag.OK || part.Owner.OK || part.OldestUnapplied.OK || part.Retry.OK {
+			t.Errorf("%+v", part)
+		}
+	})
+}
