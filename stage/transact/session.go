@@ -13,6 +13,7 @@ import (
 	"github.com/hookstream/hookstream/stage/crash"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/progress"
 )
 
 // goodbye bounds what is only polite at the end of a session: aborting what is
@@ -80,6 +81,7 @@ func (l *Loop) options() ([]kgo.Opt, error) {
 // close forgets all state and leaves the group.
 func (s *session) close(ctx context.Context) {
 	s.owned.forgetAll()
+	s.meter.ForgetAll()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
 	defer cancel()
 	_ = s.client.Client().LeaveGroupContext(ctx) // else the group notices by the session timeout
@@ -95,6 +97,7 @@ func (s *session) step(ctx context.Context) error {
 	if err := fetchError(fetches); err != nil {
 		return err
 	}
+	s.meter.Polled(fetches)
 	revoked, err := s.settle(ctx)
 	if err != nil {
 		return err
@@ -116,7 +119,7 @@ func (s *session) step(ctx context.Context) error {
 		s.hold(work, hold)
 		return s.rewind(work)
 	case err == nil:
-		return s.commit(work, len(records), out)
+		return s.commit(work, records, out)
 	case failure.Of(err) == failure.Transient:
 		// The assignment changed, or the time to drain is over.
 		return s.rewind(work)
@@ -129,7 +132,9 @@ func (s *session) step(ctx context.Context) error {
 // ends, new partitions stay without state.
 func (s *session) settle(ctx context.Context) (revoked bool, err error) {
 	for {
-		revoked = s.owned.apply(s.changes.take()) || revoked
+		changes := s.changes.take()
+		revoked = s.owned.apply(changes) || revoked
+		s.forget(changes)
 		fresh := s.owned.fresh()
 		if len(fresh) == 0 || ended(ctx) {
 			return revoked, nil
@@ -140,10 +145,23 @@ func (s *session) settle(ctx context.Context) (revoked bool, err error) {
 	}
 }
 
+// forget ends the measurements of partitions that were revoked.
+func (s *session) forget(changes []change) {
+	for _, c := range changes {
+		for _, p := range c.parts {
+			if !c.assigned {
+				s.meter.Forget(p.Topic, p.Partition)
+			}
+		}
+	}
+}
+
 // restore restores partitions, unless the assignment changes meanwhile or ctx
 // ends. Any error is Fatal.
 func (s *session) restore(ctx context.Context, fresh []Partition) error {
 	s.cfg.Status(false, fmt.Sprintf("restoring %d partitions", len(fresh)))
+	s.meter.Waiting(ctx, progress.Restoring, len(fresh))
+	defer s.meter.Waiting(ctx, progress.Restoring, 0)
 	err := failure.Retry(s.changes.pollContext(ctx), failure.DefaultBackoff,
 		func(ctx context.Context) error { return s.proc.Restore(ctx, fresh) },
 		func(failures int, err error) {
@@ -176,12 +194,22 @@ func (s *session) process(ctx context.Context, records []*kgo.Record) (Output, e
 		},
 		func(failures int, err error) {
 			s.cfg.Status(false, err.Error())
+			s.meter.Waiting(ctx, progress.Retrying, partitionsIn(records))
 			s.cfg.Log.WarnContext(ctx, "batch failed; trying again", "records", len(records), "attempt", failures, "error", err)
 		})
+	s.meter.Waiting(ctx, progress.Retrying, 0)
 	if hold != nil {
 		return out, hold
 	}
 	return out, err
+}
+
+func partitionsIn(records []*kgo.Record) int {
+	parts := map[Partition]bool{}
+	for _, r := range records {
+		parts[Partition{r.Topic, r.Partition}] = true
+	}
+	return len(parts)
 }
 
 // rewind gives up what was polled since the last transaction ended, to be read
@@ -196,7 +224,7 @@ func (s *session) rewind(ctx context.Context) error {
 
 // commit produces the output and ends the transaction. A transaction that a
 // rebalance aborted is no error: its records are read again by their new owner.
-func (s *session) commit(ctx context.Context, in int, out Output) error {
+func (s *session) commit(ctx context.Context, in []*kgo.Record, out Output) error {
 	begun := time.Now()
 	if err := s.client.Begin(); err != nil {
 		return s.classify(fmt.Errorf("begin transaction: %w", err), begun)
@@ -212,19 +240,22 @@ func (s *session) commit(ctx context.Context, in int, out Output) error {
 	}
 	if err := s.client.Client().Flush(ctx); err != nil {
 		s.abandon(ctx)
-		return fmt.Errorf("transaction %s of %d records: flush: %w", s.cfg.TransactionalID, in, err)
+		return fmt.Errorf("transaction %s of %d records: flush: %w", s.cfg.TransactionalID, len(in), err)
 	}
 	crash.At(crash.AfterProduce)
 	crash.At(crash.BeforeEnd)
 	committed, err := s.client.End(ctx, kgo.TransactionEndTry(produced.get() == nil))
 	crash.At(crash.AfterEnd)
 	err = errors.Join(produced.get(), err)
-	s.count(ctx, in, committed, err)
+	s.count(ctx, committed, err)
 	if err != nil {
-		return s.classify(fmt.Errorf("transaction of %d records: %w", in, err), begun)
+		return s.classify(fmt.Errorf("transaction of %d records: %w", len(in), err), begun)
 	}
-	if committed && out.Committed != nil {
-		out.Committed()
+	if committed {
+		s.meter.Done(ctx, in)
+		if out.Committed != nil {
+			out.Committed()
+		}
 	}
 	s.status()
 	return nil
@@ -236,7 +267,7 @@ func (s *session) abandon(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
 	defer cancel()
 	_, err := s.client.End(ctx, kgo.TryAbort)
-	s.count(ctx, 0, false, err)
+	s.count(ctx, false, err)
 }
 
 // drainContext is not cancelled with ctx, but timeout after it.

@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/progress"
 )
 
 // Partition is one partition of a topic.
@@ -51,8 +52,8 @@ type Processor interface {
 	Forget(parts []Partition)
 	// Process turns records, in order within each partition, into output. No
 	// transaction is open yet. A Transient error is tried again in place, a
-	// *Hold sets partitions aside for a while; any other stops the stage. Records that fail for good are output too, as
-	// dead letters.
+	// *Hold sets partitions aside for a while; any other stops the stage.
+	// Records that fail for good are output too, as dead letters.
 	Process(ctx context.Context, in []*kgo.Record) (Output, error)
 }
 
@@ -86,37 +87,35 @@ type Loop struct {
 	proc    Processor
 	changes changes
 	txns    metric.Int64Counter
-	size    metric.Int64Histogram
+	meter   *progress.Meter
 }
 
 // New makes a Loop. It does not connect yet.
 func New(cfg Config, proc Processor) (*Loop, error) {
 	meter := otel.Meter("github.com/hookstream/hookstream/stage/transact")
 	txns, err1 := meter.Int64Counter("hookstream.transactions", metric.WithDescription("Kafka transactions by outcome."))
-	size, err2 := meter.Int64Histogram("hookstream.transaction.records",
-		metric.WithDescription("Input records of a transaction."),
-		metric.WithExplicitBucketBoundaries(1, 10, 100, 500, 1000, 2500, 5000, 10000))
+	how, err2 := progress.New(cfg.Group)
 	if cfg.Status == nil {
 		cfg.Status = func(bool, string) {}
 	}
-	return &Loop{cfg: cfg, proc: proc, txns: txns, size: size}, errors.Join(err1, err2)
+	return &Loop{cfg: cfg, proc: proc, txns: txns, meter: how}, errors.Join(err1, err2)
 }
 
 // Run works until ctx ends, finishes the transaction it is in, leaves the group
 // and returns nil. It returns an error only when that is Fatal: after any other
 // it starts over with a new session and a new producer epoch.
 func (l *Loop) Run(ctx context.Context) error {
+	defer func() { _ = l.meter.Close() }() // it only stops to report
 	return kafka.Sessions(ctx, l.cfg.Log, l.cfg.Status, l.session)
 }
 
-func (l *Loop) count(ctx context.Context, records int, committed bool, err error) {
+func (l *Loop) count(ctx context.Context, committed bool, err error) {
 	outcome := "aborted"
 	switch {
 	case err != nil:
 		outcome = "failed"
 	case committed:
 		outcome = "committed"
-		l.size.Record(ctx, int64(records))
 	}
 	l.txns.Add(ctx, 1, metric.WithAttributes(attribute.String("outcome", outcome)))
 }
