@@ -81,12 +81,7 @@ func (c *Config) Validate() error {
 	if c.SessionTimeout < time.Second {
 		errs = append(errs, fmt.Errorf("HOOKSTREAM_SESSION_TIMEOUT is %s, must be at least 1s", c.SessionTimeout))
 	}
-	errs = append(errs, c.Schema.Validate())
-	for variable, kept := range map[string]time.Duration{
-		"HOOKSTREAM_LEDGER_RETENTION": c.LedgerRetention, "HOOKSTREAM_SINK_PURGE_AFTER": c.PurgeAfter,
-	} {
-		errs = append(errs, c.outlivesReplays(variable, kept))
-	}
+	errs = append(errs, c.Schema.Check(&c.Kafka), outlivesReplays(&c.Kafka, "HOOKSTREAM_SINK_PURGE_AFTER", c.PurgeAfter))
 	if c.MaxRecords < 1 {
 		errs = append(errs, fmt.Errorf("HOOKSTREAM_SINK_MAX_RECORDS is %d, must be at least 1", c.MaxRecords))
 	}
@@ -99,23 +94,24 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Validate checks the names. Errors name the variable.
-func (s *Schema) Validate() error {
+// Check checks the names, and the ledger's retention against the topics'. Errors
+// name the variable.
+func (s *Schema) Check(k *kafka.Config) error {
 	if n := len(s.TablesSchema); n == 0 || n > maxIdentifier || s.TablesSchema == database.Schema {
 		return fmt.Errorf("HOOKSTREAM_TABLES_SCHEMA %q must have 1 to %d bytes and not be %s, which the sink keeps for itself",
 			s.TablesSchema, maxIdentifier, database.Schema)
 	}
-	return nil
+	return outlivesReplays(k, "HOOKSTREAM_LEDGER_RETENTION", s.LedgerRetention)
 }
 
 // outlivesReplays checks that what would recognize an old event is kept for as
 // long as one can come: from its topic, or from a provider that sends it again.
-func (c *Config) outlivesReplays(variable string, kept time.Duration) error {
-	window := c.Kafka.Retention + c.Kafka.DedupWindow
+func outlivesReplays(k *kafka.Config, variable string, kept time.Duration) error {
+	window := k.Retention + k.DedupWindow
 	switch {
-	case kept == 0, c.Kafka.Retention >= 0 && kept >= window:
+	case kept == 0, k.Retention >= 0 && kept >= window:
 		return nil
-	case c.Kafka.Retention < 0:
+	case k.Retention < 0:
 		return fmt.Errorf("%s is %s, must be 0: the topics keep their records for ever (HOOKSTREAM_RETENTION)", variable, kept)
 	}
 	return fmt.Errorf("%s is %s, must be 0 (for ever) or at least %s: so long, an old event can come again (HOOKSTREAM_RETENTION + HOOKSTREAM_DEDUP_WINDOW)",

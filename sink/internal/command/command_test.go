@@ -103,6 +103,7 @@ func TestWrongUsage(t *testing.T) {
 		"HOOKSTREAM_DATABASE_URL is empty":      {"status"},
 		"--diff needs HOOKSTREAM_DATABASE_URL":  {"ddl", "--diff"},
 		"HOOKSTREAM_TABLES_SCHEMA":              {"ddl", "--tables-schema", "hookstream"},
+		"HOOKSTREAM_LEDGER_RETENTION":           {"ddl", "--ledger-retention", "1h"},
 		"nowhere.yaml":                          {"ddl", "--tables-file", "nowhere.yaml"},
 		"HOOKSTREAM_ADMIN_ADDRESS \"nonsense\"": {"status", "--database-url", "postgres://h/d", "--admin-address", "nonsense"},
 	} {

@@ -17,10 +17,12 @@ import (
 	"github.com/hookstream/hookstream/sink"
 	"github.com/hookstream/hookstream/sink/internal/database"
 	"github.com/hookstream/hookstream/sink/internal/table"
+	"github.com/hookstream/hookstream/stage/kafka"
 )
 
 type ddlCommand struct {
 	sink.Schema `embed:""`
+	Kafka       kafka.Config     `embed:""`
 	DatabaseURL sink.DatabaseURL `help:"Postgres to compare with; it is only read." env:"HOOKSTREAM_DATABASE_URL" placeholder:"postgres://USER:PASSWORD@HOST:PORT/DATABASE"`
 	Diff        bool             `help:"Print only what the database lacks."`
 	GrantTo     string           `help:"Also print the rights that the sink's user needs, if another runs the DDL." placeholder:"USER"`
@@ -49,7 +51,7 @@ func (c *ddlCommand) Validate() error {
 	if c.Diff && c.DatabaseURL == "" {
 		return errors.New("--diff needs HOOKSTREAM_DATABASE_URL")
 	}
-	return c.Schema.Validate()
+	return c.Check(&c.Kafka)
 }
 
 // Run prints.
