@@ -13,6 +13,7 @@ import (
 
 	"github.com/hookstream/hookstream/dlq/internal/action"
 	"github.com/hookstream/hookstream/dlq/internal/console"
+	"github.com/hookstream/hookstream/dlq/internal/edit"
 	"github.com/hookstream/hookstream/dlq/internal/filter"
 	"github.com/hookstream/hookstream/dlq/internal/letters"
 	"github.com/hookstream/hookstream/dlq/internal/output"
@@ -35,6 +36,7 @@ type ServiceConfig struct {
 	Kafka          kafka.Config `embed:""`
 	Database       DatabaseURL  `name:"database-url" help:"The sink's Postgres, to tell what became of replays; only its ledger is read. Without it that is unknown." env:"HOOKSTREAM_DATABASE_URL" placeholder:"URL"`
 	API            serve.Config `embed:""`
+	DefinitionsDir string       `help:"Folder of provider definitions laid over the embedded ones, as for transform; simulations use them." env:"HOOKSTREAM_DEFINITIONS_DIR" placeholder:"DIR"`
 }
 
 // Validate checks what belongs together. Errors name the variable.
@@ -46,12 +48,13 @@ type Service = serve.Service
 // New checks the configuration and opens the listeners. It connects to nothing;
 // Run does, and answers until its context ends.
 func New(cfg ServiceConfig, log *slog.Logger) (*Service, error) {
-	return serve.New(cfg.API, cfg.Common, &cfg.Kafka, &api{&cfg.Kafka, cfg.Database}, log)
+	return serve.New(cfg.API, cfg.Common, &cfg.Kafka, &api{&cfg}, log)
 }
 
 type serveCommand struct {
 	service.Common `embed:""`
 	serve.Config   `embed:""`
+	DefinitionsDir string `help:"Folder of provider definitions laid over the embedded ones, as for transform; simulations use them." env:"HOOKSTREAM_DEFINITIONS_DIR" placeholder:"DIR"`
 }
 
 // Validate checks the flags. Embedding two structs leaves open whose it is.
@@ -71,7 +74,7 @@ var errStopped = errors.New("stopped by a failure")
 
 // Run serves until a signal.
 func (c *serveCommand) Run(s *session) error {
-	cfg := ServiceConfig{Common: c.Common, Kafka: *s.cfg, Database: s.database, API: c.Config}
+	cfg := ServiceConfig{Common: c.Common, Kafka: *s.cfg, Database: s.database, API: c.Config, DefinitionsDir: c.DefinitionsDir}
 	start := func(ctx context.Context, log *slog.Logger) error {
 		svc, err := New(cfg, log) //nolint:contextcheck // New waits for nothing
 		if err != nil {
@@ -87,17 +90,14 @@ func (c *serveCommand) Run(s *session) error {
 
 // api runs the commands for the HTTP API: each call is a session of its own, as
 // each command is.
-type api struct {
-	kafka    *kafka.Config
-	database DatabaseURL
-}
+type api struct{ cfg *ServiceConfig }
 
 // session is one without a terminal, whose output is out.
 func (a *api) session(ctx context.Context) (s *session, out *bytes.Buffer) {
 	out = &bytes.Buffer{}
-	cfg := *a.kafka
+	cfg := a.cfg.Kafka // a command may change it
 	c := &console.Console{In: strings.NewReader(""), Out: out, Err: &bytes.Buffer{}}
-	return &session{ctx: ctx, cfg: &cfg, database: a.database, Console: c}, out
+	return &session{ctx: ctx, cfg: &cfg, database: a.cfg.Database, Console: c}, out
 }
 
 // command is one of the command line's.
@@ -181,6 +181,26 @@ func (a *api) Outcomes(ctx context.Context, replayID string) (map[string]int, er
 	return counts, err
 }
 
+// Simulate implements serve.Operations.
+func (a *api) Simulate(ctx context.Context, sel *serve.Selection, patch string) (json.RawMessage, error) {
+	c := &simulateCommand{
+		selection:      selection{IDs: sel.IDs, Filter: sel.Filter, All: sel.All, Limit: sel.Limit},
+		DefinitionsDir: a.cfg.DefinitionsDir, Patch: patch, Output: "json",
+	}
+	if err := c.Validate(); err != nil {
+		return nil, serve.InvalidError{Err: err}
+	}
+	s, out := a.session(ctx)
+	defer s.close()
+	switch err := c.Run(s); {
+	case err != nil && !errors.Is(err, errPartial):
+		return nil, err
+	case out.Len() == 0: // nothing matched
+		return json.Marshal(output.Simulation{})
+	}
+	return out.Bytes(), nil
+}
+
 // Plan implements serve.Operations.
 func (a *api) Plan(ctx context.Context, c *serve.Change) (*serve.Plan, error) {
 	s, _ := a.session(ctx)
@@ -196,19 +216,36 @@ func (a *api) Plan(ctx context.Context, c *serve.Change) (*serve.Plan, error) {
 	if job.MaxReplays == 0 {
 		job.MaxReplays = defaultMaxReplays
 	}
+	var patch *edit.Patch
+	if c.Patch != "" {
+		var err error
+		if patch, err = edit.ParsePatch(c.Patch); err != nil {
+			return nil, serve.InvalidError{Err: err}
+		}
+	}
+	job.Edit = editing(ctx, patch)
 	plan, err := job.Plan(ctx)
 	if err != nil {
 		return nil, err
 	}
 	out := output.Outcome{
 		Action: job.Action, Planned: plan.Total(), Targets: plan.Targets,
-		Refused: append([]action.Refusal{}, plan.Refused...), Missing: append([]string{}, plan.Missing...), Hopeless: plan.Hopeless,
+		Refused: append([]action.Refusal{}, plan.Refused...), Missing: append([]string{}, plan.Missing...),
+		Hopeless: plan.Hopeless, Beyond: plan.Beyond, Edited: plan.Edited, EditExample: plan.EditExample,
 	}
 	if c.Action == record.Replayed {
 		out.ReplayID = c.ID
 	}
 	return &serve.Plan{Outcome: out, Run: func(ctx context.Context, done func(int)) (int, error) {
-		job.Done = done
+		job.Done, job.Edit = done, editing(ctx, patch)
 		return job.Run(ctx, plan)
 	}}, nil
+}
+
+// editing is action.Job's Edit while ctx lasts; nil without a patch.
+func editing(ctx context.Context, patch *edit.Patch) func(*letters.Letter) ([]byte, *record.Edit, error) {
+	if patch == nil {
+		return nil
+	}
+	return func(l *letters.Letter) ([]byte, *record.Edit, error) { return patch.Apply(ctx, l.Value) }
 }

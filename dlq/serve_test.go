@@ -353,6 +353,33 @@ func TestAPIDiscardsAndTakesItBack(t *testing.T) {
 	}
 }
 
+func TestAPISimulatesAndPatches(t *testing.T) {
+	w := newAPI(t)
+	ids := w.many(3)
+	body := object{"ids": ids[:1], "patch": ".amount |= tostring"}
+	sim := want[output.Simulation](t, w.call("read", "POST", "/v1/simulations", body), 200)
+	if sim.Tried != 1 {
+		t.Errorf("simulated %+v", sim)
+	}
+	if sim := want[output.Simulation](t, w.call("read", "POST", "/v1/simulations", object{"filter": object{"event_id": "none"}}), 200); sim.Tried != 0 {
+		t.Errorf("simulated %+v", sim)
+	}
+	o := want[serve.Operation](t, w.call("replay", "POST", "/v1/replays", body), 202)
+	w.follow(o.ID)
+	sent := w.read(w.cfg.Topics.Raw)
+	if len(sent) != 1 || !strings.Contains(string(sent[0].Value), `"amount":"0"`) {
+		t.Errorf("%d were sent: %s", len(sent), sent[0].Value)
+	}
+	if got := w.list("status=replayed"); len(got.Items) != 1 || got.Items[0].Resolution.Edit == nil {
+		t.Errorf("the resolution does not say what was edited: %+v", got.Items)
+	}
+	for _, patch := range []string{"(", strings.Repeat("a", 20<<10)} {
+		body["patch"] = patch
+		want[object](t, w.call("replay", "POST", "/v1/replays", body), 400)
+		want[object](t, w.call("read", "POST", "/v1/simulations", body), 400)
+	}
+}
+
 func TestAPIIsReadyOnceAllIsCounted(t *testing.T) {
 	w := newAPI(t)
 	get := func(path string) (int, string) {

@@ -22,6 +22,7 @@ const (
 	maxBody       = 1 << 20
 	maxWhy        = 1000
 	maxReplaysCap = 1000
+	maxPatch      = 16 << 10
 )
 
 // selected is the part of a body that says which dead letters.
@@ -74,6 +75,7 @@ type replayBody struct {
 	ID         string  `json:"replay_id"`
 	MaxReplays int     `json:"max_replays"`
 	Rate       float64 `json:"rate"`
+	Patch      string  `json:"patch"`
 }
 
 func (h *handler) replay(r *http.Request, caller *auth.Caller) (answer, error) {
@@ -81,7 +83,7 @@ func (h *handler) replay(r *http.Request, caller *auth.Caller) (answer, error) {
 	if err := decode(r, &body); err != nil {
 		return nil, err
 	}
-	c := Change{Action: record.Replayed, ID: body.ID, MaxReplays: body.MaxReplays, Rate: body.Rate}
+	c := Change{Action: record.Replayed, ID: body.ID, MaxReplays: body.MaxReplays, Rate: body.Rate, Patch: body.Patch}
 	switch {
 	case c.ID != "" && !validID.MatchString(c.ID):
 		return nil, InvalidError{errors.New("replay_id: want at most 128 letters, digits and . _ : -")}
@@ -89,6 +91,8 @@ func (h *handler) replay(r *http.Request, caller *auth.Caller) (answer, error) {
 		return nil, InvalidError{fmt.Errorf("max_replays: want a number from 1 to %d, or 0 for the default", maxReplaysCap)}
 	case c.Rate < 0:
 		return nil, InvalidError{errors.New("rate must not be negative")}
+	case len(c.Patch) > maxPatch:
+		return nil, errPatch
 	}
 	return h.change(r, caller, &c, &body.changeBody)
 }
@@ -174,6 +178,30 @@ func (h *handler) begin(r *http.Request, c *Change, atMost *int) (answer, error)
 
 func accepted(o *Operation) answer {
 	return document{status: http.StatusAccepted, location: "/v1/operations/" + url.PathEscape(o.ID), body: o}
+}
+
+var errPatch = InvalidError{fmt.Errorf("patch: want at most %d bytes of jq", maxPatch)}
+
+func (h *handler) simulate(r *http.Request, _ *auth.Caller) (answer, error) {
+	var body struct {
+		selected
+		Patch string `json:"patch"`
+	}
+	if err := decode(r, &body); err != nil {
+		return nil, err
+	}
+	sel, err := body.selection()
+	if err != nil {
+		return nil, err
+	}
+	if len(body.Patch) > maxPatch {
+		return nil, errPatch
+	}
+	result, err := h.ops.Simulate(r.Context(), &sel, body.Patch)
+	if err != nil {
+		return nil, err
+	}
+	return ok(result)
 }
 
 // decode reads a body, which is one JSON object with known members: a misspelt

@@ -52,6 +52,7 @@ func newHandler(h *handler) http.Handler {
 		{"GET", "/v1/dead-letters", auth.Read, false, h.list},
 		{"GET", "/v1/dead-letters/{id...}", auth.Read, false, h.show},
 		{"GET", "/v1/stats", auth.Read, false, h.stats},
+		{"POST", "/v1/simulations", auth.Read, false, h.simulate},
 		{"POST", "/v1/replays", auth.Replay, false, h.replay},
 		{"GET", "/v1/replays/{id}/outcomes", auth.Read, false, h.outcomes},
 		{"POST", "/v1/discards", auth.Discard, false, h.discard},

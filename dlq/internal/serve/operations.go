@@ -22,6 +22,10 @@ type Operations interface {
 	Stats(ctx context.Context, f *filter.Filter, limit int) (json.RawMessage, error)
 	// Outcomes counts what became of what a replay sent, by the state.
 	Outcomes(ctx context.Context, replayID string) (map[string]int, error)
+	// Simulate runs the definitions of now over open dead letters, with their
+	// payloads patched first where patch is not empty, as dlq simulate -o json
+	// does. It sends nothing.
+	Simulate(ctx context.Context, sel *Selection, patch string) (json.RawMessage, error)
 	// Plan looks what a change would do.
 	Plan(ctx context.Context, c *Change) (*Plan, error)
 }
@@ -80,6 +84,8 @@ type Change struct {
 	MaxReplays int
 	// Rate is dead letters a second; 0 is as fast as possible.
 	Rate float64
+	// Patch is a jq program that mends each payload before it is sent.
+	Patch string
 }
 
 // Plan is what a change would do, and how to do it.
