@@ -88,6 +88,7 @@ func (l *Loop) forget(parts []Partition) {
 	defer l.mu.Unlock()
 	for _, p := range parts {
 		delete(l.claims, p)
+		l.meter.Forget(p.Topic, p.Partition)
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/hookstream/hookstream/stage/crash"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/progress"
 )
 
 // Partition is one partition of a topic.
@@ -116,6 +117,7 @@ type Loop struct {
 	// fewer after ErrSlow.
 	limit     int
 	nextCheck time.Time
+	meter     *progress.Meter
 
 	mu     sync.Mutex
 	claims map[Partition]Claim
@@ -137,6 +139,11 @@ func New(cfg Config, store Store) *Loop {
 // Run works until ctx ends, finishes the batch it is in, leaves the group and
 // returns nil. It returns an error only when that is Fatal.
 func (l *Loop) Run(ctx context.Context) error {
+	var err error
+	if l.meter, err = progress.New(l.cfg.Group); err != nil {
+		return failure.NewFatal("metrics of the consumer: %w", err)
+	}
+	defer func() { _ = l.meter.Close() }() // it only stops to report
 	return kafka.Sessions(ctx, l.cfg.Log, l.cfg.Status, l.session)
 }
 
@@ -197,6 +204,7 @@ func (l *Loop) step(ctx context.Context, client *kgo.Client) error {
 			l.cfg.Log.WarnContext(ctx, "fetch failed; the client tries again", "error", err)
 		}
 	}
+	l.meter.Polled(fetches)
 	if err := l.drain(work, patience, client, l.batches(fetches)); err != nil {
 		return err
 	}
@@ -283,6 +291,14 @@ func partitionsOf(batches []Batch) []Partition {
 	return parts
 }
 
+func recordsOf(batches []Batch) []*kgo.Record {
+	var records []*kgo.Record
+	for i := range batches {
+		records = append(records, batches[i].Records...)
+	}
+	return records
+}
+
 // applied notes how far the database is, and marks it to be told to Kafka.
 func (l *Loop) applied(client *kgo.Client, batches []Batch) {
 	l.over(partitionsOf(batches))
@@ -291,6 +307,7 @@ func (l *Loop) applied(client *kgo.Client, batches []Batch) {
 		return
 	}
 	l.cfg.Status(true, "")
+	l.meter.Done(context.Background(), recordsOf(batches))
 	crash.At(crash.BeforeOffsetCommit)
 	client.MarkCommitOffsets(offsets)
 }
