@@ -14,6 +14,9 @@ import (
 	"os"
 	"sync/atomic"
 	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/metric"
 )
 
 // every is how often the files are looked at.
@@ -55,7 +58,20 @@ func Load(files Files, log *slog.Logger) (*Source, error) {
 		return nil, err
 	}
 	s.current.Store(config)
-	return s, nil
+	return s, s.measure()
+}
+
+// measure tells when the certificate in force ends: a change that was refused
+// leaves the one before, which its file no longer shows.
+func (s *Source) measure() error {
+	_, err := otel.Meter("github.com/hookstream/hookstream/ingest/certificate").Float64ObservableGauge(
+		"hookstream.ingest.certificate.expiry", metric.WithUnit("s"),
+		metric.WithDescription("When the certificate for webhooks ends, in seconds since 1970."),
+		metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {
+			o.Observe(float64(s.current.Load().Certificates[0].Leaf.NotAfter.Unix()))
+			return nil
+		}))
+	return err
 }
 
 // TLS is a configuration of which every handshake uses what the files hold then.

@@ -87,13 +87,22 @@ func NewIntake(cfg Config) (*Intake, error) {
 		metric.WithDescription("Open connections."))
 	shed, err2 := meter.Int64Counter("hookstream.ingest.connections.shed",
 		metric.WithDescription("Idle and slow connections that were closed to make room, by what was short."))
-	if err := errors.Join(err1, err2); err != nil {
-		return nil, err
-	}
-	return &Intake{
+	i := &Intake{
 		cfg: cfg, now: time.Now, metrics: metrics{open, shed},
 		conns: map[net.Conn]*conn{}, sources: map[netip.Prefix]int{}, reading: map[*conn]struct{}{},
-	}, nil
+	}
+	_, err3 := meter.Int64ObservableGauge("hookstream.ingest.bodies", metric.WithUnit("By"),
+		metric.WithDescription("Memory that the bodies of requests hold, of HOOKSTREAM_MAX_IN_FLIGHT_BYTES."),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			i.mu.Lock()
+			defer i.mu.Unlock()
+			o.Observe(i.held)
+			return nil
+		}))
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return nil, err
+	}
+	return i, nil
 }
 
 // contextKey finds a request's conn.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/hookstream/hookstream/schemas/provider"
 )
@@ -28,6 +29,9 @@ type Entry struct {
 	// Origin says where it was configured, for errors: file:line, or the
 	// variable and the entry's number.
 	Origin string
+	// Changed is when its file was last written; zero for a variable, which
+	// does not tell.
+	Changed time.Time
 }
 
 const (
@@ -154,6 +158,11 @@ func readFile(file, tenant string) ([]Entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("HOOKSTREAM_SECRETS_DIR: %w", err)
 	}
+	info, err := os.Stat(file)
+	if err != nil {
+		return nil, fmt.Errorf("HOOKSTREAM_SECRETS_DIR: %w", err)
+	}
+	entry.Changed = info.ModTime()
 	var entries []Entry
 	line := 0
 	for text := range strings.SplitSeq(string(data), "\n") {

@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestSecretNeverPrints(t *testing.T) {
@@ -52,7 +53,13 @@ func write(t *testing.T, file, text string) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Chtimes(file, written, written); err != nil {
+		t.Fatal(err)
+	}
 }
+
+// written is when the tests' files were.
+var written = time.Unix(1_700_000_000, 0)
 
 func TestLoad(t *testing.T) {
 	dir := t.TempDir()
@@ -70,10 +77,10 @@ func TestLoad(t *testing.T) {
 	}
 	stripe := Pair{"default", "stripe"}
 	want := []Entry{
-		{Pair: Pair{"acme", "github"}, Secret: "a=b;c", Origin: filepath.Join(dir, "acme", "github") + ":1"},
-		{Pair: Pair{"acme", "meta"}, Secret: "asked", VerifyToken: true, Origin: filepath.Join(dir, "acme", "meta.verify-token") + ":1"},
-		{Pair: stripe, Secret: "new", Origin: filepath.Join(dir, "default", "stripe") + ":2"},
-		{Pair: stripe, Secret: "old", Origin: filepath.Join(dir, "default", "stripe") + ":4"},
+		{Pair: Pair{"acme", "github"}, Secret: "a=b;c", Origin: filepath.Join(dir, "acme", "github") + ":1", Changed: written},
+		{Pair: Pair{"acme", "meta"}, Secret: "asked", VerifyToken: true, Origin: filepath.Join(dir, "acme", "meta.verify-token") + ":1", Changed: written},
+		{Pair: stripe, Secret: "new", Origin: filepath.Join(dir, "default", "stripe") + ":2", Changed: written},
+		{Pair: stripe, Secret: "old", Origin: filepath.Join(dir, "default", "stripe") + ":4", Changed: written},
 		{Pair: stripe, Secret: "from=env", Origin: "HOOKSTREAM_SECRETS: entry 1"},
 		{Pair: Pair{"default", "svix"}, Secret: "whsec_x", Origin: "HOOKSTREAM_SECRETS: entry 3"},
 		{Pair: Pair{"default", "meta"}, Secret: "t", VerifyToken: true, Origin: "HOOKSTREAM_SECRETS: entry 4"},

@@ -21,6 +21,7 @@ type Source struct {
 	read      func() ([]secret.Entry, error)
 	verifiers Verifiers
 	log       *slog.Logger
+	ages      *ages
 	ring      atomic.Pointer[Keyring]
 
 	// Only Run uses these. Last is what is in force; wrong is what was wrong
@@ -40,7 +41,12 @@ func NewSource(read func() ([]secret.Entry, error), verifiers Verifiers, log *sl
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{read: read, verifiers: verifiers, log: log, last: fingerprint(entries)}
+	a, err := newAges()
+	if err != nil {
+		return nil, err
+	}
+	a.set(entries)
+	s := &Source{read: read, verifiers: verifiers, log: log, ages: a, last: fingerprint(entries)}
 	s.ring.Store(ring)
 	return s, nil
 }
@@ -64,6 +70,7 @@ func (s *Source) reload(ctx context.Context) {
 		var ring *Keyring
 		if ring, err = NewKeyring(entries, s.verifiers); err == nil {
 			s.ring.Store(ring)
+			s.ages.set(entries)
 			s.last = read
 			s.log.InfoContext(ctx, "read changed secrets", "pairs", ring.Len())
 		}
