@@ -11,6 +11,7 @@ import (
 	"github.com/hookstream/hookstream/dlq/internal/action"
 	"github.com/hookstream/hookstream/dlq/internal/console"
 	"github.com/hookstream/hookstream/dlq/internal/filter"
+	"github.com/hookstream/hookstream/dlq/internal/letters"
 	"github.com/hookstream/hookstream/dlq/internal/output"
 	"github.com/hookstream/hookstream/schemas/record"
 )
@@ -23,18 +24,23 @@ type decided struct {
 	Output string `short:"o" help:"table, json or yaml." enum:"table,json,yaml" default:"table"`
 }
 
-// change is what replay, discard and undo have in common.
-type change struct {
+// selection says which dead letters a command is about.
+type selection struct {
 	IDs           []string `arg:"" optional:"" name:"id" help:"IDs of dead letters, as dlq list prints them."`
 	IDFile        string   `name:"ids" help:"File with an ID at the start of each line, as dlq list -o tsv writes it; - is standard input." placeholder:"FILE"`
 	filter.Filter `embed:""`
 	All           bool `help:"Every dead letter that this can be done to."`
 	Limit         int  `help:"At most N, in the order of the topic; 0 is all." placeholder:"N"`
-	decided       `embed:""`
+}
+
+// change is what replay, discard and undo have in common.
+type change struct {
+	selection `embed:""`
+	decided   `embed:""`
 }
 
 // Validate makes sure that something is selected, in one way.
-func (c *change) Validate() error {
+func (c *selection) Validate() error {
 	ways := 0
 	for _, used := range []bool{len(c.IDs) > 0, c.IDFile != "", !c.Empty(), c.All} {
 		if used {
@@ -71,15 +77,34 @@ func (c *change) run(s *session, job *action.Job) error {
 }
 
 // selectInto gives the job its selection.
-func (c *change) selectInto(s *session, job *action.Job) error {
-	if c.IDFile != "" {
-		var err error
-		if c.IDs, err = readIDs(s.Console, c.IDFile); err != nil {
-			return usageError{err}
-		}
+func (c *selection) selectInto(s *session, job *action.Job) error {
+	if err := c.readIDs(s); err != nil {
+		return err
 	}
 	job.IDs, job.Match, job.Limit = c.IDs, c.Match, c.Limit
 	return nil
+}
+
+func (c *selection) readIDs(s *session) (err error) {
+	if c.IDFile == "" {
+		return nil
+	}
+	if c.IDs, err = readIDs(s.Console, c.IDFile); err != nil {
+		return usageError{err}
+	}
+	return nil
+}
+
+// selected reports whether a dead letter is selected, whatever its status.
+func (c *selection) selected() func(*letters.Letter) bool {
+	if len(c.IDs) == 0 {
+		return c.Match
+	}
+	named := map[string]bool{}
+	for _, id := range c.IDs {
+		named[id] = true
+	}
+	return func(l *letters.Letter) bool { return named[l.ID] }
 }
 
 // run plans, asks, and carries out.

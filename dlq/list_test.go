@@ -83,7 +83,7 @@ func TestListFilters(t *testing.T) {
 func TestListRefusesFiltersThatNeverMatch(t *testing.T) {
 	w := newWorld(t)
 	for flag, want := range map[string]string{
-		"--stage=edge": "want transform or sink", "--reason=mapping_faild": "mapping_failed",
+		"--stage=edge": "want one of", "--reason=mapping_faild": "mapping_failed",
 		"--type=[": "syntax error", "--since=yesterday": "is not a time", "--status=done": "must be one of",
 		"--limit=-1": "must not be negative",
 	} {

@@ -57,7 +57,9 @@ func (r *sending) run(s *session, d *decided, job *action.Job) error {
 	}
 	err := d.run(s, job)
 	if r.Wait && !d.DryRun && (err == nil || errors.Is(err, errPartial)) {
-		return errors.Join(err, r.wait(s, d.Output))
+		if failed := r.wait(s, d.Output); failed != nil {
+			return failed
+		}
 	}
 	return err
 }

@@ -163,6 +163,15 @@ func (a *api) Stats(ctx context.Context, f *filter.Filter, limit int) (json.RawM
 	return a.run(ctx, &statsCommand{Filter: *f, Limit: limit, Output: "json"})
 }
 
+// History implements serve.Operations.
+func (a *api) History(ctx context.Context, q *serve.HistoryQuery) (json.RawMessage, error) {
+	runs, err := a.run(ctx, &historyCommand{ID: q.ID, By: q.By, Since: q.Since, Limit: q.Limit, Output: "json"})
+	if err == nil && len(runs) == 0 {
+		return json.RawMessage("[]"), nil
+	}
+	return runs, err
+}
+
 // Outcomes implements serve.Operations.
 func (a *api) Outcomes(ctx context.Context, replayID string) (map[string]int, error) {
 	s, _ := a.session(ctx)

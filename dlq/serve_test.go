@@ -271,6 +271,13 @@ func TestAPIReplays(t *testing.T) {
 	if counts.Outcomes["unknown"] != n {
 		t.Errorf("outcomes %v", counts)
 	}
+	history := want[struct{ Items []object }](t, w.call("read", "GET", "/v1/history?by=token/may-replay", nil), 200)
+	if len(history.Items) != 1 || history.Items[0]["replay_id"] != "run-1" || history.Items[0]["count"] != 20.0 {
+		t.Errorf("history %v", history)
+	}
+	if none := w.call("read", "GET", "/v1/history?by=nobody", nil); string(none.body) != `{"items":[]}`+"\n" {
+		t.Errorf("history of nobody: %s", none.body)
+	}
 	for _, part := range []string{`"msg":"a change begins","audit":true,"operation":"run-1","action":"replayed","by":"token/may-replay","why":"mended"`, `"msg":"a change ended"`} {
 		if !strings.Contains(w.logs.String(), part) {
 			t.Errorf("the log lacks %s:\n%s", part, w.logs)

@@ -98,6 +98,8 @@ func (j *Job) decide(l *letters.Letter) (a act, refusal string) {
 	}
 	to, ok := j.target(l)
 	switch {
+	case l.Other():
+		return a, "it is another program's dead letter, which only that program can take back"
 	case !ok:
 		return a, fmt.Sprintf("stage %.40q is unknown to this version", l.Stage)
 	case !j.TopicExists(to):

@@ -18,7 +18,7 @@ import (
 // Filter is part of the commands' flags. A dead letter must satisfy every flag
 // that is given; of a flag's several values, one.
 type Filter struct {
-	Stage    []string `group:"filter" help:"Stage that gave up: transform or sink." placeholder:"STAGE"`
+	Stage    []string `group:"filter" help:"Stage that gave up: transform or sink; of other programs connect, spring or streams." placeholder:"STAGE"`
 	Provider []string `group:"filter" help:"Provider." placeholder:"NAME"`
 	Tenant   []string `group:"filter" help:"Tenant." placeholder:"NAME"`
 	Type     []string `group:"filter" help:"Event type; a glob such as 'charge.*'." placeholder:"GLOB" sep:"none"`
@@ -40,13 +40,16 @@ func (f *Filter) Empty() bool {
 		f.FromOffset == 0 && f.ToOffset == 0 && f.Since.IsZero() && f.Until.IsZero()
 }
 
+// stages are ours and those of other programs.
+var stages = []record.Stage{record.StageTransform, record.StageSink, letters.StageConnect, letters.StageSpring, letters.StageStreams}
+
 // Validate refuses values that can never match: a misspelt filter must not look
 // like an empty topic.
 func (f *Filter) Validate() error {
 	var errs []error
 	for _, s := range f.Stage {
-		if s != string(record.StageTransform) && s != string(record.StageSink) {
-			errs = append(errs, fmt.Errorf("--stage %q: want %s or %s", s, record.StageTransform, record.StageSink))
+		if !slices.Contains(stages, record.Stage(s)) {
+			errs = append(errs, fmt.Errorf("--stage %q: want one of %q", s, stages))
 		}
 	}
 	for _, c := range f.Reason {

@@ -26,6 +26,25 @@ type Letter struct {
 	ID string
 	// At is the dead letter's own position in the dead-letter topic.
 	At record.Position
+	// Raw is the dead letter as it was read.
+	Raw *kgo.Record
+}
+
+// At is where r was read from.
+func At(r *kgo.Record) record.Position { return record.PositionOf(r) }
+
+// Parse reads a record of a dead-letter topic: Hookstream's, or one of another
+// program whose headers are known.
+func Parse(r *kgo.Record) (*Letter, error) {
+	d, err := record.ParseDeadLetter(r)
+	if err != nil {
+		other, ok := parseOther(r)
+		if !ok {
+			return nil, err
+		}
+		d = other
+	}
+	return &Letter{DeadLetter: d, ID: d.ID(), At: At(r), Raw: r}, nil
 }
 
 // Pattern is the failure's message without what differs from record to record,
@@ -91,13 +110,11 @@ type Foreign func(at record.Position, err error)
 func Read(ctx context.Context, cfg *kafka.Config, log *slog.Logger, partitions []int32, foreign Foreign, each func(*Letter) error) error {
 	seen := map[Digest]struct{}{}
 	return cfg.ReadToEnd(ctx, "hookstream-dlq", log, kafka.Partitions{cfg.Topics.DeadLetters: partitions}, func(r *kgo.Record) error {
-		at := record.PositionOf(r)
-		d, err := record.ParseDeadLetter(r)
+		l, err := Parse(r)
 		if err != nil {
-			foreign(at, err)
+			foreign(At(r), err)
 			return nil
 		}
-		l := &Letter{DeadLetter: d, ID: d.ID(), At: at}
 		if seenBefore(seen, DigestOf(l.ID)) {
 			return nil
 		}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package history tells who did what with dead letters, from their resolutions.
+package history
+
+import (
+	"slices"
+	"time"
+
+	"github.com/hookstream/hookstream/dlq/internal/letters"
+	"github.com/hookstream/hookstream/schemas/record"
+)
+
+// Run is what one operator did at one time.
+type Run struct {
+	Action record.Action `json:"action"`
+	By     string        `json:"by"`
+	Why    string        `json:"why,omitempty"`
+	// ReplayID is there for replays.
+	ReplayID string    `json:"replay_id,omitempty"`
+	From     time.Time `json:"from"`
+	To       time.Time `json:"to"`
+	Count    int       `json:"count"`
+	// Edited counts the records that were sent with another payload; Patch is
+	// the jq program that changed them, and Diff the first difference.
+	Edited int    `json:"edited,omitempty"`
+	Patch  string `json:"patch,omitempty"`
+	Diff   string `json:"diff,omitempty"`
+	// Example is one dead letter's ID.
+	Example string `json:"example"`
+}
+
+// gap is the time after which the same operator's next resolutions for the same
+// reason are another run. Replays have IDs that say so.
+const gap = time.Minute
+
+// History collects runs. What a run's resolutions have in common is kept once.
+type History struct {
+	id, by string
+	since  time.Time
+	runs   map[kind][]*Run
+	// seen are the resolutions that were counted: until the topic is
+	// compacted, one is there as itself and as what a later one replaced.
+	seen map[letters.Digest]struct{}
+}
+
+type kind struct {
+	action            record.Action
+	by, why, replayID string
+}
+
+// New selects by dead letter, operator and time, where they are not empty.
+func New(id, by string, since time.Time) *History {
+	return &History{id, by, since, map[kind][]*Run{}, map[letters.Digest]struct{}{}}
+}
+
+// Add counts a resolution and what it took the place of; it takes nil, which is
+// a tombstone, and never fails.
+func (h *History) Add(id string, r *record.Resolution) error {
+	for ; r != nil; r = r.Previous {
+		if (h.id == "" || id == h.id) && (h.by == "" || r.By == h.by) && !r.At.Before(h.since) {
+			h.count(id, r)
+		}
+	}
+	return nil
+}
+
+func (h *History) count(id string, r *record.Resolution) {
+	d := letters.DigestOf(id + "\x00" + string(r.Action) + r.At.Format(time.RFC3339Nano))
+	if _, ok := h.seen[d]; ok {
+		return
+	}
+	h.seen[d] = struct{}{}
+	run := h.run(r)
+	if run.Count++; run.Example == "" || r.At.Equal(run.From) {
+		run.Example = id
+	}
+	if r.Edit == nil {
+		return
+	}
+	if run.Edited++; run.Edited == 1 {
+		run.Patch, run.Diff = r.Edit.Patch, r.Edit.Diff
+	}
+}
+
+// run finds the run that r belongs to, or begins one.
+func (h *History) run(r *record.Resolution) *Run {
+	k := kind{r.Action, r.By, r.Why, r.ReplayID}
+	for _, run := range h.runs[k] {
+		if r.ReplayID != "" || !r.At.Before(run.From.Add(-gap)) && !r.At.After(run.To.Add(gap)) {
+			if r.At.Before(run.From) {
+				run.From = r.At
+			}
+			if r.At.After(run.To) {
+				run.To = r.At
+			}
+			return run
+		}
+	}
+	run := &Run{Action: r.Action, By: r.By, Why: r.Why, ReplayID: r.ReplayID, From: r.At, To: r.At}
+	h.runs[k] = append(h.runs[k], run)
+	return run
+}
+
+// Runs are the newest first.
+func (h *History) Runs() []*Run {
+	var all []*Run
+	for _, runs := range h.runs {
+		all = append(all, runs...)
+	}
+	slices.SortFunc(all, func(a, b *Run) int { return b.From.Compare(a.From) })
+	return all
+}
