@@ -81,7 +81,7 @@ func (c *Config) Validate() error {
 	if c.SessionTimeout < time.Second {
 		errs = append(errs, fmt.Errorf("HOOKSTREAM_SESSION_TIMEOUT is %s, must be at least 1s", c.SessionTimeout))
 	}
-	errs = append(errs, c.Schema.Check(&c.Kafka), outlivesReplays(&c.Kafka, "HOOKSTREAM_SINK_PURGE_AFTER", c.PurgeAfter))
+	errs = append(errs, c.Check(&c.Kafka), outlivesReplays(&c.Kafka, "HOOKSTREAM_SINK_PURGE_AFTER", c.PurgeAfter))
 	if c.MaxRecords < 1 {
 		errs = append(errs, fmt.Errorf("HOOKSTREAM_SINK_MAX_RECORDS is %d, must be at least 1", c.MaxRecords))
 	}
