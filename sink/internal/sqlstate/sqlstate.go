@@ -21,6 +21,14 @@ const ReadOnly = "25006"
 // UniqueViolation is the code of a duplicate key.
 const UniqueViolation = "23505"
 
+// The codes with which the server gives up what takes too long
+// (statement_timeout, and transaction_timeout from PostgreSQL 17 on). A person
+// who cancels a statement is answered the first, too.
+const (
+	canceled           = "57014"
+	transactionTimeout = "25P04"
+)
+
 // meaning is what a code, or a class of codes, says.
 type meaning struct {
 	class failure.Class
@@ -34,22 +42,30 @@ type meaning struct {
 // one wins. What is not here is Transient, because waiting loses nothing.
 // Codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
 var meanings = map[string]meaning{
-	"08":     {class: failure.Transient}, // connection_exception
-	"40":     {class: failure.Transient}, // serialization_failure, deadlock_detected
-	"53":     {class: failure.Transient}, // insufficient_resources: disk, memory, connections
-	"55P03":  {class: failure.Transient}, // lock_not_available
-	"57014":  {class: failure.Transient}, // query_canceled: a timeout
-	"57P01":  {class: failure.Transient}, // admin_shutdown
-	"57P02":  {class: failure.Transient}, // crash_shutdown
-	"57P03":  {class: failure.Transient}, // cannot_connect_now
-	"57P05":  {class: failure.Transient}, // idle_session_timeout
-	ReadOnly: {class: failure.Transient}, // read_only_sql_transaction: a failover
+	"08":               {class: failure.Transient}, // connection_exception
+	"25P03":            {class: failure.Transient}, // idle_in_transaction_session_timeout
+	transactionTimeout: {class: failure.Transient}, // the batch is halved: see Slow
+	ReadOnly:           {class: failure.Transient}, // read_only_sql_transaction: a failover
+	"40":               {class: failure.Transient}, // serialization_failure, deadlock_detected
+	"53":               {class: failure.Transient}, // insufficient_resources: disk, memory, connections
+	"55P03":            {class: failure.Transient}, // lock_not_available: lock_timeout
+	canceled:           {class: failure.Transient}, // the batch is halved: see Slow
+	"57P01":            {class: failure.Transient}, // admin_shutdown
+	"57P02":            {class: failure.Transient}, // crash_shutdown
+	"57P03":            {class: failure.Transient}, // cannot_connect_now
+	"57P05":            {class: failure.Transient}, // idle_session_timeout
+	"58":               {class: failure.Transient}, // system_error: an operator mends the disk
+	"P0001":            {class: failure.Transient}, // raise_exception: a trigger's, which does not say whether it passes
+	"XX":               {class: failure.Transient}, // internal_error, data_corrupted: an operator's, too
 
 	"22": {class: failure.Permanent, reason: reason.InvalidValue},
 	"23": {class: failure.Permanent, reason: reason.ConstraintViolation},
+	// with_check_option_violation: the row is outside what a view shows.
+	"44": {class: failure.Permanent, reason: reason.ConstraintViolation},
 	// program_limit_exceeded: a value is too long for an index.
 	"54000": {class: failure.Permanent, reason: reason.InvalidValue},
 
+	"0A": {class: failure.Fatal, act: "the table is one that the sink cannot write: with row-level security, for example, its user needs BYPASSRLS"},
 	"28": {class: failure.Fatal, act: "check the user and password in HOOKSTREAM_DATABASE_URL, and pg_hba.conf"},
 	"42": {class: failure.Fatal, act: "the tables or the user's rights are not as the sink made them; restart it to create what is missing, or grant the rights"},
 	"3D": {class: failure.Fatal, act: "create the database, or correct HOOKSTREAM_DATABASE_URL"},
@@ -69,6 +85,13 @@ func Code(err error) string {
 		return pg.Code
 	}
 	return ""
+}
+
+// Slow reports whether the server gave err's statement or transaction up because
+// it took too long. With fewer rows it may do.
+func Slow(err error) bool {
+	code := Code(err)
+	return code == canceled || code == transactionTimeout
 }
 
 // Classify gives an error of the database client its class. Errors without a

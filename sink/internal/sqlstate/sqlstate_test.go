@@ -32,6 +32,10 @@ func TestClassify(t *testing.T) {
 		{code: "57P01", class: failure.Transient},
 		{code: "57P03", class: failure.Transient},
 		{code: "25006", class: failure.Transient},
+		{code: "25P03", class: failure.Transient},
+		{code: "25P04", class: failure.Transient},
+		{code: "58030", class: failure.Transient},
+		{code: "XX001", class: failure.Transient},
 		{code: "XX000", class: failure.Transient},
 		{code: "P0001", class: failure.Transient},
 		{code: "", class: failure.Transient},
@@ -43,6 +47,10 @@ func TestClassify(t *testing.T) {
 		{code: "23505", constraint: "payment_email_key", class: failure.Permanent, reason: reason.ConstraintViolation},
 		{code: "23514", constraint: "amount_check", class: failure.Permanent, reason: reason.ConstraintViolation},
 		{code: "23514", class: failure.Fatal},
+		{code: "23P01", constraint: "no_overlap", class: failure.Permanent, reason: reason.ConstraintViolation},
+		{code: "44000", class: failure.Permanent, reason: reason.ConstraintViolation},
+		{code: "0A000", class: failure.Fatal},
+		{code: "28000", class: failure.Fatal},
 		{code: "28P01", class: failure.Fatal},
 		{code: "42P01", class: failure.Fatal},
 		{code: "42501", class: failure.Fatal},
@@ -70,6 +78,14 @@ func TestClassifyKeepsWhatIsNoAnswerOfTheServer(t *testing.T) {
 	for _, err := range []error{nil, context.DeadlineExceeded, failure.NewFatal("stop")} {
 		if got := Classify(err); !errors.Is(got, err) || failure.Of(got) != failure.Of(err) {
 			t.Errorf("Classify(%v) = %v", err, got)
+		}
+	}
+}
+
+func TestSlow(t *testing.T) {
+	for code, want := range map[string]bool{"57014": true, "25P04": true, "57P01": false, "55P03": false, "": false} {
+		if got := Slow(fmt.Errorf("upsert: %w", &pgconn.PgError{Code: code})); got != want {
+			t.Errorf("Slow(%s) = %t", code, got)
 		}
 	}
 }
