@@ -30,7 +30,7 @@ type item struct {
 	ledger.Entry
 	record *kgo.Record
 	table  *table.Table
-	key    table.Key
+	row    *row
 }
 
 // decoder reads event records.
@@ -73,7 +73,7 @@ func (d *decoder) decode(ctx context.Context, r *kgo.Record) (*item, error) {
 		return nil, failure.NewPermanent(reason.InvalidValue, err)
 	}
 	return &item{
-		record: r, table: t, key: table.KeyOf(ev),
+		record: r, table: t,
 		Entry: ledger.Entry{
 			Event:       ev,
 			Fingerprint: identity.Of(ev.Meta.Tenant, ev.Meta.Provider, ev.Meta.EventID),

@@ -67,7 +67,7 @@ func TestLocksAndTimeoutsAreTransient(t *testing.T) {
 	w := newWorld(t)
 	w.applyEvents(t, newEvent("customer", "a", "e1", 1, nil))
 	w.store.cfg.StatementTimeout = 200 * time.Millisecond
-	w.store.begin = beginOptions(&w.store.cfg)
+	w.store.begin = beginSQL(&w.store.cfg)
 	tx, err := w.pool.Begin(t.Context())
 	must(t, err)
 	_, err = tx.Exec(t.Context(), "select from webhooks.customer for update")

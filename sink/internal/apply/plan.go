@@ -3,127 +3,119 @@
 package apply
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 
 	"github.com/hookstream/hookstream/schemas/event"
-	"github.com/hookstream/hookstream/schemas/identity"
 	"github.com/hookstream/hookstream/sink/internal/ledger"
 	"github.com/hookstream/hookstream/sink/internal/table"
 )
 
-// plan is what one batch does to the database. It is a pure function of the
-// batch, of what the ledger has, and of the items found to be poison, so that
-// after a failure it is simply made again.
+// plan is what one batch does to the database. It follows from the batch, from
+// what the database has, and from the items found to be poison, so that after a
+// failure it is simply made again.
 type plan struct {
 	// fresh events get a ledger row, repeats a delivery.
 	fresh, repeats []*item
-	statements     []statement
-	// winners of each fresh item's field groups; the item itself where it is
-	// the newest.
-	winners map[*item][]*item
+	writes         []write
 }
 
-// statement upserts items of one table, sorted by key, one a key.
-type statement struct {
+// write is items of one table, sorted by key, one a key.
+type write struct {
 	table *table.Table
 	items []*item
+	// fresh rows were not there when the transaction began.
+	fresh bool
 }
 
-// slot is one field group of one row.
-type slot struct {
-	table *table.Table
-	key   table.Key
-	group string
-}
-
-// newPlan leaves out poison. Within a batch the first of an identity counts;
-// of each field group of a row, only the newest event is written.
-func newPlan(items []*item, seen map[identity.Fingerprint]bool, poison map[*item]error) *plan {
-	p := &plan{winners: map[*item][]*item{}}
-	known := maps.Clone(seen)
-	newest := map[slot]*item{}
-	for _, it := range items {
-		if poison[it] != nil {
-			continue
-		}
-		if known[it.Fingerprint] {
+// newPlan leaves out poison. Within a batch the first of an identity counts; of
+// each field group of a row, only the newest event is written, and only if it
+// is newer than the row.
+func (b *batch) newPlan() *plan {
+	p := &plan{}
+	for _, r := range b.rows {
+		clear(r.newest)
+	}
+	known := maps.Clone(b.seen)
+	for _, it := range b.items {
+		switch {
+		case b.poison[it] != nil:
+		case known[it.Fingerprint]:
 			p.repeats = append(p.repeats, it)
-			continue
-		}
-		known[it.Fingerprint] = true
-		p.fresh = append(p.fresh, it)
-		for _, s := range it.slots() {
-			if old := newest[s]; old == nil || it.Event.Meta.Version.Compare(old.Event.Meta.Version) > 0 {
-				newest[s] = it
-			}
+		default:
+			known[it.Fingerprint] = true
+			p.fresh = append(p.fresh, it)
+			it.compete()
 		}
 	}
-	written := map[*item]bool{}
-	for _, it := range p.fresh {
-		for _, s := range it.slots() {
-			w := newest[s]
-			p.winners[it] = append(p.winners[it], w)
-			written[w] = true
-		}
-	}
-	p.statements = statements(slices.Collect(maps.Keys(written)))
+	p.writes = writes(b.rows)
 	return p
 }
 
-func (it *item) slots() []slot {
-	var slots []slot
-	for _, g := range it.table.Entity.Groups {
-		if table.Owns(it.Event, g) {
-			slots = append(slots, slot{it.table, it.key, g})
+// compete makes the item the newest of the field groups of which it is.
+func (it *item) compete() {
+	v := it.Event.Meta.Version
+	for i, g := range it.table.Entity.Groups {
+		if !table.Owns(it.Event, g) {
+			continue
+		}
+		newest := it.row.held[i]
+		if w := it.row.newest[i]; w != nil {
+			newest = w.Event.Meta.Version
+		}
+		if v.Compare(newest) > 0 {
+			it.row.newest[i] = it
 		}
 	}
-	return slots
 }
 
-// statements orders the items to write by table and key, so that all writers
-// lock rows in one order. A statement may touch a row once only: where the
+// writes are what the rows, which are sorted, come to: of each table first the
+// new rows, then the others. A statement may touch a row once only: where the
 // field groups of a row come from several events, those go in rounds.
-func statements(items []*item) []statement {
-	slices.SortFunc(items, func(a, b *item) int {
-		return cmp.Or(
-			cmp.Compare(a.table.Entity.Name, b.table.Entity.Name),
-			compareKeys(a.key, b.key),
-			b.Event.Meta.Version.Compare(a.Event.Meta.Version),
-		)
-	})
-	var out []statement
-	for len(items) > 0 {
-		t := items[0].table
-		n := slices.IndexFunc(items, func(it *item) bool { return it.table != t })
+func writes(rows []*row) []write {
+	var out []write
+	for len(rows) > 0 {
+		t := rows[0].table
+		n := slices.IndexFunc(rows, func(r *row) bool { return r.table != t })
 		if n < 0 {
-			n = len(items)
+			n = len(rows)
 		}
-		out = append(out, rounds(t, items[:n])...)
-		items = items[n:]
+		out = append(out, rounds(t, rows[:n])...)
+		rows = rows[n:]
 	}
 	return out
 }
 
-func rounds(t *table.Table, items []*item) []statement {
-	var out []statement
-	round := 0
-	for i, it := range items {
-		round++
-		if i == 0 || items[i-1].key != it.key {
-			round = 0
+func rounds(t *table.Table, rows []*row) []write {
+	fresh := write{table: t, fresh: true}
+	var later []write
+	for _, r := range rows {
+		for round, it := range r.winners() {
+			if round == 0 && !r.exists && t.Copies() {
+				fresh.items = append(fresh.items, it)
+				continue
+			}
+			for round >= len(later) {
+				later = append(later, write{table: t})
+			}
+			later[round].items = append(later[round].items, it)
 		}
-		if round == len(out) {
-			out = append(out, statement{table: t})
-		}
-		out[round].items = append(out[round].items, it)
 	}
-	return out
+	return slices.DeleteFunc(append([]write{fresh}, later...), func(w write) bool { return len(w.items) == 0 })
 }
 
-func compareKeys(a, b table.Key) int {
-	return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.ID, b.ID))
+// winners are the row's newest items, the newest first, each once.
+func (r *row) winners() []*item {
+	var out []*item
+	for _, it := range r.newest {
+		if it != nil && !slices.Contains(out, it) {
+			out = append(out, it)
+		}
+	}
+	if len(out) > 1 {
+		slices.SortFunc(out, func(a, b *item) int { return b.Event.Meta.Version.Compare(a.Event.Meta.Version) })
+	}
+	return out
 }
 
 // decide sets the outcome of every fresh item, given those that changed a row.
@@ -136,8 +128,8 @@ func (p *plan) decide(applied map[*item]bool) {
 			it.Outcome = ledger.Applied
 			continue
 		}
-		for _, w := range p.winners[it] {
-			if w != it && applied[w] {
+		for i, g := range it.table.Entity.Groups {
+			if w := it.row.newest[i]; w != nil && applied[w] && table.Owns(it.Event, g) {
 				it.Outcome = ledger.Superseded
 			}
 		}
@@ -152,9 +144,9 @@ func entries(items []*item) []*ledger.Entry {
 	return out
 }
 
-func (s *statement) events() []*event.Event {
-	out := make([]*event.Event, len(s.items))
-	for i, it := range s.items {
+func events(items []*item) []*event.Event {
+	out := make([]*event.Event, len(items))
+	for i, it := range items {
 		out[i] = it.Event
 	}
 	return out

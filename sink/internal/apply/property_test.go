@@ -13,8 +13,8 @@ import (
 	"github.com/hookstream/hookstream/sink/internal/table"
 )
 
-// row is what the property compares: a value and a version of each group.
-type row struct {
+// snapshot is what the property compares: a value and a version of each group.
+type snapshot struct {
 	name    string
 	deleted bool
 	eventID string
@@ -24,8 +24,8 @@ type row struct {
 }
 
 // fold is what the row must be: of each group, the newest event.
-func fold(events []*event.Event) row {
-	var r row
+func fold(events []*event.Event) snapshot {
+	var r snapshot
 	var main, charge event.Version
 	for _, ev := range events {
 		v := ev.Meta.Version
@@ -60,7 +60,7 @@ func TestAnyOrderGivesTheSameRow(t *testing.T) {
 			w.applyEvents(t, rest[:n]...)
 			rest = rest[n:]
 		}
-		var got row
+		var got snapshot
 		err := w.pool.QueryRow(t.Context(), `select coalesce(status, ''), deleted, coalesce(event_id, ''), version_offset,
 			coalesce(charge_status, ''), charge_version_offset from webhooks.payment where id = $1`, id).
 			Scan(&got.name, &got.deleted, &got.eventID, &got.main, &got.charge, &got.second)

@@ -19,6 +19,7 @@ import (
 	"github.com/hookstream/hookstream/sink/internal/sqlstate"
 	"github.com/hookstream/hookstream/sink/internal/table"
 	"github.com/hookstream/hookstream/stage/deadletter"
+	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/fenced"
 )
 
@@ -47,7 +48,7 @@ type Config struct {
 type Store struct {
 	cfg     Config
 	decoder decoder
-	begin   pgx.TxOptions
+	begin   []string
 	metrics *metrics
 }
 
@@ -64,30 +65,35 @@ func New(cfg Config) (*Store, error) {
 		tables[t.Entity.Name] = t
 	}
 	return &Store{
-		cfg: cfg, metrics: m, begin: beginOptions(&cfg),
+		cfg: cfg, metrics: m, begin: beginSQL(&cfg),
 		decoder: decoder{topics: cfg.Topics, tables: tables, schemas: cfg.Schemas},
 	}, nil
 }
 
-// beginOptions set in one round trip what holds for a transaction. Constraints
-// that somebody deferred are checked at once: at the commit, nothing would say
-// which row they refused.
-func beginOptions(cfg *Config) pgx.TxOptions {
+// beginSQL begins a transaction and sets what holds for it. Constraints that
+// somebody deferred are checked at once: at the commit, nothing would say which
+// row they refused.
+func beginSQL(cfg *Config) []string {
 	commit := "off"
 	if cfg.SynchronousCommit {
 		commit = "on"
 	}
-	return pgx.TxOptions{BeginQuery: fmt.Sprintf(
-		"begin isolation level read committed; set local synchronous_commit = %s; set local statement_timeout = %d; set constraints all immediate",
-		commit, cfg.StatementTimeout.Milliseconds())}
+	return []string{
+		"begin isolation level read committed",
+		fmt.Sprintf("select set_config('synchronous_commit', '%s', true), set_config('statement_timeout', '%d', true)", commit, cfg.StatementTimeout.Milliseconds()),
+		"set constraints all immediate",
+	}
 }
 
 // classify gives an error its class. A server that has become a standby answers
 // reads but no writes: its connections are dropped, so that the next ones find
-// the new primary.
+// the new primary. What takes too long is tried in halves.
 func (s *Store) classify(err error) error {
 	if sqlstate.Code(err) == sqlstate.ReadOnly {
 		s.cfg.Pool.Reset()
+	}
+	if sqlstate.Slow(err) {
+		return failure.NewTransient(fmt.Errorf("%w: %w", fenced.ErrSlow, err))
 	}
 	return sqlstate.Classify(err)
 }

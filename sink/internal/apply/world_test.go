@@ -78,7 +78,8 @@ func newWorldAt(t testing.TB, url string) *world {
 	t.Cleanup(w.pool.Close)
 	tables, err := table.All(tablesSchema)
 	must(t, err)
-	must(t, database.Ensure(t.Context(), w.pool, tablesSchema, tables, time.Now()))
+	keeper := database.Keeper{Pool: w.pool, Tables: tables, Managed: true, Log: w.log}
+	must(t, keeper.Ensure(t.Context(), time.Now()))
 	producer, err := w.kafka.NewClient("test", w.log, kgo.AllowIdempotentProduceCancellation())
 	must(t, err)
 	t.Cleanup(producer.Close)

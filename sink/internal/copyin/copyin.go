@@ -7,6 +7,7 @@ package copyin
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"strings"
@@ -91,7 +92,7 @@ func (r *reader) fill() {
 		buf = append(make([]byte, 0, bufferSize+bufferSize/4), signature...)
 	}
 	for ; r.row < r.rows && len(buf) < bufferSize; r.row++ {
-		buf = append(buf, byte(len(r.columns)>>8), byte(len(r.columns)))
+		buf = binary.BigEndian.AppendUint16(buf, uint16(len(r.columns))) //nolint:gosec // Postgres has at most 1600
 		for _, encode := range r.columns {
 			buf = encode(buf, r.row)
 		}

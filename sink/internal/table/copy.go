@@ -39,7 +39,7 @@ const ordinal = "hookstream_ordinal"
 func (t *Table) Stage(ctx context.Context, conn *pgx.Conn, events []*event.Event) error {
 	numbers := make(pgtype.FlatArray[int32], len(events))
 	for i := range numbers {
-		numbers[i] = int32(i) //nolint:gosec // a batch is small
+		numbers[i] = int32(i)
 	}
 	if _, err := conn.Exec(ctx, t.sql.createStage); err != nil {
 		return fmt.Errorf("create a temporary table for %s: %w", t.Name(), err)
@@ -83,12 +83,12 @@ func (t *Table) upsertStagedSQL() string {
 
 // copied are the values for a COPY to the column itself, which casts nothing.
 func (c *column) copied(events []*event.Event) any {
-	values := c.values(events)
-	switch c.typ {
-	case "jsonb":
-		return copyin.JSONB(values.(pgtype.FlatArray[pgtype.Text]))
-	case "text[]":
+	if c.lists != nil {
 		return c.lists(events)
+	}
+	values := c.values(events)
+	if texts, ok := values.(pgtype.FlatArray[pgtype.Text]); ok && c.typ == "jsonb" {
+		return copyin.JSONB(texts)
 	}
 	return values
 }
