@@ -22,6 +22,8 @@ type decided struct {
 	Yes    bool   `short:"y" help:"Do not ask."`
 	By     string `help:"Who decides; written to the resolutions." default:"${by}" placeholder:"NAME"`
 	Output string `short:"o" help:"table, json or yaml." enum:"table,json,yaml" default:"table"`
+
+	done int
 }
 
 // selection says which dead letters a command is about.
@@ -141,6 +143,7 @@ func (d *decided) run(s *session, job *action.Job) error {
 		job.Foreign = func(record.Position, error) {} // the plan has counted them
 		out.Done, err = job.Run(s.ctx, plan)
 		progress.End()
+		d.done = out.Done
 	}
 	return errors.Join(err, d.conclude(s, plan, &out, err))
 }

@@ -56,7 +56,7 @@ func (r *sending) run(s *session, d *decided, job *action.Job) error {
 		return usage("--wait needs HOOKSTREAM_DATABASE_URL: the sink's ledger is where a success shows")
 	}
 	err := d.run(s, job)
-	if r.Wait && !d.DryRun && (err == nil || errors.Is(err, errPartial)) {
+	if r.Wait && d.done > 0 && (err == nil || errors.Is(err, errPartial)) {
 		if failed := r.wait(s, d.Output); failed != nil {
 			return failed
 		}

@@ -84,7 +84,7 @@ func (t *trial) try(l *letters.Letter, _ output.Status) error {
 	if t.patch != nil {
 		patched, changed, err := t.patch.Apply(t.ctx, payload)
 		if err != nil {
-			t.refused[err.Error()]++
+			t.refuse(err)
 			return nil
 		}
 		if changed != nil {
@@ -96,7 +96,7 @@ func (t *trial) try(l *letters.Letter, _ output.Status) error {
 	case t.ctx.Err() != nil:
 		return t.ctx.Err()
 	case err != nil:
-		t.refused[err.Error()]++
+		t.refuse(err)
 	case verdict.Err != nil:
 		t.failed(l, verdict)
 	case verdict.Dropped:
@@ -107,6 +107,17 @@ func (t *trial) try(l *letters.Letter, _ output.Status) error {
 		}
 	}
 	return nil
+}
+
+// maxRefusals bounds the reasons that are told apart: one may quote a payload.
+const maxRefusals = 50
+
+func (t *trial) refuse(err error) {
+	why := err.Error()
+	if _, ok := t.refused[why]; !ok && len(t.refused) >= maxRefusals {
+		why = "for further reasons; select fewer to see them"
+	}
+	t.refused[why]++
 }
 
 func (t *trial) failed(l *letters.Letter, v simulate.Verdict) {

@@ -3,6 +3,7 @@
 package action
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -94,6 +95,7 @@ func (j *Job) Plan(ctx context.Context) (*Plan, error) {
 		return nil
 	})
 	p.Missing = slices.Sorted(maps.Keys(missing))
+	slices.SortFunc(p.Refused, func(a, b Refusal) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Why, b.Why)) })
 	return p, err
 }
 
@@ -127,10 +129,22 @@ func (p *Plan) add(j *Job, l *letters.Letter) {
 	p.last[l.At.Partition] = l.At.Offset
 }
 
+// maxRefusals bounds the reasons that are told apart: one may quote a payload.
+const maxRefusals = 50
+
+const furtherReasons = "for further reasons; select fewer to see them"
+
 func (p *Plan) refuse(why, id string) {
 	for i := range p.Refused {
 		if p.Refused[i].Why == why {
 			p.Refused[i].Count++
+			return
+		}
+	}
+	if len(p.Refused) >= maxRefusals {
+		why = furtherReasons
+		if p.Refused[len(p.Refused)-1].Why == why {
+			p.Refused[len(p.Refused)-1].Count++
 			return
 		}
 	}
