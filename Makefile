@@ -110,8 +110,9 @@ clean: ## Remove what was built, and the data of the Kafka without Docker
 
 .PHONY: docs
 docs: ## Write the documents that are generated from code and definitions
-	go test ./schemas/internal/document ./ingest/internal/catalogue ./ingest/internal/openapi -update
+	go test ./schemas/internal/document ./ingest/internal/catalogue ./ingest/internal/openapi ./dlq/internal/openapi -update
 	go test ./dev -run Configuration -update
+	go test ./dev/internal/metrics -run Documented -update
 
 .PHONY: lint
 lint: lint-format lint-license lint-modules lint-code ## Run every check that is not a test

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package metrics
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+
+	"github.com/hookstream/hookstream/dev/internal/stack"
+	"github.com/hookstream/hookstream/dev/internal/workload"
+	"github.com/hookstream/hookstream/stage/telemetry"
+)
+
+// TestPipelineMeasuresWhatIsDocumented runs everything, sends it the best and
+// the worst, and holds each series to the table.
+func TestPipelineMeasuresWhatIsDocumented(t *testing.T) {
+	flush, err := telemetry.Start(t.Context(), "test", "v0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = flush(context.Background()) })
+	s := startStack(t)
+	now := time.Now()
+	plan := workload.NewPlan(8, 600, workload.Run(now), now, workload.DefaultMix)
+	for _, phase := range plan.Phases {
+		send(t, s, phase)
+	}
+	eventually(t, "rows", func() bool { return len(family(t, "hookstream_sink_events_total").GetMetric()) > 0 })
+	before := check(t)
+
+	// Names that nobody configured, in every place where a sender can put one.
+	for i := range 300 {
+		hostileRequest(t, s, i)
+	}
+	send(t, s, hostileEvents(now, 300))
+	eventually(t, "the hostile events", func() bool {
+		return counted(t, "hookstream_transform_records_total") >= counted(t, "hookstream_ingest_events_total")
+	})
+	after := check(t)
+	// A few of the closed sets' values were not seen before: refusals,
+	// dead letters, other partitions. 600 names would be hundreds of series.
+	if grown := after - before; grown > 120 {
+		t.Errorf("600 hostile names made %d series out of %d", after, before)
+	}
+}
+
+func startStack(t *testing.T) *stack.Stack {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	s, err := stack.Start(ctx, stack.Options{
+		Address: "127.0.0.1:0", RegistryAddress: "127.0.0.1:0", Secrets: workload.SecretList(), Unsafe: true,
+		Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := s.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func send(t *testing.T, s *stack.Stack, events []*workload.Event) {
+	t.Helper()
+	sender := workload.Sender{URLs: []string{"http://" + s.Address()}, Connections: 8, Retries: 3}
+	if err := sender.Phase(t.Context(), events, func(workload.Outcome) {}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// hostileRequest is a request to an endpoint, with a method and headers, that
+// are all made up.
+func hostileRequest(t *testing.T, s *stack.Stack, i int) {
+	t.Helper()
+	url := fmt.Sprintf("http://%s/webhooks/tenant-%d/provider-%d", s.Address(), i, i)
+	req, err := http.NewRequestWithContext(t.Context(), fmt.Sprintf("METHOD%d", i), url, strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("X-Correlation-Id", fmt.Sprintf("correlation-%d", i))
+	req.Header.Set("User-Agent", fmt.Sprintf("agent-%d", i))
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+}
+
+// hostileEvents are signed, and of types and objects that nobody knows.
+func hostileEvents(now time.Time, n int) []*workload.Event {
+	var events []*workload.Event
+	for i := range n {
+		id := fmt.Sprintf("evt_hostile_%d_%d", now.UnixNano(), i)
+		body := fmt.Sprintf(`{"id":%q,"object":"event","created":%d,"type":"type_%d.of_%d","data":{"object":{"id":"o_%d","object":"kind_%d"}}}`,
+			id, now.Unix(), i, i, i, i)
+		events = append(events, &workload.Event{
+			Serial: id, Provider: "stripe", ID: id, Type: fmt.Sprintf("type_%d", i), At: now, Body: []byte(body), Header: http.Header{},
+		})
+	}
+	return events
+}
+
+// check holds every series of ours to the table, and counts them.
+func check(t *testing.T) (series int) {
+	t.Helper()
+	documented := map[string]instrument{}
+	for _, i := range instruments(t) {
+		documented[i.prometheus(t)] = i
+	}
+	for _, f := range gather(t) {
+		if !strings.HasPrefix(f.GetName(), "hookstream_") {
+			continue
+		}
+		i, ok := documented[f.GetName()]
+		if !ok {
+			t.Errorf("%s is not documented", f.GetName())
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			series++
+			checkLabels(t, i, m)
+		}
+	}
+	return series
+}
+
+func checkLabels(t *testing.T, i instrument, m *dto.Metric) {
+	t.Helper()
+	allowed := map[string]label{}
+	for _, l := range labels[i.name] {
+		allowed[l.name] = l
+	}
+	for _, l := range m.GetLabel() {
+		if a, ok := allowed[l.GetName()]; !ok || !a.ok(l.GetValue()) {
+			t.Errorf("%s has %s=%q; documented are %q", i.name, l.GetName(), l.GetValue(), slices.Sorted(maps.Keys(allowed)))
+		}
+	}
+}
+
+func gather(t *testing.T) []*dto.MetricFamily {
+	t.Helper()
+	families, err := prometheus.DefaultGatherer.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return families
+}
+
+func family(t *testing.T, name string) *dto.MetricFamily {
+	t.Helper()
+	for _, f := range gather(t) {
+		if f.GetName() == name {
+			return f
+		}
+	}
+	return nil
+}
+
+// counted is the sum of a counter's series.
+func counted(t *testing.T, name string) (sum float64) {
+	t.Helper()
+	for _, m := range family(t, name).GetMetric() {
+		sum += m.GetCounter().GetValue()
+	}
+	return sum
+}
+
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !done(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited a minute for %s", what)
+		}
+	}
+}
