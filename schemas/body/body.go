@@ -35,6 +35,9 @@ func Decode(data []byte) (any, error) {
 }
 
 func (r *reader) value() (any, error) {
+	if r.dec.PeekKind() == '"' {
+		return r.string()
+	}
 	tok, err := r.token()
 	if err != nil {
 		return nil, err
@@ -44,8 +47,6 @@ func (r *reader) value() (any, error) {
 		return r.object()
 	case '[':
 		return r.array()
-	case '"':
-		return tok.String(), nil
 	case '0':
 		return number(tok.String())
 	case 't', 'f':
@@ -58,12 +59,11 @@ func (r *reader) value() (any, error) {
 func (r *reader) object() (any, error) {
 	m := map[string]any{}
 	for r.dec.PeekKind() != '}' {
-		name, err := r.token()
+		name, err := r.string()
 		if err != nil {
 			return nil, err
 		}
-		key := name.String()
-		if m[key], err = r.value(); err != nil {
+		if m[name], err = r.value(); err != nil {
 			return nil, err
 		}
 	}

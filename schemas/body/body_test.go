@@ -4,8 +4,10 @@ package body
 
 import (
 	"encoding/json"
+	"maps"
 	"math/big"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -88,6 +90,10 @@ func FuzzBody(f *testing.F) {
 		if !json.Valid(data) {
 			t.Fatalf("Decode accepts %q, which is not JSON", data)
 		}
+		var want any
+		if err := json.Unmarshal(data, &want); err == nil && !same(v, want) {
+			t.Fatalf("Decode gives %#v of %q, encoding/json %#v", v, data, want)
+		}
 		for i, path := range list {
 			want, isText := walk(v, strings.Split(path, ".")).(string)
 			if got := values[i]; isText && (!got.OK || got.Text != want) {
@@ -95,6 +101,25 @@ func FuzzBody(f *testing.F) {
 			}
 		}
 	})
+}
+
+// same compares what Decode gave with what encoding/json did, to which every number is
+// a double.
+func same(v, want any) bool {
+	switch v := v.(type) {
+	case int:
+		return float64(v) == want
+	case *big.Int:
+		f, err := strconv.ParseFloat(v.String(), 64)
+		return err == nil && f == want
+	case []any:
+		w, ok := want.([]any)
+		return ok && slices.EqualFunc(v, w, same)
+	case map[string]any:
+		w, ok := want.(map[string]any)
+		return ok && maps.EqualFunc(v, w, same)
+	}
+	return v == want
 }
 
 // walk follows a path through what Decode gave.

@@ -124,6 +124,15 @@ func (r *reader) syntaxError(err error) error {
 	return fmt.Errorf("body is not valid JSON at byte %d", r.offset())
 }
 
+// string reads the next value, which is a string.
+func (r *reader) string() (string, error) {
+	v, err := r.raw()
+	if err != nil {
+		return "", err
+	}
+	return string(unquote(v)), nil
+}
+
 // unquote is the text of a string as JSON writes it, which must be valid. It lies in
 // the body unless it has escapes.
 func unquote(quoted []byte) []byte {

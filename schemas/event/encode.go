@@ -15,12 +15,9 @@ import (
 // because encoding is on the hot path and a map of any for a library to walk costs
 // several times as much. Reading, resolution and compatibility are the library's.
 
-// usualSize is what most events fit into.
-const usualSize = 1 << 10
-
 // AppendEncode appends the Avro binary encoding of ev under e's schema.
 func (e *Entity) AppendEncode(dst []byte, ev *Event) ([]byte, error) {
-	out := appendMeta(slices.Grow(dst, usualSize), &ev.Meta)
+	out := appendMeta(slices.Grow(dst, e.encodedSize(ev)), &ev.Meta)
 	out = appendString(out, ev.ID)
 	for i := range e.Fields {
 		f := &e.Fields[i]
@@ -30,6 +27,28 @@ func (e *Entity) AppendEncode(dst []byte, ev *Event) ([]byte, error) {
 		}
 	}
 	return out, nil
+}
+
+// encodedSize is about what ev takes, so that it is allocated once.
+func (e *Entity) encodedSize(ev *Event) int {
+	const meta, scalar = 512, 10
+	n := meta
+	for i := range e.Fields {
+		n += scalar
+		switch v := ev.Fields[e.Fields[i].Name].(type) {
+		case string:
+			n += len(v)
+		case []string:
+			for _, s := range v {
+				n += len(s) + scalar
+			}
+		case map[string]string:
+			for k, s := range v {
+				n += len(k) + len(s) + 2*scalar
+			}
+		}
+	}
+	return n
 }
 
 // metaFields are Meta's fields in the order in which appendMeta writes them;

@@ -9,8 +9,6 @@ import (
 	"math/big"
 	"time"
 
-	"github.com/itchyny/gojq"
-
 	"github.com/hookstream/hookstream/schemas/event"
 )
 
@@ -34,15 +32,14 @@ func coerce(kind event.Kind, v any) (any, error) {
 	case event.StringMap:
 		return stringMap(v)
 	case event.JSON:
-		text, err := gojq.Marshal(v)
-		return string(text), err
+		return marshal(v), nil
 	}
 	return nil, fmt.Errorf("fields of kind %s are not supported", kind)
 }
 
 func typed[T any](want string, v any) (any, error) {
-	if t, ok := v.(T); ok {
-		return t, nil
+	if _, ok := v.(T); ok {
+		return v, nil
 	}
 	return nil, typeError(want, v)
 }

@@ -295,7 +295,7 @@ func (c *compiler) operation(name string, left, right *gojq.Query, in *body.Shap
 		if err != nil {
 			return nil, err
 		}
-		return operator.call(e.budget, nil, []any{x, y})
+		return e.call(operator, x, y)
 	}}, nil
 }
 

@@ -82,6 +82,9 @@ func differ(t testing.TB, e *expression, shape *body.Shape, ref *reference, data
 	if string(g) != string(w) || err1 != nil || err2 != nil {
 		return fmt.Errorf("gives %s, in gojq %s", g, w)
 	}
+	if text := appendJSON(nil, got); string(text) != string(w) {
+		return fmt.Errorf("is written %s, by gojq %s", text, w)
+	}
 	return nil
 }
 

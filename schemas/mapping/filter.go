@@ -15,6 +15,18 @@ type env struct {
 	budget *budget
 	// vars are the variables, each in the place that the compiler gave it.
 	vars []any
+	// args are those of the calls that are being prepared.
+	args []any
+}
+
+// call calls an operator. Its arguments lie in env, because every call would
+// allocate them otherwise; no function keeps them.
+func (e *env) call(operator *native, l, r any) (any, error) {
+	at := len(e.args)
+	e.args = append(e.args, l, r)
+	v, err := operator.call(e.budget, nil, e.args[at:])
+	e.args = e.args[:at]
+	return v, err
 }
 
 func (e *env) set(slot int, v any) {
@@ -209,7 +221,7 @@ func element(index int, in *body.Shape) filter {
 			}
 			return v[at], nil
 		case string: // a character
-			return natives["_index/2"].call(e.budget, nil, []any{v, index})
+			return e.call(natives["_index/2"], v, index)
 		case nil:
 			return nil, nil
 		}

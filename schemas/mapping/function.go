@@ -334,7 +334,7 @@ func (c *compiler) membership(q *gojq.Query, in *body.Shape) (filter, error) {
 	return filter{one: func(e *env, in any) (any, error) {
 		found := false
 		err := each(e, in, func(v any) error {
-			same, err := equal.call(e.budget, nil, []any{v, in})
+			same, err := e.call(equal, v, in)
 			if err == nil && same == true {
 				found, err = true, errStop
 			}

@@ -151,13 +151,14 @@ func quickText(in any, _ []any) (any, bool) {
 		return strconv.FormatBool(v), true
 	case nil:
 		return "null", true
+	case []any, map[string]any:
+		return marshal(v), true
 	}
 	return nil, false
 }
 
 func quickJSON(in any, _ []any) (any, bool) {
-	text, err := gojq.Marshal(in)
-	return string(text), err == nil
+	return marshal(in), true
 }
 
 func quickLength(in any, _ []any) (any, bool) {

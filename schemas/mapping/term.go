@@ -123,7 +123,7 @@ func (c *compiler) dynamic(of filter, x *gojq.Index, in *body.Shape) (filter, er
 		if err != nil {
 			return nil, err
 		}
-		return lookup.call(e.budget, nil, []any{v, key})
+		return e.call(lookup, v, key)
 	}}, nil
 }
 
@@ -222,7 +222,7 @@ func (c *compiler) text(s *gojq.String, format string, in *body.Shape) (filter, 
 		sum := values[0]
 		for _, v := range values[1:] {
 			var err error
-			if sum, err = add.call(e.budget, nil, []any{sum, v}); err != nil {
+			if sum, err = e.call(add, sum, v); err != nil {
 				return nil, err
 			}
 		}
