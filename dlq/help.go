@@ -4,14 +4,15 @@ package dlq
 
 import "github.com/alecthomas/kong"
 
-const description = `Dead letters of Hookstream: list, show, replay, discard.
+const description = `Dead letters of Hookstream: find, understand, mend, replay.
 
-Examples:
-  dlq list --since 24h --reason mapping_failed
-  dlq show transform:hookstream.raw/3/1234
-  dlq replay transform:hookstream.raw/3/1234
-  dlq replay --type 'charge.*' --since 24h --dry-run
-  dlq discard --reason malformed_body --why "test traffic"
+At three in the morning:
+  dlq stats                                 what fails, since when, how often
+  dlq show ID                               why, and what a replay would do
+  dlq simulate --fingerprint 94e1b96659d3   would it pass with today's definitions?
+  dlq replay --fingerprint 94e1b96659d3 --dry-run
+  dlq replay --fingerprint 94e1b96659d3 --why "stripe revision 2" --wait
+  dlq history                               who did what
 
 Exit codes:
   0  done
@@ -36,4 +37,66 @@ func help(options kong.HelpOptions, ctx *kong.Context) error {
 		}
 	}
 	return kong.DefaultHelpPrinter(options, ctx)
+}
+
+// Help is what --help adds.
+func (statsCommand) Help() string {
+	return `A kind of failure has a fingerprint: of its stage, provider, event type, reason
+and message, without the ids, numbers and times in it.
+
+Examples:
+  dlq stats --since 24h
+  dlq stats --topic connect.dlq      what Kafka Connect gave up`
+}
+
+// Help is what --help adds.
+func (listCommand) Help() string {
+	return `Examples:
+  dlq list --since 24h --reason mapping_failed
+  dlq list --fingerprint 94e1b96659d3 --limit 0 -o tsv > ids
+  dlq list --run REPLAY-ID --status failed-again`
+}
+
+// Help is what --help adds.
+func (replayCommand) Help() string {
+	return `Examples:
+  dlq replay transform:hookstream.raw/3/1234
+  dlq replay --type 'charge.*' --since 24h --dry-run
+  dlq replay --ids ids --rate 50 --yes
+  dlq replay --reason mapping_failed --patch '.data.object.amount |= tonumber' --dry-run
+
+Ctrl-C ends it after the transactions in hand. The same command again goes on from
+there: a dead letter and its resolution are written in one transaction, so none is
+sent twice.`
+}
+
+// Help is what --help adds.
+func (simulateCommand) Help() string {
+	return `Examples:
+  dlq simulate --reason mapping_failed --definitions-dir ./definitions
+  dlq simulate transform:hookstream.raw/3/1234 -o json`
+}
+
+// Help is what --help adds.
+func (editCommand) Help() string {
+	return `The dead letter stays as it is. What is sent keeps its identity, its key and its
+place in the order, names who edited it, and its resolution keeps the difference.
+
+Examples:
+  dlq edit transform:hookstream.raw/3/1234
+  dlq edit transform:hookstream.raw/3/1234 --file mended.json --why "a typo of theirs"`
+}
+
+// Help is what --help adds.
+func (discardCommand) Help() string {
+	return `Examples:
+  dlq discard --reason malformed_body --why "test traffic"
+  dlq undo --reason malformed_body`
+}
+
+// Help is what --help adds.
+func (exportCommand) Help() string {
+	return `Examples:
+  dlq export --status all > letters.jsonl
+  dlq export --provider stripe | dlq import - --brokers other:9092 --dry-run`
 }
