@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -61,22 +60,6 @@ func TestStandbyIsTransient(t *testing.T) {
 	must(t, err)
 	must(t, w.store.Apply(t.Context(), batches))
 	wantOutcomes(t, w, map[string]string{"e1": "applied"})
-}
-
-func TestLocksAndTimeoutsAreTransient(t *testing.T) {
-	w := newWorld(t)
-	w.applyEvents(t, newEvent("customer", "a", "e1", 1, nil))
-	w.store.cfg.StatementTimeout = 200 * time.Millisecond
-	w.store.begin = beginSQL(&w.store.cfg)
-	tx, err := w.pool.Begin(t.Context())
-	must(t, err)
-	_, err = tx.Exec(t.Context(), "select from webhooks.customer for update")
-	must(t, err)
-	batches := w.batches(t, w.records(t, newEvent("customer", "a", "e2", 2, nil)))
-	wantTransient(t, w, batches)
-	must(t, tx.Rollback(t.Context()))
-	must(t, w.store.Apply(t.Context(), batches))
-	wantOutcomes(t, w, map[string]string{"e1": "applied", "e2": "applied"})
 }
 
 func TestMissingTableIsFatal(t *testing.T) {

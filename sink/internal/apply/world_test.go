@@ -44,6 +44,7 @@ const tablesSchema = "webhooks"
 type world struct {
 	pool    *pgxpool.Pool
 	store   *Store
+	broker  *kafkatest.Broker
 	kafka   *kafka.Config
 	encoder *registry.Encoder
 	log     *slog.Logger
@@ -64,6 +65,7 @@ func newWorldAt(t testing.TB, url string) *world {
 	client, err := sr.NewClient(sr.URLs(reg.URL()))
 	must(t, err)
 	w := &world{
+		broker: broker,
 		kafka:  &kafka.Config{Brokers: broker.Addresses, MaxMessageBytes: 1 << 20, Topics: broker.Topics()},
 		log:    slog.New(slog.DiscardHandler),
 		claims: map[fenced.Partition]fenced.Claim{},
