@@ -16,6 +16,11 @@ import (
 // Partitions selects partitions by topic; a topic with none means all of it.
 type Partitions map[string][]int32
 
+// readAheadBytes bounds a fetch of ReadToEnd. Records that resemble each other, as
+// dead letters do, take thirty times as much once they are decompressed and parsed.
+// A batch that is larger is still fetched, alone.
+const readAheadBytes = 2 << 20
+
 // ReadToEnd gives each every committed record of the partitions, from their
 // beginning to the high watermark at the time of the call, in order within a
 // partition. Open transactions below the watermark are waited out: stopping at
@@ -27,6 +32,7 @@ func (c *Config) ReadToEnd(ctx context.Context, clientID string, log *slog.Logge
 		kgo.KeepControlRecords(), // the position must move over transaction markers
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.MetadataMinAge(100*time.Millisecond),
+		kgo.FetchMaxBytes(readAheadBytes), kgo.FetchMaxPartitionBytes(readAheadBytes/2),
 	)
 	if err != nil {
 		return err

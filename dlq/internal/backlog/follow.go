@@ -25,6 +25,9 @@ func (b *Backlog) Follow(ctx context.Context, cfg *kafka.Config, log *slog.Logge
 		client, err := cfg.NewClient("hookstream-dlq-serve", log,
 			kgo.ConsumeTopics(cfg.Topics.DeadLetters, cfg.Topics.Resolutions),
 			kgo.KeepControlRecords(), // the end of a topic may be a marker of a transaction
+			// Dead letters resemble each other: decompressed, a fetch is many
+			// times its size. A larger batch is still fetched, alone.
+			kgo.FetchMaxBytes(fetchBytes), kgo.FetchMaxPartitionBytes(fetchBytes/4),
 		)
 		if err != nil {
 			return err
@@ -34,6 +37,9 @@ func (b *Backlog) Follow(ctx context.Context, cfg *kafka.Config, log *slog.Logge
 		return f.run(ctx)
 	})
 }
+
+// fetchBytes bounds what is read ahead.
+const fetchBytes = 1 << 20
 
 // follower is one client's life.
 type follower struct {
