@@ -10,10 +10,16 @@ import (
 	validator "github.com/pb33f/libopenapi-validator"
 )
 
-// TestOpenAPIIsValid checks docs/openapi.yaml against the schema of OpenAPI 3.1.
-// That it is what the edge answers, ingest tests.
+// TestOpenAPIIsValid checks the documents against the schema of OpenAPI 3.1. That
+// they are what is answered, ingest and dlq test.
 func TestOpenAPIIsValid(t *testing.T) {
-	data, err := os.ReadFile("../docs/openapi.yaml")
+	for _, name := range []string{"openapi.yaml", "openapi-dlq.yaml"} {
+		t.Run(name, func(t *testing.T) { openAPIIsValid(t, "../docs/"+name) })
+	}
+}
+
+func openAPIIsValid(t *testing.T, file string) {
+	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}

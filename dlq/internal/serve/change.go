@@ -36,7 +36,7 @@ type selected struct {
 // selection makes sure that something is selected, in one way. What is left out
 // never means everything.
 func (s *selected) selection() (Selection, error) {
-	sel := Selection{IDs: s.IDs, All: s.All, Limit: s.Limit}
+	sel := Selection{IDs: s.IDs, All: s.All, Limit: s.Limit, Text: s.text()}
 	var err error
 	if sel.Filter, err = s.Filter.filter(); err != nil {
 		return sel, err
@@ -59,6 +59,20 @@ func (s *selected) selection() (Selection, error) {
 		}
 	}
 	return sel, nil
+}
+
+// maxText bounds what is logged of a selection.
+const maxText = 1000
+
+func (s *selected) text() string {
+	text := "all"
+	switch {
+	case len(s.IDs) > 0:
+		text = fmt.Sprintf("%d ids: %s", len(s.IDs), strings.Join(s.IDs[:min(len(s.IDs), 10)], " "))
+	case !s.All:
+		text = s.Filter.values().Encode()
+	}
+	return strings.ToValidUTF8(text[:min(len(text), maxText)], "")
 }
 
 // changeBody is the body of a replay, a discard or an undo.

@@ -28,7 +28,6 @@ type handler struct {
 	timeout  time.Duration
 	requests chan struct{} // one place for each request in hand
 	streams  chan struct{} // one place for each stream
-	routes   []route
 }
 
 // route is one operation of the API.
@@ -47,11 +46,12 @@ type answer interface {
 	send(w http.ResponseWriter, r *http.Request)
 }
 
-func newHandler(h *handler) http.Handler {
-	h.routes = []route{
+func (h *handler) table() []route {
+	return []route{
 		{"GET", "/v1/dead-letters", auth.Read, false, h.list},
 		{"GET", "/v1/dead-letters/{id...}", auth.Read, false, h.show},
 		{"GET", "/v1/stats", auth.Read, false, h.stats},
+		{"GET", "/v1/history", auth.Read, false, h.history},
 		{"POST", "/v1/simulations", auth.Read, false, h.simulate},
 		{"POST", "/v1/replays", auth.Replay, false, h.replay},
 		{"GET", "/v1/replays/{id}/outcomes", auth.Read, false, h.outcomes},
@@ -62,9 +62,22 @@ func newHandler(h *handler) http.Handler {
 		{"GET", "/v1/operations/{id}/events", auth.Read, true, h.events},
 		{"POST", "/v1/operations/{id}/stop", "", false, h.stop},
 	}
+}
+
+// Routes are the operations of the API and the scopes they take: METHOD PATH to
+// scope, "" where that depends.
+func Routes() map[string]auth.Scope {
+	routes := map[string]auth.Scope{}
+	for _, rt := range (&handler{}).table() {
+		routes[rt.Method+" "+strings.ReplaceAll(rt.Path, "...", "")] = rt.Scope
+	}
+	return routes
+}
+
+func newHandler(h *handler) http.Handler {
 	mux := http.NewServeMux()
 	methods := map[string][]string{}
-	for _, rt := range h.routes {
+	for _, rt := range h.table() {
 		methods[rt.Path] = append(methods[rt.Path], rt.Method)
 		mux.Handle(rt.Method+" "+rt.Path, h.guard(&rt))
 	}

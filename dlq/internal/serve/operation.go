@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -71,7 +72,7 @@ func (o *operation) progress(n int, now time.Time) {
 	o.set(func(s *Operation) {
 		s.Done, s.ETA = n, nil
 		if took := now.Sub(s.StartedAt).Seconds(); n > 0 && took > 0 {
-			eta := took / float64(n) * float64(s.Planned-n)
+			eta := math.Round(took / float64(n) * float64(s.Planned-n))
 			s.ETA = &eta
 		}
 	})
@@ -153,7 +154,7 @@ func (r *runner) start(c *Change, p *Plan) Operation {
 		StartedAt: r.now().UTC(), Planned: p.Outcome.Planned, Plan: p.Outcome,
 	}}
 	r.remember(o)
-	r.audit(&o.state, "a change begins")
+	r.audit(&o.state, "a change begins", "selected", c.Text)
 	begun, _ := o.look()
 	r.wg.Add(1)
 	go func() {
@@ -187,7 +188,9 @@ func (r *runner) remember(o *operation) {
 
 // audit says in the log who changes what. The resolutions say it of every dead
 // letter, in Kafka.
-func (r *runner) audit(o *Operation, message string) {
-	r.log.Info(message, "audit", true, "operation", o.ID, "action", o.Action, "by", o.By, "why", o.Why,
-		"state", o.State, "planned", o.Planned, "done", o.Done, "error", o.Error)
+func (r *runner) audit(o *Operation, message string, more ...any) {
+	r.log.Info(message, append([]any{
+		"audit", true, "operation", o.ID, "action", o.Action, "by", o.By, "why", o.Why,
+		"state", o.State, "planned", o.Planned, "done", o.Done, "error", o.Error,
+	}, more...)...)
 }

@@ -20,6 +20,8 @@ type Operations interface {
 	Show(ctx context.Context, id string, v View) (json.RawMessage, error)
 	// Stats gives the kinds of failure as dlq stats -o json does.
 	Stats(ctx context.Context, f *filter.Filter, limit int) (json.RawMessage, error)
+	// History gives what was done, the newest first, as dlq history -o json does.
+	History(ctx context.Context, q *HistoryQuery) (json.RawMessage, error)
 	// Outcomes counts what became of what a replay sent, by the state.
 	Outcomes(ctx context.Context, replayID string) (map[string]int, error)
 	// Simulate runs the definitions of now over open dead letters, with their
@@ -62,6 +64,16 @@ type Page struct {
 // View is how much of a dead letter to show.
 type View struct{ Payload, Redact bool }
 
+// HistoryQuery is what of the history to give; what is empty selects all.
+type HistoryQuery struct {
+	// ID of a dead letter.
+	ID    string
+	By    string
+	Since filter.When
+	// Limit is the most runs.
+	Limit int
+}
+
 // Selection is dead letters by one of: their IDs, a filter, or all open ones.
 type Selection struct {
 	IDs    []string
@@ -69,6 +81,8 @@ type Selection struct {
 	All    bool
 	// Limit is the most to take; 0 is all.
 	Limit int
+	// Text says it in the audit: all, the filter, or some of the IDs.
+	Text string
 }
 
 // Change is what to do with which dead letters.

@@ -66,9 +66,13 @@ func (r *refusal) write(w http.ResponseWriter, req *http.Request) {
 	case overloaded.Slug, unavailable.Slug, busy.Slug:
 		h.Set("Retry-After", "5")
 	}
-	data, err := json.Marshal(map[string]any{
-		"type": r.URI(), "title": r.Title, "status": r.Status, "detail": r.Detail, "instance": req.URL.EscapedPath(),
-	})
+	data, err := json.Marshal(struct {
+		Type     string `json:"type"`
+		Title    string `json:"title"`
+		Status   int    `json:"status"`
+		Detail   string `json:"detail"`
+		Instance string `json:"instance"`
+	}{r.URI(), r.Title, r.Status, r.Detail, req.URL.EscapedPath()})
 	if err != nil { // it is text and a number
 		panic(err)
 	}

@@ -35,7 +35,7 @@ func (h *handler) find(r *http.Request) (*operation, error) {
 	if o := h.runner.get(id); o != nil {
 		return o, nil
 	}
-	return nil, notFound.because("this instance remembers no operation %.128q, only the last %d since it started; GET /v1/history?run=… has what was done", id, remembered)
+	return nil, notFound.because("this instance remembers no operation %.128q, only the last %d since it started; GET /v1/history has what was done", id, remembered)
 }
 
 func (h *handler) operation(r *http.Request, _ *auth.Caller) (answer, error) {

@@ -152,12 +152,23 @@ func (s *scalars) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-func (m members) filter() (filter.Filter, error) {
+func (m members) values() url.Values {
 	values := url.Values{}
 	for name, v := range m {
 		values[name] = v
 	}
-	p := newParams(values)
+	return values
+}
+
+func (m members) filter() (filter.Filter, error) {
+	p := newParams(m.values())
 	f := p.filter()
 	return f, p.end()
+}
+
+// FilterNames are the names that a filter has.
+func FilterNames() map[string]bool {
+	p := newParams(url.Values{})
+	p.filter()
+	return p.read
 }

@@ -65,6 +65,19 @@ func (h *handler) stats(r *http.Request, _ *auth.Caller) (answer, error) {
 	return ok(stats)
 }
 
+func (h *handler) history(r *http.Request, _ *auth.Caller) (answer, error) {
+	p := newParams(r.URL.Query())
+	q := HistoryQuery{ID: p.one("id", ""), By: p.one("by", ""), Since: p.when("since"), Limit: int(p.int("limit", defaultPage, 1, maxPage))}
+	if err := p.end(); err != nil {
+		return nil, err
+	}
+	runs, err := h.ops.History(r.Context(), &q)
+	if err != nil {
+		return nil, err
+	}
+	return ok(map[string]any{"items": runs})
+}
+
 func (h *handler) outcomes(r *http.Request, _ *auth.Caller) (answer, error) {
 	if err := newParams(r.URL.Query()).end(); err != nil {
 		return nil, err
