@@ -15,6 +15,10 @@ import (
 // MaxDepth is how deeply objects and arrays may nest.
 const MaxDepth = 128
 
+// MaxValues is how many values are made of one body: a few bytes of JSON become many
+// bytes of memory. What is only validated does not count.
+const MaxValues = 1 << 20
+
 // maxDigits bounds a number's text, because parsing a long integer is
 // quadratic in its length.
 const maxDigits = 400
@@ -35,6 +39,9 @@ func Decode(data []byte) (any, error) {
 }
 
 func (r *reader) value() (any, error) {
+	if err := r.count(); err != nil {
+		return nil, err
+	}
 	if r.dec.PeekKind() == '"' {
 		return r.string()
 	}

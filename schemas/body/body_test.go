@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/big"
 	"reflect"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,6 +53,34 @@ func TestRefusals(t *testing.T) {
 	}
 	if _, err := Decode([]byte(strings.Repeat("9", 1000))); err == nil {
 		t.Error("a number of 1000 digits was accepted")
+	}
+}
+
+// TestLargeBodiesTakeLittleMemory reads 50 MB of small values.
+func TestLargeBodiesTakeLittleMemory(t *testing.T) {
+	var none, length Shape
+	length.Each()
+	var all Shape
+	all.All()
+	for name, data := range map[string][]byte{
+		"numbers": []byte("[" + strings.Repeat("0,", 25<<20) + "0]"),
+		"objects": []byte("[" + strings.Repeat("{},", 17<<20) + "0]"),
+	} {
+		for wanted, c := range map[string]struct {
+			shape *Shape
+			fails bool
+		}{"nothing": {&none, false}, "length": {&length, true}, "all": {&all, true}} {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := c.shape.Decode(data)
+			runtime.ReadMemStats(&after)
+			if c.fails != (err != nil) || err != nil && !strings.Contains(err.Error(), "values") {
+				t.Errorf("%s, %s wanted: %v", name, wanted, err)
+			}
+			if took := (after.TotalAlloc - before.TotalAlloc) >> 20; took > 256 {
+				t.Errorf("%s, %s wanted: %d MiB", name, wanted, took)
+			}
+		}
 	}
 }
 

@@ -17,6 +17,8 @@ type reader struct {
 	dec  *jsontext.Decoder
 	buf  bytes.Buffer
 	data []byte
+	// values is how many values were made of it.
+	values int
 }
 
 // readers are reused: a decoder's stacks are most of what reading a body allocates.
@@ -33,7 +35,7 @@ func newReader(data []byte) (*reader, error) {
 
 // release gives up the body, so that the pool keeps none alive.
 func (r *reader) release() {
-	r.data, r.buf = nil, bytes.Buffer{}
+	r.data, r.values, r.buf = nil, 0, bytes.Buffer{}
 	r.dec.Reset(&r.buf)
 	readers.Put(r)
 }
@@ -122,6 +124,14 @@ func (r *reader) syntaxError(err error) error {
 		return fmt.Errorf("body is not valid JSON at byte %d", syntactic.ByteOffset)
 	}
 	return fmt.Errorf("body is not valid JSON at byte %d", r.offset())
+}
+
+// count counts a value.
+func (r *reader) count() error {
+	if r.values++; r.values > MaxValues {
+		return fmt.Errorf("body holds more than %d values that are read", MaxValues)
+	}
+	return nil
 }
 
 // string reads the next value, which is a string.

@@ -66,6 +66,9 @@ func (r *reader) shaped(s *Shape) (any, error) {
 	if s.all {
 		return r.value()
 	}
+	if err := r.count(); err != nil {
+		return nil, err
+	}
 	switch r.dec.PeekKind() {
 	case '{':
 		switch {

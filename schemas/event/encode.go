@@ -32,10 +32,9 @@ func (e *Entity) AppendEncode(dst []byte, ev *Event) ([]byte, error) {
 // encodedSize is about what ev takes, so that it is allocated once.
 func (e *Entity) encodedSize(ev *Event) int {
 	const meta, scalar = 512, 10
-	n := meta
-	for i := range e.Fields {
-		n += scalar
-		switch v := ev.Fields[e.Fields[i].Name].(type) {
+	n := meta + len(e.Fields) + scalar*len(ev.Fields)
+	for _, v := range ev.Fields {
+		switch v := v.(type) {
 		case string:
 			n += len(v)
 		case []string:

@@ -29,7 +29,7 @@ var benchmarks = []struct {
 	{"stripe-invoice", "stripe/invoice.paid", nil},
 	{"github-pull-request", "github/pull_request.closed-merged", addLinks},
 	{"github-push", "github/push-branch", addLinks},
-	{"shopify-order", "shopify/orders.create", addLines},
+	{"shopify-order", "shopify/orders.create", addAmounts},
 }
 
 // addLinks gives accounts the links that GitHub gives them.
@@ -54,11 +54,22 @@ func addLinks(v any) {
 	}
 }
 
-// addLines repeats the lines of an order.
-func addLines(v any) {
+// addAmounts gives an order the amounts in two currencies that Shopify gives it, and
+// its lines their taxes.
+func addAmounts(v any) {
 	order := v.(map[string]any) //nolint:errcheck,forcetypeassert // the fixture is an order
-	lines := order["line_items"].([]any)
-	order["line_items"] = append(append(append([]any{}, lines...), lines...), lines...)
+	set := order["total_price_set"]
+	for _, name := range strings.Fields("current_subtotal current_total_discounts current_total current_total_tax subtotal total_discounts total_line_items total_tax") {
+		order[name+"_price_set"] = set
+	}
+	for _, item := range order["line_items"].([]any) {
+		line := item.(map[string]any) //nolint:errcheck,forcetypeassert // lines are objects
+		line["price_set"], line["total_discount_set"] = set, set
+		line["attributed_staffs"], line["duties"], line["properties"] = []any{}, []any{}, []any{}
+		line["current_quantity"], line["fulfillment_service"], line["gift_card"] = line["quantity"], "manual", false
+		line["product_exists"], line["variant_inventory_management"], line["sales_line_item_group_id"] = true, "shopify", nil
+		line["tax_lines"] = []any{map[string]any{"channel_liable": false, "price": "2.55", "price_set": set, "rate": 0.19, "title": "MwSt"}}
+	}
 }
 
 // rawRecord is the raw record of a benchmark's webhook.
