@@ -20,8 +20,7 @@ import (
 // Group is what open dead letters are counted by. The values are bounded:
 // whatever a record says, a stage or reason that is unknown counts as Other.
 type Group struct {
-	Stage  record.Stage
-	Reason reason.Code
+	Stage, Reason string
 }
 
 // Other is a stage or reason that this version does not know.
@@ -187,10 +186,10 @@ func (b *Backlog) Counts() (counts []Count, skipped int) {
 func (e entry) group() Group {
 	g := Group{Other, Other}
 	if e.stage >= 0 {
-		g.Stage = stages[e.stage]
+		g.Stage = string(stages[e.stage])
 	}
 	if e.reason >= 0 {
-		g.Reason = reasons[e.reason]
+		g.Reason = string(reasons[e.reason])
 	}
 	return g
 }

@@ -52,9 +52,9 @@ func TestCounts(t *testing.T) {
 	b.letter(dead(12, reason.Unmapped))
 	b.loadedAll()
 	want := []Count{
-		{Group{record.StageTransform, reason.MappingFailed}, 5, day.Add(time.Minute)},
-		{Group{record.StageTransform, Other}, 1, day.Add(10 * time.Minute)},
-		{Group{record.StageTransform, reason.Unmapped}, 1, day.Add(12 * time.Minute)},
+		{Group{"transform", "mapping_failed"}, 5, day.Add(time.Minute)},
+		{Group{"transform", Other}, 1, day.Add(10 * time.Minute)},
+		{Group{"transform", "unmapped"}, 1, day.Add(12 * time.Minute)},
 	}
 	if got, skipped := b.Counts(); !reflect.DeepEqual(got, want) || skipped != 0 {
 		t.Errorf("got %v, want %v", got, want)

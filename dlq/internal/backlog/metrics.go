@@ -33,7 +33,7 @@ func (b *Backlog) Measure(now func() time.Time) (stop func() error, err error) {
 		}
 		o.ObserveInt64(skipped, int64(missed))
 		for _, c := range counts {
-			labels := metric.WithAttributes(attribute.String("stage", string(c.Stage)), attribute.String("reason", string(c.Reason)))
+			labels := metric.WithAttributes(attribute.String("stage", c.Stage), attribute.String("reason", c.Reason))
 			o.ObserveInt64(open, int64(c.Open), labels)
 			age := 0.0
 			if c.Open > 0 {
