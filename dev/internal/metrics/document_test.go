@@ -97,8 +97,10 @@ func document(t *testing.T) string {
 // sectionOf is the second part of a name: whose metric it is.
 func sectionOf(name string) string {
 	switch part := strings.Split(name, ".")[1]; part {
-	case "consumer", "transactions":
+	case "consumer":
 		return "transform and sink"
+	case "transactions":
+		return "transform"
 	default:
 		return part
 	}
