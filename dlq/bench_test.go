@@ -13,7 +13,7 @@ import (
 )
 
 // benchLetters is how many dead letters one round replays.
-const benchLetters = 20_000
+const benchLetters = 50_000
 
 // benchPayload is the size of a common webhook.
 const benchPayload = 1 << 10

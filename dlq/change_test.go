@@ -148,7 +148,7 @@ func TestEditInAnEditor(t *testing.T) {
 	w := newWorld(t)
 	w.many(2)
 	editor := filepath.Join(t.TempDir(), "editor")
-	if err := os.WriteFile(editor, []byte("#!/bin/sh\nsed -i 's/\"amount\": 1/\"amount\": 9/' \"$1\"\n"), 0o700); err != nil { //nolint:gosec // it is run
+	if err := os.WriteFile(editor, []byte("#!/bin/sh\nsed -i 's/\"amount\": 1/\"amount\": 9/' \"$1\"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("VISUAL", editor)

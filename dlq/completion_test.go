@@ -31,7 +31,7 @@ func TestCompletionInBash(t *testing.T) {
 		"--brokers b list --cu": "--cursor",
 	} {
 		words := strings.Fields("dlq " + typed)
-		cmd := exec.CommandContext(t.Context(), bash, "-c", //nolint:gosec // words of this test
+		cmd := exec.CommandContext(t.Context(), bash, "-c",
 			`source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($#-1)); _dlq; echo "${COMPREPLY[*]}"`, script)
 		cmd.Args = append(cmd.Args, words...)
 		out, err := cmd.CombinedOutput()

@@ -130,7 +130,7 @@ func parseCursor(s string) (cursor, error) {
 		c.failedAt, errs[0] = strconv.ParseInt(parts[0], 10, 64)
 		partition, errs[1] = strconv.ParseInt(parts[1], 10, 32)
 		c.offset, errs[2] = strconv.ParseInt(parts[2], 10, 64)
-		c.partition = int32(partition) //nolint:gosec // parsed with 32 bits
+		c.partition = int32(partition)
 		if errors.Join(errs[:]...) == nil {
 			return c, nil
 		}

@@ -118,7 +118,7 @@ func (d *discardCommand) Validate() error {
 
 // Run discards.
 func (d *discardCommand) Run(s *session) error {
-	return d.change.run(s, &action.Job{Action: record.Discarded, Why: d.Why, BatchSize: defaultBatch})
+	return d.run(s, &action.Job{Action: record.Discarded, Why: d.Why, BatchSize: defaultBatch})
 }
 
 type undoCommand struct {
@@ -128,5 +128,5 @@ type undoCommand struct {
 
 // Run takes discards back.
 func (u *undoCommand) Run(s *session) error {
-	return u.change.run(s, &action.Job{Action: record.Reopened, Why: u.Why, BatchSize: defaultBatch})
+	return u.run(s, &action.Job{Action: record.Reopened, Why: u.Why, BatchSize: defaultBatch})
 }

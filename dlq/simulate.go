@@ -76,7 +76,7 @@ type trial struct {
 var errEnough = errors.New("enough")
 
 func (t *trial) try(l *letters.Letter, _ output.Status) error {
-	if t.simulateCommand.Limit > 0 && t.result.Tried == t.simulateCommand.Limit {
+	if t.Limit > 0 && t.result.Tried == t.Limit {
 		return errEnough
 	}
 	t.result.Tried++
@@ -148,10 +148,10 @@ func (t *trial) conclude() error {
 		return errPartial
 	}
 	var err error
-	if t.simulateCommand.Output == "table" {
+	if t.Output == "table" {
 		err = output.Simulated(t.Out, r)
 	} else {
-		err = output.Object(t.Out, t.simulateCommand.Output, r)
+		err = output.Object(t.Out, t.Output, r)
 	}
 	if err == nil && r.Passed+r.Dropped < r.Tried+len(r.Refused) {
 		return errPartial

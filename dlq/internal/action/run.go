@@ -35,30 +35,47 @@ const takeOvers = 8
 // one transaction, so at every moment a dead letter is either open and unsent or
 // resolved and sent. When ctx ends, the transactions in hand are finished.
 func (j *Job) Run(ctx context.Context, p *Plan) (done int, err error) {
-	writers, err := j.writers(ctx, p)
-	defer func() {
-		for _, w := range writers {
-			w.to.close()
-		}
-	}()
-	if err != nil {
-		return 0, err
+	if len(p.last) == 0 {
+		return 0, nil
 	}
-	resolved, err := resolutions.Read(ctx, j.Kafka, j.Log)
-	if err != nil {
-		return 0, err
-	}
-	r := &run{Job: j, plan: p, resolved: resolved, named: map[string]bool{}, claimed: map[string]bool{}, writers: writers}
+	r := &run{Job: j, plan: p, named: map[string]bool{}, claimed: map[string]bool{}, ready: make(chan struct{})}
 	for _, id := range j.IDs {
 		r.named[id] = true
 	}
-	err = r.all(ctx)
+	defer func() {
+		for _, w := range r.writers {
+			w.to.close()
+		}
+	}()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return r.read(ctx) })
+	g.Go(func() error {
+		if err := r.prepare(ctx); err != nil {
+			return err
+		}
+		for _, w := range r.writers {
+			g.Go(func() error { return r.write(ctx, w) })
+		}
+		close(r.ready)
+		return nil
+	})
+	err = g.Wait()
 	return r.done, err
 }
 
-// writers has one for each partition of the plan. On an error it returns those
-// that are to be closed.
-func (j *Job) writers(ctx context.Context, p *Plan) (map[int32]*writer, error) {
+// prepare takes the partitions over and reads the resolutions. Meanwhile the
+// first dead letters are fetched; none is decided on before.
+func (r *run) prepare(ctx context.Context) (err error) {
+	if r.writers, err = r.takeOver(ctx, r.plan); err != nil {
+		return err
+	}
+	r.resolved, err = resolutions.Read(ctx, r.Kafka, r.Log)
+	return err
+}
+
+// takeOver makes a writer for each partition of the plan. On an error it returns
+// those that are to be closed.
+func (j *Job) takeOver(ctx context.Context, p *Plan) (map[int32]*writer, error) {
 	writers := map[int32]*writer{}
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
@@ -88,6 +105,8 @@ type run struct {
 	// claimed are the IDs that are in a batch: a copy of a failure may lie in
 	// another partition.
 	claimed map[string]bool
+	// ready is closed when writers and resolved are there.
+	ready   chan struct{}
 	writers map[int32]*writer
 
 	mu   sync.Mutex
@@ -107,29 +126,17 @@ type batch struct {
 	letters, bytes int
 }
 
-func (r *run) all(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	for _, w := range r.writers {
-		g.Go(func() error { return r.write(ctx, w) })
-	}
-	g.Go(func() error {
-		defer func() {
-			for _, w := range r.writers {
-				close(w.batches)
-			}
-		}()
-		return r.read(ctx)
-	})
-	return g.Wait()
-}
-
 // errPast ends the reading after the plan's last dead letters.
 var errPast = errors.New("past the plan")
 
 // read fills batches with the plan's dead letters, in their order.
 func (r *run) read(ctx context.Context) error {
 	reading := maps.Clone(r.plan.last)
-	err := letters.Read(ctx, r.Kafka, r.Log, slices.Collect(maps.Keys(r.writers)), r.Foreign, func(l *letters.Letter) error {
+	partitions := slices.Collect(maps.Keys(r.plan.last))
+	err := letters.Read(ctx, r.Kafka, r.Log, partitions, r.Foreign, func(l *letters.Letter) error {
+		if err := r.wait(ctx); err != nil {
+			return err
+		}
 		if l.At.Offset >= r.plan.last[l.At.Partition] {
 			delete(reading, l.At.Partition)
 		}
@@ -146,10 +153,29 @@ func (r *run) read(ctx context.Context) error {
 	if err != nil && !errors.Is(err, errPast) {
 		return err
 	}
+	return r.finish(ctx)
+}
+
+// wait waits for prepare.
+func (r *run) wait(ctx context.Context) error {
+	select {
+	case <-r.ready:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// finish hands the last batches over and ends the writers.
+func (r *run) finish(ctx context.Context) error {
+	if err := r.wait(ctx); err != nil {
+		return err
+	}
 	for _, w := range r.writers {
 		if err := w.flush(ctx); err != nil {
 			return err
 		}
+		close(w.batches)
 	}
 	return nil
 }
@@ -205,7 +231,17 @@ func (w *writer) flush(ctx context.Context) error {
 
 // write commits batches until there are no more or ctx ends.
 func (r *run) write(ctx context.Context, w *writer) error {
-	for b := range w.batches {
+	for {
+		var b batch
+		var more bool
+		select {
+		case b, more = <-w.batches:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if !more {
+			return nil
+		}
 		if err := r.Pace.Wait(ctx, b.letters); err != nil {
 			return err
 		}
@@ -217,5 +253,4 @@ func (r *run) write(ctx context.Context, w *writer) error {
 		r.Done(r.done)
 		r.mu.Unlock()
 	}
-	return nil
 }

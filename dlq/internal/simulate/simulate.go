@@ -73,7 +73,7 @@ func (s *Simulator) Run(ctx context.Context, l *letters.Letter, payload []byte) 
 	r.Value = payload
 	w, err := record.ParseWebhook(r)
 	if err != nil {
-		return Verdict{Reason: reason.InvalidRecord, Err: err}, nil
+		return Verdict{Reason: reason.InvalidRecord, Err: err}, nil //nolint:nilerr // it is the verdict
 	}
 	m, ok := s.mappers[w.Provider]
 	if !ok {
