@@ -11,6 +11,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/hookstream/hookstream/dlq"
 	"github.com/hookstream/hookstream/ingest"
 	"github.com/hookstream/hookstream/sink"
 	"github.com/hookstream/hookstream/stage/service"
@@ -45,7 +46,8 @@ func configuration(t *testing.T) string {
 	b.WriteString(`# Configuration
 
 Generated from the services' configuration structs; do not edit. Every variable is
-also a flag: ` + "`<service> run --help`" + ` shows it. Flags win over variables.
+also a flag: ` + "`<service> run --help`" + ` shows it, and of dlq ` + "`dlq serve --help`" + `. Flags
+win over variables. Its other commands read the variables of Kafka and the database too.
 
 OpenTelemetry's own variables apply too: ` + "`OTEL_EXPORTER_OTLP_ENDPOINT`" + ` turns the
 export of traces on, ` + "`OTEL_TRACES_SAMPLER`" + ` samples them.
@@ -55,7 +57,7 @@ export of traces on, ` + "`OTEL_TRACES_SAMPLER`" + ` samples them.
 		info service.Info
 		cfg  service.Configured
 	}{
-		{ingest.Info, &ingest.Config{}}, {transform.Info, &transform.Config{}}, {sink.Info, &sink.Config{}},
+		{ingest.Info, &ingest.Config{}}, {transform.Info, &transform.Config{}}, {sink.Info, &sink.Config{}}, {dlq.Info, &dlq.ServiceConfig{}},
 	}
 	common := map[string]int{}
 	for _, s := range services {
