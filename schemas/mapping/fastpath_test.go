@@ -97,9 +97,7 @@ func TestCatalogAgainstGojq(t *testing.T) {
 	for _, f := range fixtures(t) {
 		data := []byte(f.Body)
 		bodies[f.Provider] = append(bodies[f.Provider], data)
-		for range 3 {
-			bodies[f.Provider] = append(bodies[f.Provider], tampered(rnd, data))
-		}
+		bodies[f.Provider] = append(bodies[f.Provider], tampered(rnd, data))
 		all = append(all, data)
 	}
 	for source, provider := range catalogExpressions(t) {
@@ -195,7 +193,7 @@ func TestRandomExpressionsAgainstGojq(t *testing.T) {
 	}
 }
 
-const randomExpressions = 2000
+const randomExpressions = 1000
 
 func compare(t *testing.T, expressions, bodies *generator) {
 	t.Helper()

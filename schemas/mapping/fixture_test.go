@@ -40,7 +40,10 @@ func compiled(t *testing.T, def *provider.Definition) *Mapper {
 }
 
 func TestFixtures(t *testing.T) {
-	defs := catalog(t)
+	defs, mappers := catalog(t), map[string]*Mapper{}
+	for name, def := range defs {
+		mappers[name] = compiled(t, def)
+	}
 	for _, f := range fixtures(t) {
 		t.Run(f.Name(), func(t *testing.T) {
 			def := defs[f.Provider]
@@ -51,7 +54,7 @@ func TestFixtures(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ev, err := compiled(t, def).Map(t.Context(), w)
+			ev, err := mappers[f.Provider].Map(t.Context(), w)
 			if err != nil {
 				t.Fatal(err)
 			}
