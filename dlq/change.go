@@ -124,11 +124,8 @@ func (d *decided) run(s *session, job *action.Job) error {
 		return err
 	}
 	s.warn()
-	out := output.Outcome{
-		Action: job.Action, DryRun: d.DryRun, ReplayID: job.ReplayID, Planned: plan.Total(), Targets: plan.Targets,
-		Refused: append([]action.Refusal{}, plan.Refused...), Missing: append([]string{}, plan.Missing...),
-		Hopeless: plan.Hopeless, Beyond: plan.Beyond, Edited: plan.Edited, EditExample: plan.EditExample,
-	}
+	out := planned(job, plan)
+	out.DryRun = d.DryRun
 	if d.Output == "table" {
 		if err := output.Plan(s.Out, job.Action, plan); err != nil {
 			return err
@@ -146,6 +143,15 @@ func (d *decided) run(s *session, job *action.Job) error {
 		d.done = out.Done
 	}
 	return errors.Join(err, d.conclude(s, plan, &out, err))
+}
+
+// planned is the plan as it is written.
+func planned(job *action.Job, plan *action.Plan) output.Outcome {
+	return output.Outcome{
+		Action: job.Action, ReplayID: job.ReplayID, Planned: plan.Total(), Targets: plan.Targets,
+		Refused: append([]action.Refusal{}, plan.Refused...), Missing: append([]string{}, plan.Missing...),
+		Hopeless: plan.Hopeless, Beyond: plan.Beyond, Edited: plan.Edited, EditExample: plan.EditExample,
+	}
 }
 
 // done shows how far a change is and how long the rest takes at its pace.

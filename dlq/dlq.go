@@ -80,7 +80,7 @@ func Main(ctx context.Context, c *console.Console, args []string) int {
 		return report(c, usage("%w (see dlq --help)", err))
 	}
 	s := &session{ctx: ctx, cfg: &cfg.Kafka, database: cfg.Database, Console: c}
-	defer s.close()
+	defer s.close() //nolint:contextcheck // the session has it
 	return report(c, command.Run(s, parser))
 }
 

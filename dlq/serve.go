@@ -4,9 +4,11 @@ package dlq
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"strings"
 	"time"
@@ -92,25 +94,28 @@ func (c *serveCommand) Run(s *session) error {
 // each command is.
 type api struct{ cfg *ServiceConfig }
 
-// session is one without a terminal, whose output is out.
-func (a *api) session(ctx context.Context) (s *session, out *bytes.Buffer) {
-	out = &bytes.Buffer{}
+// session runs do as a command is run, without a terminal, and gives what it
+// prints.
+func (a *api) session(ctx context.Context, do func(s *session) error) (json.RawMessage, error) {
+	var out bytes.Buffer
 	cfg := a.cfg.Kafka // a command may change it
-	c := &console.Console{In: strings.NewReader(""), Out: out, Err: &bytes.Buffer{}}
-	return &session{ctx: ctx, cfg: &cfg, database: a.cfg.Database, Console: c}, out
+	s := &session{ctx: ctx, cfg: &cfg, database: a.cfg.Database, Console: &console.Console{
+		In: strings.NewReader(""), Out: &out, Err: io.Discard,
+	}}
+	defer s.close() //nolint:contextcheck // the session has it
+	err := do(s)
+	return out.Bytes(), err
 }
 
-// command is one of the command line's.
-type command interface{ Run(s *session) error }
-
-// run gives what a command prints.
-func (a *api) run(ctx context.Context, c command) (json.RawMessage, error) {
-	s, out := a.session(ctx)
-	defer s.close()
-	if err := c.Run(s); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
+// opened is session for what is no command of its own.
+func (a *api) opened(ctx context.Context, do func(s *session) error) error {
+	_, err := a.session(ctx, func(s *session) error { //nolint:contextcheck // the session has it
+		if err := s.open(); err != nil {
+			return err
+		}
+		return do(s)
+	})
+	return err
 }
 
 // List implements serve.Operations.
@@ -119,21 +124,19 @@ func (a *api) List(ctx context.Context, q *serve.Query) (*serve.Page, error) {
 	if err != nil {
 		return nil, serve.InvalidError{Err: errors.New("cursor is none that a list has given")}
 	}
-	s, _ := a.session(ctx)
-	defer s.close()
-	if err := s.open(); err != nil {
-		return nil, err
+	look := scan{status: q.Status, match: q.Match, run: q.Run}
+	if q.Run != "" {
+		look.status = statusAll
 	}
 	// One more than the page tells whether there is another.
 	newest := newest{limit: q.Limit + 1}
-	if q.Run != "" {
-		q.Status = statusAll
-	}
-	err = s.scan(scan{status: q.Status, match: q.Match, run: q.Run}, func(l *letters.Letter, status output.Status) error {
-		if q.Cursor == "" || after.compare(cursorOf(l)) > 0 {
-			newest.add(page{cursorOf(l), output.NewLetter(l, status)})
-		}
-		return nil
+	err = a.opened(ctx, func(s *session) error {
+		return s.scan(look, func(l *letters.Letter, status output.Status) error {
+			if q.Cursor == "" || after.compare(cursorOf(l)) > 0 {
+				newest.add(page{cursorOf(l), output.NewLetter(l, status)})
+			}
+			return nil
+		})
 	})
 	if err != nil {
 		return nil, err
@@ -151,7 +154,8 @@ func (a *api) List(ctx context.Context, q *serve.Query) (*serve.Page, error) {
 
 // Show implements serve.Operations.
 func (a *api) Show(ctx context.Context, id string, v serve.View) (json.RawMessage, error) {
-	shown, err := a.run(ctx, &showCommand{ID: id, NoPayload: !v.Payload, Redact: v.Redact, Output: "json"})
+	c := &showCommand{ID: id, NoPayload: !v.Payload, Redact: v.Redact, Output: "json"}
+	shown, err := a.session(ctx, c.Run)
 	if errors.Is(err, errPartial) {
 		return nil, serve.ErrNotFound
 	}
@@ -160,12 +164,14 @@ func (a *api) Show(ctx context.Context, id string, v serve.View) (json.RawMessag
 
 // Stats implements serve.Operations.
 func (a *api) Stats(ctx context.Context, f *filter.Filter, limit int) (json.RawMessage, error) {
-	return a.run(ctx, &statsCommand{Filter: *f, Limit: limit, Output: "json"})
+	c := &statsCommand{Filter: *f, Limit: limit, Output: "json"}
+	return a.session(ctx, c.Run)
 }
 
 // History implements serve.Operations.
 func (a *api) History(ctx context.Context, q *serve.HistoryQuery) (json.RawMessage, error) {
-	runs, err := a.run(ctx, &historyCommand{ID: q.ID, By: q.By, Since: q.Since, Limit: q.Limit, Output: "json"})
+	c := &historyCommand{ID: q.ID, By: q.By, Since: q.Since, Limit: q.Limit, Output: "json"}
+	runs, err := a.session(ctx, c.Run)
 	if err == nil && len(runs) == 0 {
 		return json.RawMessage("[]"), nil
 	}
@@ -174,18 +180,15 @@ func (a *api) History(ctx context.Context, q *serve.HistoryQuery) (json.RawMessa
 
 // Outcomes implements serve.Operations.
 func (a *api) Outcomes(ctx context.Context, replayID string) (map[string]int, error) {
-	s, _ := a.session(ctx)
-	defer s.close()
-	if err := s.open(); err != nil {
-		return nil, err
-	}
 	counts := map[string]int{}
 	all := func(*letters.Letter) bool { return true }
-	err := s.scan(scan{status: statusAll, match: all, run: replayID}, func(_ *letters.Letter, status output.Status) error {
-		if status.Outcome != nil {
-			counts[string(status.Outcome.State)]++
-		}
-		return nil
+	err := a.opened(ctx, func(s *session) error {
+		return s.scan(scan{status: statusAll, match: all, run: replayID}, func(_ *letters.Letter, status output.Status) error {
+			if status.Outcome != nil {
+				counts[string(status.Outcome.State)]++
+			}
+			return nil
+		})
 	})
 	return counts, err
 }
@@ -199,31 +202,25 @@ func (a *api) Simulate(ctx context.Context, sel *serve.Selection, patch string) 
 	if err := c.Validate(); err != nil {
 		return nil, serve.InvalidError{Err: err}
 	}
-	s, out := a.session(ctx)
-	defer s.close()
-	switch err := c.Run(s); {
+	switch out, err := a.session(ctx, c.Run); {
 	case err != nil && !errors.Is(err, errPartial):
 		return nil, err
-	case out.Len() == 0: // nothing matched
+	case len(out) == 0: // nothing matched
 		return json.Marshal(output.Simulation{})
+	default:
+		return out, nil
 	}
-	return out.Bytes(), nil
 }
 
 // Plan implements serve.Operations.
 func (a *api) Plan(ctx context.Context, c *serve.Change) (*serve.Plan, error) {
-	s, _ := a.session(ctx)
-	defer s.close()
-	if err := s.open(); err != nil {
-		return nil, err
-	}
 	job := &action.Job{
-		Kafka: s.cfg, Log: s.log, Action: c.Action, IDs: c.IDs, Match: c.Filter.Match, By: c.By, Why: c.Why, ReplayID: c.ID,
-		MaxReplays: c.MaxReplays, Limit: c.Limit, BatchSize: defaultBatch, Pace: &action.Pace{Rate: c.Rate},
-		TopicExists: s.topics.Has, Foreign: func(record.Position, error) {}, Planned: func(int) {}, Now: time.Now,
+		Action: c.Action, IDs: c.IDs, Match: c.Filter.Match, By: c.By, Why: c.Why,
+		MaxReplays: cmp.Or(c.MaxReplays, defaultMaxReplays), Limit: c.Limit, BatchSize: defaultBatch, Pace: &action.Pace{Rate: c.Rate},
+		Foreign: func(record.Position, error) {}, Planned: func(int) {}, Now: time.Now,
 	}
-	if job.MaxReplays == 0 {
-		job.MaxReplays = defaultMaxReplays
+	if c.Action == record.Replayed {
+		job.ReplayID = c.ID
 	}
 	var patch *edit.Patch
 	if c.Patch != "" {
@@ -233,19 +230,16 @@ func (a *api) Plan(ctx context.Context, c *serve.Change) (*serve.Plan, error) {
 		}
 	}
 	job.Edit = editing(ctx, patch)
-	plan, err := job.Plan(ctx)
+	var plan *action.Plan
+	err := a.opened(ctx, func(s *session) (err error) {
+		job.Kafka, job.Log, job.TopicExists = s.cfg, s.log, s.topics.Has
+		plan, err = job.Plan(s.ctx)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	out := output.Outcome{
-		Action: job.Action, Planned: plan.Total(), Targets: plan.Targets,
-		Refused: append([]action.Refusal{}, plan.Refused...), Missing: append([]string{}, plan.Missing...),
-		Hopeless: plan.Hopeless, Beyond: plan.Beyond, Edited: plan.Edited, EditExample: plan.EditExample,
-	}
-	if c.Action == record.Replayed {
-		out.ReplayID = c.ID
-	}
-	return &serve.Plan{Outcome: out, Run: func(ctx context.Context, done func(int)) (int, error) {
+	return &serve.Plan{Outcome: planned(job, plan), Run: func(ctx context.Context, done func(int)) (int, error) {
 		job.Done, job.Edit = done, editing(ctx, patch)
 		return job.Run(ctx, plan)
 	}}, nil

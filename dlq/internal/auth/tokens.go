@@ -110,11 +110,11 @@ func (t *Tokens) caller(token string) *Caller {
 }
 
 func readTokens(path string) (*tokenList, error) {
-	f, err := os.Open(path) //nolint:gosec // the operator names the file
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, maxTokensBytes+1))
 	if err != nil {
 		return nil, err

@@ -70,7 +70,7 @@ func (c *Config) validateOIDC() error {
 	if c.OIDCAudience == "" || c.OIDCClaim == "" || c.OIDCSubject == "" {
 		errs = append(errs, errors.New("HOOKSTREAM_DLQ_OIDC_AUDIENCE, _SCOPE_CLAIM and _SUBJECT_CLAIM must not be empty: a token for another service would do"))
 	}
-	if u, err := url.Parse(c.OIDCKeys); err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
+	if u, err := url.Parse(c.OIDCKeys); err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
 		errs = append(errs, fmt.Errorf("HOOKSTREAM_DLQ_OIDC_JWKS_URL is %q, must be an https URL", c.OIDCKeys))
 	}
 	for name, scope := range c.OIDCScopes {

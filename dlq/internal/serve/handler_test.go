@@ -98,7 +98,14 @@ func api(t *testing.T, f *fake, change func(*handler)) (*handler, string) {
 	return h, server.URL
 }
 
-func send(t *testing.T, token, method, url, body string) (*http.Response, string) {
+// reply is an answer that has been read.
+type reply struct {
+	StatusCode int
+	Status     string
+	Header     http.Header
+}
+
+func send(t *testing.T, token, method, url, body string) (reply, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
@@ -116,7 +123,7 @@ func send(t *testing.T, token, method, url, body string) (*http.Response, string
 	if err != nil {
 		t.Fatal(err)
 	}
-	return res, string(data)
+	return reply{res.StatusCode, res.Status, res.Header}, string(data)
 }
 
 // TestWhoMayDoWhat is every route with every scope.

@@ -32,7 +32,7 @@ type Operations interface {
 	Plan(ctx context.Context, c *Change) (*Plan, error)
 }
 
-// ErrNotFound: no dead letter has the ID.
+// ErrNotFound is that no dead letter has the ID.
 var ErrNotFound = errors.New("no dead letter has this ID")
 
 // InvalidError is for the caller to correct.

@@ -99,7 +99,7 @@ func (p *params) filter() filter.Filter {
 		if err != nil || n < 0 {
 			p.fail("partition is %.60q: want a number from 0 to %d", text, maxPartition)
 		}
-		f.Partition = append(f.Partition, int32(n)) //nolint:gosec // parsed with 32 bits
+		f.Partition = append(f.Partition, int32(n))
 	}
 	if err := f.Validate(); err != nil && p.err == nil {
 		p.err = errors.New(flag.ReplaceAllStringFunc(err.Error(), func(name string) string {
