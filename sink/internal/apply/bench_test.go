@@ -68,6 +68,71 @@ func benchSink(b *testing.B, synchronous bool, size int) {
 	b.ReportMetric(copied.Seconds()/sink.Seconds(), "ratio")
 }
 
+// BenchmarkPaths compares COPY with an INSERT from arrays, by the number of rows:
+// for rows that are new, and for rows that are there, which COPY sends to a
+// temporary table. A ratio above 1 means that COPY is faster; copyin.Worth is
+// where both are.
+func BenchmarkPaths(b *testing.B) {
+	for _, size := range []int{10, 20, 50, 100, 200, 500, 1000} {
+		for _, fresh := range []bool{true, false} {
+			b.Run(fmt.Sprintf("new=%t/rows=%d", fresh, size), func(b *testing.B) {
+				benchPaths(b, fresh, size)
+			})
+		}
+	}
+}
+
+func benchPaths(b *testing.B, fresh bool, size int) {
+	server := pgtest.New(b, "fsync=on", "shared_buffers=256MB", "max_wal_size=4GB")
+	w := newWorldAt(b, server.URL())
+	feed := newFeed(b, w)
+	for range 10_000 / size { // a table with something in it
+		feed.next(b, size)
+		must(b, w.store.Apply(b.Context(), feed.ahead))
+	}
+	timed := func(path func(*batch, *pgx.Conn, *pgx.Batch, *write) error) time.Duration {
+		feed.next(b, size)
+		g, err := w.store.gather(b.Context(), feed.ahead)
+		must(b, err)
+		g.plan = g.newPlan()
+		conn, err := w.pool.Acquire(b.Context())
+		must(b, err)
+		defer conn.Release()
+		_, err = conn.Exec(b.Context(), "begin")
+		must(b, err)
+		if !fresh { // the rows are there, in an older version
+			must(b, g.writeTogether(b.Context(), conn.Conn(), g.plan.writes))
+			for _, it := range g.items {
+				it.Event.Meta.Version.Order++
+			}
+			g.plan.writes[0].fresh = false
+		}
+		started := time.Now()
+		send := &pgx.Batch{}
+		must(b, path(g, conn.Conn(), send, &g.plan.writes[0]))
+		if send.Len() > 0 {
+			must(b, conn.SendBatch(b.Context(), send).Close())
+		}
+		took := time.Since(started)
+		_, err = conn.Exec(b.Context(), "commit")
+		must(b, err)
+		return took
+	}
+	var arrays, copied time.Duration
+	for b.Loop() {
+		arrays += timed(func(g *batch, _ *pgx.Conn, send *pgx.Batch, w *write) error {
+			g.queue(send, w, w.table.Upsert(), w.table.Args(events(w.items))...)
+			return nil
+		})
+		copied += timed(func(g *batch, conn *pgx.Conn, send *pgx.Batch, w *write) error {
+			return g.copy(b.Context(), conn, send, w)
+		})
+	}
+	b.ReportMetric(arrays.Seconds()/copied.Seconds(), "ratio")
+	b.ReportMetric(float64(copied.Microseconds())/float64(b.N), "COPY-us")
+	b.ReportMetric(float64(arrays.Microseconds())/float64(b.N), "arrays-us")
+}
+
 // BenchmarkPoison compares batches of 1,000 rows of which some are refused with
 // clean ones. The ratio is of time.
 func BenchmarkPoison(b *testing.B) {

@@ -49,6 +49,7 @@ type Store struct {
 	cfg     Config
 	decoder decoder
 	begin   []string
+	paths   paths
 	metrics *metrics
 }
 
@@ -65,7 +66,7 @@ func New(cfg Config) (*Store, error) {
 		tables[t.Entity.Name] = t
 	}
 	return &Store{
-		cfg: cfg, metrics: m, begin: beginSQL(&cfg),
+		cfg: cfg, metrics: m, begin: beginSQL(&cfg), paths: defaultPaths,
 		decoder: decoder{topics: cfg.Topics, tables: tables, schemas: cfg.Schemas},
 	}, nil
 }

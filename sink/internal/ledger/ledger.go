@@ -7,6 +7,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -164,10 +165,13 @@ func (t *target) values(entries []*Entry) []any {
 func (e *Entry) timed() bool { return !e.Event.Meta.OccurredAt.IsZero() }
 
 // seen asks by LATERAL, whose LIMIT keeps the planner at one index probe an
-// event, in the one partition of its time, however large the ledger is.
+// event, in the one partition of its time, however large the ledger is. With the
+// bounds, it plans for the batch's partitions only: planning for all of a month
+// takes longer than the answer.
 const seenTimed = `select b.fingerprint from unnest($1::timestamptz[], $2::bytea[]) as b (occurred_at, fingerprint)
 	cross join lateral (select from hookstream.ledger l
-		where l.occurred_at = b.occurred_at and l.fingerprint = b.fingerprint limit 1) as found`
+		where l.occurred_at = b.occurred_at and l.fingerprint = b.fingerprint
+			and l.occurred_at between $3::timestamptz and $4::timestamptz limit 1) as found`
 
 const seenUntimed = `select b.fingerprint from unnest($1::bytea[]) as b (fingerprint)
 	cross join lateral (select from hookstream.ledger_untimed l where l.fingerprint = b.fingerprint limit 1) as found`
@@ -192,7 +196,8 @@ func Seen(batch *pgx.Batch, entries []*Entry, seen map[identity.Fingerprint]bool
 		for i, e := range timed {
 			times[i] = e.Event.Meta.OccurredAt
 		}
-		batch.Queue(seenTimed, times, shared[0].values(timed)).Query(collect)
+		first, last := slices.MinFunc(times, time.Time.Compare), slices.MaxFunc(times, time.Time.Compare)
+		batch.Queue(seenTimed, times, shared[0].values(timed), first, last).Query(collect)
 	}
 	if len(untimed) > 0 {
 		batch.Queue(seenUntimed, shared[0].values(untimed)).Query(collect)
