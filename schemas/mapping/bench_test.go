@@ -62,7 +62,8 @@ func addAmounts(v any) {
 	for _, name := range strings.Fields("current_subtotal current_total_discounts current_total current_total_tax subtotal total_discounts total_line_items total_tax") {
 		order[name+"_price_set"] = set
 	}
-	for _, item := range order["line_items"].([]any) {
+	lines := order["line_items"].([]any) //nolint:errcheck,forcetypeassert // its lines are a list
+	for _, item := range lines {
 		line := item.(map[string]any) //nolint:errcheck,forcetypeassert // lines are objects
 		line["price_set"], line["total_discount_set"] = set, set
 		line["attributed_staffs"], line["duties"], line["properties"] = []any{}, []any{}, []any{}

@@ -16,6 +16,12 @@ import (
 
 // TestExpressionsAreBounded runs what would never end, or take all memory.
 func TestExpressionsAreBounded(t *testing.T) {
+	list, object := "0", `"a":0`
+	for i := range 2000 {
+		list += fmt.Sprintf(",%d", i)
+		object += fmt.Sprintf(`,"%d":%d`, i, i)
+	}
+	data := fmt.Sprintf(`{"a":[%s],"o":{%s}}`, list, object)
 	for _, expr := range []string{
 		// No end.
 		`def f: f; f`,
@@ -98,6 +104,19 @@ func TestExpressionsAreBounded(t *testing.T) {
 		`[range(100000)] - [range(100000) | . + 0.5]`,
 		`[range(100000)] | contains([range(100000) | . + 0.5])`,
 		`"x" * 1000000 | indices("y" * 1000)`,
+		// Much of the body, in the part that gojq does not run.
+		`[.a[] as $x | .a[] as $y | {a: $x, b: $y}]`,
+		`[.a[] as $x | .a[] as $y | "\($x)-\($y)"]`,
+		`[.a[] as $x | .a[] as $y | [$x, $y]]`,
+		`[.a[] as $x | .a[] as $y | .a[] as $z | 1]`,
+		`[.a[] as $x | .a | map(tostring) | join(",")]`,
+		`[.a[] as $x | .a | tojson]`,
+		`[.a[] | tostring * 100000]`,
+		`[.a[] as $x | .a | map({(tostring): 1}) | add]`,
+		`[.a[] as $x | .a | map({key: tostring, value: 1}) | from_entries | with_entries(.)]`,
+		`[.a[] as $x | .o | map_values(tostring)]`,
+		`[.a[] as $x | .a[] | IN("x", "y")]`,
+		`[.a[] as $x | .a[] as $y | select(any(.a[]; . < 0))]`,
 	} {
 		t.Run(expr, func(t *testing.T) {
 			def := definition(t, "customer", "fields:", "  name: '"+strings.ReplaceAll(expr, "'", "''")+"'")
@@ -105,7 +124,7 @@ func TestExpressionsAreBounded(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			start := time.Now()
-			_, err := m.Map(t.Context(), acme(`{"a":[1,2,3]}`))
+			_, err := m.Map(t.Context(), acme(data))
 			took := time.Since(start)
 			runtime.ReadMemStats(&after)
 			var e *Error
@@ -121,6 +140,32 @@ func TestExpressionsAreBounded(t *testing.T) {
 			}
 			t.Logf("%d MiB, %v, %.120s", (after.TotalAlloc-before.TotalAlloc)>>20, took, e.Err.Error()[strings.LastIndex(e.Err.Error(), ": ")+2:])
 		})
+	}
+}
+
+// TestMappingsStayFarBelowTheBounds counts what the catalog takes for its fixtures.
+func TestMappingsStayFarBelowTheBounds(t *testing.T) {
+	defs := catalog(t)
+	for _, f := range fixtures(t) {
+		m := compiled(t, defs[f.Provider])
+		r, shape := m.rule(f.Want.EventType)
+		if r == nil {
+			continue
+		}
+		input, err := shape.Decode([]byte(f.Body))
+		if err != nil {
+			continue // a form
+		}
+		b := newBudget(t.Context())
+		run := newRunner(b, input, f.Want.EventType, map[string]any{})
+		for _, field := range r.fields {
+			if _, err := run.field(field); err != nil && b.exceeded != nil {
+				t.Errorf("%s: %v", f.Name(), err)
+			}
+		}
+		if steps, bytes := maxSteps-b.steps, maxBytes-b.bytes; steps > maxSteps/100 || bytes > maxBytes/100 {
+			t.Errorf("%s takes %d steps and %d bytes", f.Name(), steps, bytes)
+		}
 	}
 }
 

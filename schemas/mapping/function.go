@@ -219,6 +219,9 @@ func (c *compiler) mapValues(call *gojq.Func, in *body.Shape) (filter, error) {
 		if !ok {
 			return others.only(e, in)
 		}
+		if err := e.budget.spend(width(object)); err != nil {
+			return nil, err
+		}
 		out := make(map[string]any, len(object))
 		for _, name := range slices.Sorted(maps.Keys(object)) {
 			if err := e.budget.step(); err != nil {
@@ -256,6 +259,9 @@ func (c *compiler) withEntries(call *gojq.Func, in *body.Shape) (filter, error) 
 		object, ok := in.(map[string]any)
 		if !ok {
 			return others.only(e, in)
+		}
+		if err := e.budget.spend(width(object) + objectSize*len(object)); err != nil { // an entry is an object too
+			return nil, err
 		}
 		entries := make([]any, 0, len(object))
 		for _, name := range slices.Sorted(maps.Keys(object)) {
@@ -297,19 +303,21 @@ func fromEntries(entries []any) (map[string]any, bool) {
 // quantifier is any and all: of the elements, of what an expression says of them,
 // or of what it says of the values of another.
 func (c *compiler) quantifier(call *gojq.Func, in *body.Shape) (filter, error) {
-	items, cond := iterate(in), filter{}
-	args := call.Args
-	var err error
+	items, args := iterate(in), call.Args
 	if len(args) == 2 {
-		if items, err = c.query(args[0], in); err != nil {
+		f, err := c.query(args[0], in)
+		if err != nil {
 			return filter{}, err
 		}
-		args = args[1:]
+		items, args = f, args[1:]
 	}
-	if cond = itself(items.place); len(args) == 1 {
-		if cond, err = c.query(args[0], items.place); err != nil {
+	cond := itself(items.place)
+	if len(args) == 1 {
+		f, err := c.query(args[0], items.place)
+		if err != nil {
 			return filter{}, err
 		}
+		cond = f
 	}
 	if cond.one == nil {
 		return filter{}, errForeign

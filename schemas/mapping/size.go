@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	// valueSize is about what a value takes in an array, and entrySize what it
-	// takes in an object.
-	valueSize, entrySize = 16, 48
+	// valueSize is about what a value takes in an array, objectSize what an
+	// object takes, and entrySize what a member adds to it.
+	valueSize, objectSize, entrySize = 16, 256, 48
 	// maxNesting is how deeply values may nest. Bodies nest less, expressions
 	// can build any depth, and functions that read values recurse.
 	maxNesting = 1000
@@ -51,7 +51,7 @@ func width(v any) int {
 	case []any:
 		return valueSize + valueSize*len(v)
 	case map[string]any:
-		return valueSize + entrySize*len(v)
+		return objectSize + entrySize*len(v)
 	case *big.Int:
 		return digits(v.BitLen() / 3)
 	case json.Number: // from fromjson

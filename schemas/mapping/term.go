@@ -261,13 +261,17 @@ func (c *compiler) object(o *gojq.Object, in *body.Shape) (filter, error) {
 		entries[i] = e
 		literal = literal && e.key.literal && e.value.literal
 	}
-	build := func(e *env, in any) (any, error) { return construct(entries, e, in) }
 	if literal {
-		if v, err := build(nil, nil); err == nil {
+		if v, err := construct(entries, nil, nil); err == nil {
 			return constant(v), nil
 		}
 	}
-	return filter{one: build}, nil
+	return filter{one: func(e *env, in any) (any, error) {
+		if err := e.budget.spend(objectSize + entrySize*len(entries)); err != nil {
+			return nil, err
+		}
+		return construct(entries, e, in)
+	}}, nil
 }
 
 func (c *compiler) entry(kv *gojq.ObjectKeyVal, in *body.Shape) (e entry, err error) {
