@@ -75,9 +75,16 @@ func serveConfig(w *world) ServiceConfig {
 func newAPI(t *testing.T) *apiWorld {
 	t.Helper()
 	w := &apiWorld{world: newWorld(t), logs: &lockedBuffer{}}
+	w.start()
+	return w
+}
+
+// start runs a new instance, which ends with the test.
+func (w *apiWorld) start() {
+	w.Helper()
 	var err error
 	if w.svc, err = New(serveConfig(w.world), slog.New(slog.NewJSONHandler(w.logs, nil))); err != nil {
-		t.Fatal(err)
+		w.Fatal(err)
 	}
 	w.base = "http://" + w.svc.Address()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -86,11 +93,10 @@ func newAPI(t *testing.T) *apiWorld {
 	w.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
-			t.Error(err)
+			w.Error(err)
 		}
 	})
-	t.Cleanup(w.stop)
-	return w
+	w.Cleanup(w.stop)
 }
 
 type reply struct {
@@ -331,6 +337,29 @@ func TestAPIReplayOutlivesItsClient(t *testing.T) {
 	if events := w.follow("run-2"); events[len(events)-1].State != serve.Done {
 		t.Errorf("resumed: %+v", events)
 	}
+	w.eachOnce(n)
+}
+
+// TestAPIAnotherInstanceGoesOn where one was that ended in the middle.
+func TestAPIAnotherInstanceGoesOn(t *testing.T) {
+	w := newAPI(t)
+	const n = 12
+	w.many(n)
+	body := object{"all": true, "at_most": n, "replay_id": "run-3", "rate": 6}
+	want[object](t, w.call(everything, "POST", "/v1/replays", body), 202)
+	eventually(t, "the replay has begun", func() bool { return len(w.read(w.cfg.Topics.Resolutions)) > 0 })
+	w.stop()
+	if sent := len(w.read(w.cfg.Topics.Resolutions)); sent == n {
+		t.Fatal("there was nothing left to stop")
+	}
+	if !strings.Contains(w.logs.String(), `"state":"interrupted"`) {
+		t.Errorf("the log does not say so:\n%s", w.logs)
+	}
+	w.start()
+	want[object](t, w.call("read", "GET", "/v1/operations/run-3", nil), 404)
+	delete(body, "rate")
+	want[object](t, w.call(everything, "POST", "/v1/replays", body), 202)
+	w.follow("run-3")
 	w.eachOnce(n)
 }
 
