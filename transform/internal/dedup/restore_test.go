@@ -30,7 +30,7 @@ type broker struct {
 	changelog string
 }
 
-func newBroker(t *testing.T) *broker {
+func newBroker(t testing.TB) *broker {
 	t.Helper()
 	b := kafkatest.New(t)
 	changelog := b.CreateTopic(t, 2, topic.DefaultNames().Dedup)
