@@ -3,13 +3,11 @@
 package mapping
 
 import (
-	_ "embed"
 	"errors"
 	"fmt"
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/itchyny/gojq"
 )
@@ -29,68 +27,6 @@ const (
 	spendUpdate   = "spend on updating"
 	spendKey      = "spend on a key"
 )
-
-//go:embed prelude.jq
-var preludeSource string
-
-// prelude are the definitions of prelude.jq in their order, by which one may call
-// those before it.
-var prelude = func() []*gojq.FuncDef {
-	query, err := gojq.Parse(preludeSource)
-	if err != nil {
-		panic(err)
-	}
-	return query.FuncDefs
-}()
-
-// boundPrelude bounds the definitions themselves.
-var boundPrelude = sync.OnceFunc(func() {
-	b := bounder{trusted: true}
-	for _, def := range prelude {
-		b.walk(reflect.ValueOf(def))
-	}
-	if err := errors.Join(b.errs...); err != nil {
-		panic(err)
-	}
-})
-
-func inPrelude(name string, arity int) bool {
-	return slices.ContainsFunc(prelude, func(d *gojq.FuncDef) bool { return d.Name == name && len(d.Args) == arity })
-}
-
-// needed are the definitions of the prelude that a bounded expression calls, also by
-// way of others.
-func needed(query *gojq.Query) []*gojq.FuncDef {
-	boundPrelude()
-	called := map[string]bool{}
-	note := func(node any) {
-		if f, ok := node.(*gojq.Func); ok {
-			called[signature(f.Name, len(f.Args))] = true
-		}
-	}
-	visit(reflect.ValueOf(query), note)
-	var defs []*gojq.FuncDef
-	for _, def := range slices.Backward(prelude) {
-		if called[signature(def.Name, len(def.Args))] {
-			visit(reflect.ValueOf(def), note)
-			defs = append(defs, def)
-		}
-	}
-	slices.Reverse(defs)
-	return defs
-}
-
-// controls are gojq's own functions that do nothing but choose and repeat, one
-// instruction at a time.
-var controls = map[string]bool{
-	"empty/0": true, "error/0": true, "error/1": true, "not/0": true, "select/1": true, "abs/0": true,
-	"recurse/0": true, "recurse/1": true, "recurse/2": true, "range/1": true, "range/2": true, "range/3": true,
-	"while/2": true, "until/2": true, "repeat/1": true, "limit/2": true, "skip/2": true, "nth/2": true,
-	"first/1": true, "last/1": true, "isempty/1": true, "any/2": true, "all/2": true,
-	"arrays/0": true, "objects/0": true, "iterables/0": true, "booleans/0": true, "numbers/0": true, "strings/0": true,
-	"nulls/0": true, "values/0": true, "scalars/0": true, "finites/0": true, "normals/0": true,
-	"path/1": true, "paths/0": true, "paths/1": true, "minor_units/1": true,
-}
 
 // patterns are the functions whose first argument is a regular expression. It must
 // be a literal: gojq keeps every one that it compiled.
@@ -134,14 +70,13 @@ func (b *bounder) collect(v reflect.Value) {
 		}
 		b.local[signature(def.Name, len(def.Args))] = true
 		for _, arg := range def.Args {
-			b.local[signature(arg, 0)] = true
+			name := strings.TrimPrefix(arg, "$") // $x is also the function x
+			if known(name, 0) {
+				b.refuse("defines %s anew", name)
+			}
+			b.local[signature(name, 0)] = true
 		}
 	})
-}
-
-func known(name string, arity int) bool {
-	s := signature(name, arity)
-	return natives[s] != nil || controls[s] || inPrelude(name, arity)
 }
 
 // walk rewrites from the leaves to the root.

@@ -176,7 +176,7 @@ func TestLoadRefusesWhatHasNoBound(t *testing.T) {
 		`.[1000000000] |= 1`: "updates an element", `getpath([1000000000]) |= 1`: "getpath", `del(getpath(["a"]))`: "getpath", `nth(1000000000) |= 1`: "left of |=", `def f: .[1000000000]; f |= 1`: "left of |=",
 		`test(.a)`: "not a literal", `.a as $r | sub($r; "")`: "not a literal", `test("a\(.b)")`: "not a literal", `fromstream(1)`: "fromstream",
 		`$__budget`: "$__budget", `{$__budget}`: "$__budget", `1 as $__budget | 1`: "$__budget", `_match("a"; null; true)`: "_match",
-		`def map(f): f; map(1)`: "defines map anew", `def length: 1; length`: "defines length anew", `@nope`: "no format", `limit(1; input)`: "input",
+		`def map(f): f; map(1)`: "defines map anew", `def length: 1; length`: "defines length anew", `def f(add): 1; add`: "defines add anew", `def f($add): 1; add`: "defines add anew", `@nope`: "no format", `limit(1; input)`: "input",
 	} {
 		_, err := compileExpression(expr, &body.Shape{})
 		if err == nil || !strings.Contains(err.Error(), want) {
