@@ -104,7 +104,7 @@ func BenchmarkRestore(b *testing.B) {
 		for i := range packed {
 			packed[i].Fingerprint = hashed(from + uint64(i))
 		}
-		age := window - window*time.Duration(from)/entries //nolint:gosec // small
+		age := window - window*time.Duration(from)/entries
 		changelog = append(changelog, record.DedupRecord("dedup", p.Topic, p.Partition, now.Add(-age), packed))
 	}
 	s, err := New(Config{Topic: "dedup", Window: window, MaxMessageBytes: 1 << 20, Now: func() time.Time { return now }})
@@ -141,7 +141,7 @@ func BenchmarkRestoreFromKafka(b *testing.B) {
 		for i := range packed {
 			packed[i].Fingerprint = hashed(from + uint64(i))
 		}
-		age := window - window*time.Duration(from)/entries //nolint:gosec // small
+		age := window - window*time.Duration(from)/entries
 		r := record.DedupRecord(kafka.changelog, p.Topic, p.Partition, time.Now().Add(-age), packed)
 		if err := cl.ProduceSync(b.Context(), r).FirstErr(); err != nil {
 			b.Fatal(err)
