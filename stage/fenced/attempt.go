@@ -26,7 +26,7 @@ type Attempt struct {
 // when ctx ends first.
 func (l *Loop) failed(ctx context.Context, parts []Partition, failures int, err error) error {
 	delay := failure.DefaultBackoff.Delay(failures)
-	l.meter.Waiting(ctx, progress.Retrying, len(parts))
+	l.meter.Waiting(progress.Retrying, len(parts))
 	l.cfg.Attempts(Attempt{Partitions: parts, Failures: failures, Next: time.Now().Add(delay), Err: err})
 	return failure.Sleep(ctx, delay)
 }
@@ -34,7 +34,7 @@ func (l *Loop) failed(ctx context.Context, parts []Partition, failures int, err 
 // over tells that nothing of the partitions is tried again.
 func (l *Loop) over(parts []Partition) {
 	if len(parts) > 0 {
-		l.meter.Waiting(context.Background(), progress.Retrying, 0)
+		l.meter.Waiting(progress.Retrying, 0)
 		l.cfg.Attempts(Attempt{Partitions: parts})
 	}
 }

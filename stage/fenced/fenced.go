@@ -67,7 +67,8 @@ type Store interface {
 	Claims(ctx context.Context, parts []Partition) (map[Partition]Claim, error)
 	// Prepare does ahead, while the batch before is being applied, what of
 	// Apply needs no claim, and notes it in batch.Prepared. It may leave that
-	// out, as when it fails: Apply does what is missing.
+	// out, as when it fails: Apply does what is missing. Several batches are
+	// prepared at once.
 	Prepare(ctx context.Context, batch *Batch)
 	// Apply applies the batches and moves their offsets in one transaction,
 	// all or none. It returns ErrClaim when a claim is not the database's,
@@ -276,7 +277,7 @@ func (l *Loop) reconcile(ctx context.Context, client *kgo.Client, q *queue, batc
 			elsewhere = append(elsewhere, b)
 		}
 	}
-	l.applied(client, done)
+	l.applied(ctx, client, done)
 	l.rewind(client, elsewhere)
 	q.drop(elsewhere)
 	q.putBack(again)
@@ -300,14 +301,14 @@ func recordsOf(batches []Batch) []*kgo.Record {
 }
 
 // applied notes how far the database is, and marks it to be told to Kafka.
-func (l *Loop) applied(client *kgo.Client, batches []Batch) {
+func (l *Loop) applied(ctx context.Context, client *kgo.Client, batches []Batch) {
 	l.over(partitionsOf(batches))
 	offsets := l.move(batches, (*Batch).Next)
 	if len(offsets) == 0 {
 		return
 	}
 	l.cfg.Status(true, "")
-	l.meter.Done(context.Background(), recordsOf(batches))
+	l.meter.Done(ctx, recordsOf(batches))
 	crash.At(crash.BeforeOffsetCommit)
 	client.MarkCommitOffsets(offsets)
 }

@@ -5,10 +5,11 @@ package fenced
 import (
 	"context"
 	"errors"
-	"sync"
+	"runtime"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/hookstream/hookstream/stage/failure"
 )
@@ -16,6 +17,11 @@ import (
 // transactions is how many transactions a poll may bring. While one is in the
 // database, the next is prepared; only the first of a poll waits for that.
 const transactions = 8
+
+// growth is how slowly the size of transactions grows back after ErrSlow: a
+// sixteenth each time, so that a database that is slow for long is not asked for
+// too much at every other batch.
+const growth = 16
 
 // drain moves a poll into the database, one transaction after the other, trying
 // again in place while a failure passes. Work bounds what is being done,
@@ -32,8 +38,8 @@ func (l *Loop) drain(work, patience context.Context, client *kgo.Client, q queue
 		err := l.applyWhilePreparing(work, current, next)
 		if err == nil {
 			failures = 0
-			l.applied(client, current)
-			l.limit = min(2*l.limit, l.cfg.MaxRecords)
+			l.applied(work, client, current)
+			l.limit = min(l.limit+1+l.cfg.MaxRecords/growth, l.cfg.MaxRecords)
 			if patience.Err() == nil {
 				current = next
 				continue
@@ -51,16 +57,21 @@ func (l *Loop) drain(work, patience context.Context, client *kgo.Client, q queue
 	return nil
 }
 
-// applyWhilePreparing applies current and prepares next.
+// applyWhilePreparing applies current and prepares next, its partitions side by
+// side.
 func (l *Loop) applyWhilePreparing(ctx context.Context, current, next []Batch) error {
-	var ahead sync.WaitGroup
-	defer ahead.Wait()
-	ahead.Go(func() {
-		for i := range next {
+	applied := make(chan error, 1)
+	go func() { applied <- l.store.Apply(ctx, current) }()
+	var ahead errgroup.Group
+	ahead.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range next {
+		ahead.Go(func() error {
 			l.store.Prepare(ctx, &next[i])
-		}
-	})
-	return l.store.Apply(ctx, current)
+			return nil
+		})
+	}
+	_ = ahead.Wait() // what fails here, Apply meets again
+	return <-applied
 }
 
 // recover puts back into the queue what is to be tried again after a failure,

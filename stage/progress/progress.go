@@ -37,13 +37,13 @@ type Meter struct {
 	group   attribute.KeyValue
 	latency metric.Float64Histogram
 	batch   metric.Int64Histogram
-	waiting metric.Int64Gauge
 	stop    metric.Registration
 	// options of latency and batch, which are recorded often.
 	byGroup metric.MeasurementOption
 
 	mu        sync.Mutex
 	positions map[partition]*position
+	waiting   map[State]int64
 }
 
 type partition struct {
@@ -66,7 +66,7 @@ type position struct {
 func New(group string) (*Meter, error) {
 	meter := otel.Meter("github.com/hookstream/hookstream/stage/progress")
 	attr := attribute.String("group", group)
-	m := &Meter{group: attr, byGroup: metric.WithAttributeSet(attribute.NewSet(attr)), positions: map[partition]*position{}}
+	m := &Meter{group: attr, byGroup: metric.WithAttributeSet(attribute.NewSet(attr)), positions: map[partition]*position{}, waiting: map[State]int64{}}
 	var errs [6]error
 	m.latency, errs[0] = meter.Float64Histogram("hookstream.consumer.latency", metric.WithUnit("s"),
 		metric.WithDescription("Time from a record's write to the commit of what became of it: ack-to-event in transform, event-to-row in the sink."),
@@ -74,17 +74,17 @@ func New(group string) (*Meter, error) {
 	m.batch, errs[1] = meter.Int64Histogram("hookstream.consumer.batch.records",
 		metric.WithDescription("Records that were committed together."),
 		metric.WithExplicitBucketBoundaries(1, 10, 100, 500, 1000, 2500, 5000, 10000))
-	m.waiting, errs[2] = meter.Int64Gauge("hookstream.consumer.partitions.waiting",
+	var gauges observed
+	gauges.waiting, errs[2] = meter.Int64ObservableGauge("hookstream.consumer.partitions.waiting",
 		metric.WithDescription("Partitions that stand still, by why."))
-	lag, err := meter.Int64ObservableGauge("hookstream.consumer.lag",
+	gauges.lag, errs[3] = meter.Int64ObservableGauge("hookstream.consumer.lag",
 		metric.WithDescription("Records between the last one done and the partition's end when it was last fetched. A transaction's marker counts, so 1 may remain."))
-	age, errAge := meter.Float64ObservableGauge("hookstream.consumer.lag.time", metric.WithUnit("s"),
+	gauges.age, errs[4] = meter.Float64ObservableGauge("hookstream.consumer.lag.time", metric.WithUnit("s"),
 		metric.WithDescription("Age of the oldest record that was fetched and is not done; 0 where there is none."))
-	errs[3], errs[4] = err, errAge
 	m.stop, errs[5] = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		m.observe(o, lag, age, time.Now())
+		m.observe(o, gauges, time.Now())
 		return nil
-	}, lag, age)
+	}, gauges.waiting, gauges.lag, gauges.age)
 	return m, errors.Join(errs[:]...)
 }
 
@@ -94,16 +94,25 @@ func (m *Meter) Close() error {
 	return m.stop.Unregister()
 }
 
-func (m *Meter) observe(o metric.Observer, lag metric.Int64Observable, age metric.Float64Observable, now time.Time) {
+// observed are the gauges that are read when they are asked for.
+type observed struct {
+	waiting, lag metric.Int64ObservableGauge
+	age          metric.Float64ObservableGauge
+}
+
+func (m *Meter) observe(o metric.Observer, gauges observed, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	for _, s := range []State{Restoring, Retrying, Held} {
+		o.ObserveInt64(gauges.waiting, m.waiting[s], metric.WithAttributes(m.group, attribute.String("state", string(s))))
+	}
 	for _, p := range m.positions {
-		o.ObserveInt64(lag, max(0, p.end-p.next), p.attributes)
+		o.ObserveInt64(gauges.lag, max(0, p.end-p.next), p.attributes)
 		seconds := 0.0
 		if !p.oldest.IsZero() {
 			seconds = max(0, now.Sub(p.oldest).Seconds()) // clocks differ
 		}
-		o.ObserveFloat64(age, seconds, p.attributes)
+		o.ObserveFloat64(gauges.age, seconds, p.attributes)
 	}
 }
 
@@ -163,8 +172,10 @@ func (p *position) done(r *kgo.Record) {
 }
 
 // Waiting says how many partitions stand still in a state now.
-func (m *Meter) Waiting(ctx context.Context, s State, partitions int) {
-	m.waiting.Record(ctx, int64(partitions), metric.WithAttributes(m.group, attribute.String("state", string(s))))
+func (m *Meter) Waiting(s State, partitions int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.waiting[s] = int64(partitions)
 }
 
 // Forget drops a partition that was taken away.
@@ -177,9 +188,7 @@ func (m *Meter) Forget(topic string, number int32) {
 // ForgetAll drops every partition at the end of a session.
 func (m *Meter) ForgetAll() {
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	clear(m.positions)
-	m.mu.Unlock()
-	for _, s := range []State{Restoring, Retrying, Held} {
-		m.Waiting(context.Background(), s, 0)
-	}
+	clear(m.waiting)
 }

@@ -114,3 +114,32 @@ func TestCloseEndsTheGauges(t *testing.T) {
 		t.Error("a closed meter still reports")
 	}
 }
+
+func TestPartitionsThatWait(t *testing.T) {
+	m, reader := newMeter(t)
+	held := attribute.NewSet(attribute.String("group", "readers"), attribute.String("state", "held"))
+	want := func(n int64) {
+		t.Helper()
+		var all metricdata.ResourceMetrics
+		if err := reader.Collect(context.Background(), &all); err != nil {
+			t.Fatal(err)
+		}
+		for _, metrics := range all.ScopeMetrics[0].Metrics {
+			g, ok := metrics.Data.(metricdata.Gauge[int64])
+			if !ok || metrics.Name != "hookstream.consumer.partitions.waiting" {
+				continue
+			}
+			for _, p := range g.DataPoints {
+				if p.Attributes.Equals(&held) && p.Value == n {
+					return
+				}
+			}
+		}
+		t.Errorf("not %d partitions are held", n)
+	}
+	want(0)
+	m.Waiting(Held, 2)
+	want(2)
+	m.ForgetAll()
+	want(0)
+}

@@ -52,7 +52,7 @@ func (s *session) release() {
 		}
 	}
 	if len(over) > 0 {
-		s.meter.Waiting(context.Background(), progress.Held, len(s.held))
+		s.meter.Waiting(progress.Held, len(s.held))
 		s.client.Client().ResumeFetchPartitions(byTopic(over))
 	}
 }
@@ -75,7 +75,7 @@ func (s *session) pollContext(ctx context.Context) (context.Context, context.Can
 
 // status says whether everything goes on.
 func (s *session) status() {
-	s.meter.Waiting(context.Background(), progress.Held, len(s.held))
+	s.meter.Waiting(progress.Held, len(s.held))
 	if len(s.held) > 0 {
 		s.cfg.Status(false, fmt.Sprintf("%d partitions wait: %s", len(s.held), s.reason))
 		return

@@ -160,8 +160,8 @@ func (s *session) forget(changes []change) {
 // ends. Any error is Fatal.
 func (s *session) restore(ctx context.Context, fresh []Partition) error {
 	s.cfg.Status(false, fmt.Sprintf("restoring %d partitions", len(fresh)))
-	s.meter.Waiting(ctx, progress.Restoring, len(fresh))
-	defer s.meter.Waiting(ctx, progress.Restoring, 0)
+	s.meter.Waiting(progress.Restoring, len(fresh))
+	defer s.meter.Waiting(progress.Restoring, 0)
 	err := failure.Retry(s.changes.pollContext(ctx), failure.DefaultBackoff,
 		func(ctx context.Context) error { return s.proc.Restore(ctx, fresh) },
 		func(failures int, err error) {
@@ -194,10 +194,10 @@ func (s *session) process(ctx context.Context, records []*kgo.Record) (Output, e
 		},
 		func(failures int, err error) {
 			s.cfg.Status(false, err.Error())
-			s.meter.Waiting(ctx, progress.Retrying, partitionsIn(records))
+			s.meter.Waiting(progress.Retrying, partitionsIn(records))
 			s.cfg.Log.WarnContext(ctx, "batch failed; trying again", "records", len(records), "attempt", failures, "error", err)
 		})
-	s.meter.Waiting(ctx, progress.Retrying, 0)
+	s.meter.Waiting(progress.Retrying, 0)
 	if hold != nil {
 		return out, hold
 	}
