@@ -159,6 +159,7 @@ func (s *Service) Run(ctx context.Context) error {
 
 func (s *Service) work(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(ctx)
+	s.health.Set(partKafka, false, "waiting for Kafka, and for its topics to be checked")
 	g.Go(func() error { return s.producer.Run(gctx) })
 	g.Go(func() error { return s.server.serve(gctx) })
 	g.Go(func() error {

@@ -339,6 +339,9 @@ func TestWithoutKafkaTheAnswerIs503(t *testing.T) {
 	if s.ready() {
 		t.Error("reported as ready")
 	}
+	if _, parts := s.health.Ready(); !strings.Contains(parts[partKafka].Reason, "Kafka") {
+		t.Errorf("it does not say what it waits for: %+v", parts)
+	}
 	s.stop()
 	if err := s.wait(); err != nil {
 		t.Errorf("Run: %v", err)

@@ -134,6 +134,7 @@ func (s *Service) prepare(ctx context.Context) error {
 }
 
 func (s *Service) prepareDatabase(ctx context.Context) error {
+	s.health.Set(partDatabase, false, "migrating: bringing the tables up to date")
 	err := failure.Retry(ctx, failure.DefaultBackoff, func(ctx context.Context) error {
 		return s.keeper().Ensure(ctx, time.Now())
 	}, func(failures int, err error) {

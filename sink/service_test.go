@@ -265,7 +265,8 @@ func TestWaitsForPostgresAndSurvivesItsRestart(t *testing.T) {
 			Parts map[string]struct{ Reason string }
 		}
 		must(t, json.Unmarshal([]byte(body), &health))
-		return health.Parts[partDatabase].Reason != "" && health.Parts[partDatabase].Reason != "starting"
+		reason := health.Parts[partDatabase].Reason
+		return reason != "" && reason != "starting" && !strings.HasPrefix(reason, "migrating")
 	})
 	server.Start(t)
 	p.await(t, 50)
