@@ -25,71 +25,7 @@ const maxDigits = 400
 
 // Decode reads a body into the values that jq works on: nil, bool, int,
 // *big.Int, float64, string, []any and map[string]any.
-func Decode(data []byte) (any, error) {
-	r, err := newReader(data)
-	defer r.release()
-	if err != nil {
-		return nil, err
-	}
-	v, err := r.value()
-	if err != nil {
-		return nil, err
-	}
-	return v, r.end()
-}
-
-func (r *reader) value() (any, error) {
-	if err := r.count(); err != nil {
-		return nil, err
-	}
-	if r.dec.PeekKind() == '"' {
-		return r.string()
-	}
-	tok, err := r.token()
-	if err != nil {
-		return nil, err
-	}
-	switch tok.Kind() {
-	case '{':
-		return r.object()
-	case '[':
-		return r.array()
-	case '0':
-		return number(tok.String())
-	case 't', 'f':
-		return tok.Bool(), nil
-	default:
-		return nil, nil
-	}
-}
-
-func (r *reader) object() (any, error) {
-	m := map[string]any{}
-	for r.dec.PeekKind() != '}' {
-		name, err := r.string()
-		if err != nil {
-			return nil, err
-		}
-		if m[name], err = r.value(); err != nil {
-			return nil, err
-		}
-	}
-	_, err := r.token()
-	return m, err
-}
-
-func (r *reader) array() (any, error) {
-	a := []any{}
-	for r.dec.PeekKind() != ']' {
-		v, err := r.value()
-		if err != nil {
-			return nil, err
-		}
-		a = append(a, v)
-	}
-	_, err := r.token()
-	return a, err
-}
+func Decode(data []byte) (any, error) { return whole.Decode(data) }
 
 func number(text string) (any, error) {
 	if len(text) > maxDigits {

@@ -72,19 +72,12 @@ func endOfString(data []byte, i int) int {
 	return i
 }
 
-// token reads the next token.
-func (r *reader) token() (jsontext.Token, error) {
-	tok, err := r.dec.ReadToken()
-	if err != nil {
-		return tok, r.syntaxError(err)
-	}
-	return tok, nil
-}
-
 // delim reads a bracket or brace.
 func (r *reader) delim() error {
-	_, err := r.token()
-	return err
+	if _, err := r.dec.ReadToken(); err != nil {
+		return r.syntaxError(err)
+	}
+	return nil
 }
 
 // raw reads the next value, or an object's name, as it is written.
@@ -124,23 +117,6 @@ func (r *reader) syntaxError(err error) error {
 		return fmt.Errorf("body is not valid JSON at byte %d", syntactic.ByteOffset)
 	}
 	return fmt.Errorf("body is not valid JSON at byte %d", r.offset())
-}
-
-// count counts a value.
-func (r *reader) count() error {
-	if r.values++; r.values > MaxValues {
-		return fmt.Errorf("body holds more than %d values that are read", MaxValues)
-	}
-	return nil
-}
-
-// string reads the next value, which is a string.
-func (r *reader) string() (string, error) {
-	v, err := r.raw()
-	if err != nil {
-		return "", err
-	}
-	return string(unquote(v)), nil
 }
 
 // unquote is the text of a string as JSON writes it, which must be valid. It lies in

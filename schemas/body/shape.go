@@ -2,6 +2,8 @@
 
 package body
 
+import "fmt"
+
 // Shape says which parts of a body are wanted, so that Decode makes values of
 // nothing else. The zero Shape wants nothing but a valid body. It is built once
 // and then safe for concurrent use.
@@ -11,6 +13,9 @@ type Shape struct {
 	members []*Shape
 	each    *Shape
 }
+
+// whole wants everything.
+var whole = &Shape{all: true}
 
 // Partial is an object of which only the members that its Shape names were
 // read. They are in the order in which they were named; one that is absent or
@@ -55,40 +60,77 @@ func (s *Shape) Decode(data []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := r.shaped(s)
+	v, err := r.value(s)
 	if err != nil {
 		return nil, err
 	}
 	return v, r.end()
 }
 
-func (r *reader) shaped(s *Shape) (any, error) {
-	if s.all {
-		return r.value()
-	}
-	if err := r.count(); err != nil {
-		return nil, err
+// value reads the next value as far as it is wanted.
+func (r *reader) value(s *Shape) (any, error) {
+	if r.values++; r.values > MaxValues {
+		return nil, fmt.Errorf("body holds more than %d values that are read", MaxValues)
 	}
 	switch r.dec.PeekKind() {
 	case '{':
 		switch {
-		case s.each != nil:
-			return r.value()
+		case s.all || s.each != nil:
+			return r.object()
 		case len(s.members) > 0:
 			return r.partial(s)
 		}
 		_, err := r.raw()
 		return Partial(nil), err
 	case '[':
-		if s.each != nil {
-			return r.elements(s.each)
+		switch {
+		case s.all:
+			return r.array(s)
+		case s.each != nil:
+			return r.array(s.each)
 		}
 		_, err := r.raw()
 		return []any{}, err
 	}
-	return r.value()
+	return r.scalar()
 }
 
+func (r *reader) scalar() (any, error) {
+	v, err := r.raw()
+	if err != nil {
+		return nil, err
+	}
+	switch v.Kind() {
+	case '"':
+		return string(unquote(v)), nil
+	case '0':
+		return number(string(v))
+	case 't', 'f':
+		return v.Kind() == 't', nil
+	}
+	return nil, nil
+}
+
+// object reads a whole object.
+func (r *reader) object() (any, error) {
+	if err := r.delim(); err != nil {
+		return nil, err
+	}
+	m := map[string]any{}
+	for r.dec.PeekKind() != '}' {
+		quoted, err := r.raw()
+		if err != nil {
+			return nil, err
+		}
+		name := string(unquote(quoted))
+		if m[name], err = r.value(whole); err != nil {
+			return nil, err
+		}
+	}
+	return m, r.delim()
+}
+
+// partial reads the members of an object that are wanted.
 func (r *reader) partial(s *Shape) (any, error) {
 	if err := r.delim(); err != nil {
 		return nil, err
@@ -100,7 +142,7 @@ func (r *reader) partial(s *Shape) (any, error) {
 			return nil, err
 		}
 		if i, wanted := s.names[string(unquote(name))]; wanted {
-			p[i], err = r.shaped(s.members[i])
+			p[i], err = r.value(s.members[i])
 		} else {
 			_, err = r.raw()
 		}
@@ -111,13 +153,14 @@ func (r *reader) partial(s *Shape) (any, error) {
 	return p, r.delim()
 }
 
-func (r *reader) elements(each *Shape) (any, error) {
+// array reads an array, each element as far as it is wanted.
+func (r *reader) array(each *Shape) (any, error) {
 	if err := r.delim(); err != nil {
 		return nil, err
 	}
 	a := []any{}
 	for r.dec.PeekKind() != ']' {
-		v, err := r.shaped(each)
+		v, err := r.value(each)
 		if err != nil {
 			return nil, err
 		}
