@@ -163,10 +163,14 @@ func (e *Entity) Decoder(writer string) (*Decoder, error) {
 
 // Decode reads one event's Avro binary. Trailing bytes are an error.
 func (d *Decoder) Decode(src []byte) (*Event, error) {
-	var m map[string]any
-	rest, err := d.schema.Decode(src, &m)
+	var decoded any // not a map: the library sets an interface's fields without reflection
+	rest, err := d.schema.Decode(src, &decoded)
 	if err != nil {
 		return nil, fmt.Errorf("decode %s: %w", d.entity.Name, err)
+	}
+	m, ok := decoded.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("decode %s: the schema is no record", d.entity.Name)
 	}
 	if len(rest) > 0 {
 		return nil, fmt.Errorf("decode %s: %d bytes after the record", d.entity.Name, len(rest))
