@@ -29,7 +29,7 @@ const applyTimeout = 50 * time.Second
 //
 //  1. Compare and set the offsets: if the claim is lost, nothing happens. Look
 //     up which events the ledger has, those are repeats, and which versions the
-//     rows have. All of it is one round trip.
+//     rows have, unless all is likely to be new. All of it is one round trip.
 //  2. Write the newest event of each row that is newer than the row. Where
 //     Postgres refuses one, it is poison, and the next older has its turn.
 //  3. Produce the dead letters. If the commit is lost after that, they are
@@ -50,9 +50,11 @@ func (s *Store) Apply(ctx context.Context, batches []fenced.Batch) error {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			err = fmt.Errorf("%w: %w", fenced.ErrSlow, err)
 		}
+		s.expect.forget()
 		s.metrics.retried(ctx, err)
 		return err
 	}
+	s.expect.learn(b)
 	s.metrics.committed(ctx, b, started)
 	return nil
 }
@@ -97,27 +99,48 @@ func (b *batch) apply(ctx context.Context, batches []fenced.Batch) error {
 }
 
 func (b *batch) transact(ctx context.Context, conn *pgx.Conn, batches []fenced.Batch) error {
-	if err := b.begin(ctx, conn, batches); err != nil {
+	expected := b.expectsNew()
+	if err := b.begin(ctx, conn, batches, !expected); err != nil {
 		return err
 	}
-	if err := b.upsert(ctx, conn); err != nil {
-		return err
+	var end *pgx.Batch
+	var err error
+	if expected {
+		end, err = b.insertNew(ctx, conn)
 	}
-	b.plan.decide(b.applied)
-	crash.At(crash.BeforeDeadLetters)
-	if err := b.bury(ctx); err != nil {
-		return err
+	if end == nil && err == nil {
+		end, err = b.write(ctx, conn)
 	}
-	send := &pgx.Batch{}
-	if err := ledger.Write(ctx, conn, send, entries(b.plan.fresh), entries(b.plan.repeats)); err != nil {
+	if err != nil {
 		return err
 	}
 	crash.At(crash.BeforeCommit)
-	send.Queue("commit")
-	if err := conn.SendBatch(ctx, send).Close(); err != nil {
+	end.Queue("commit")
+	if err := conn.SendBatch(ctx, end).Close(); err != nil {
 		return fmt.Errorf("write %d events and %d repeats to the ledger, and commit: %w", len(b.plan.fresh), len(b.plan.repeats), err)
 	}
 	return nil
+}
+
+// write writes rows and ledger, knowing what is there. What it returns goes with
+// the commit.
+func (b *batch) write(ctx context.Context, conn *pgx.Conn) (end *pgx.Batch, err error) {
+	if err := b.upsert(ctx, conn); err != nil {
+		return nil, err
+	}
+	return b.finish(ctx, conn)
+}
+
+// finish follows the rows: the dead letters, then the ledger, the last of which
+// goes with the commit.
+func (b *batch) finish(ctx context.Context, conn *pgx.Conn) (end *pgx.Batch, err error) {
+	b.plan.decide(b.applied)
+	crash.At(crash.BeforeDeadLetters)
+	if err := b.bury(ctx); err != nil {
+		return nil, err
+	}
+	end = &pgx.Batch{}
+	return end, ledger.Write(ctx, conn, end, entries(b.plan.fresh), entries(b.plan.repeats))
 }
 
 // unattributed gives a class to an error that says "this row", outside the
@@ -137,8 +160,8 @@ const compareAndSet = `update hookstream.consumer_offsets o set next_offset = b.
 		and o.epoch = b.epoch and o.next_offset = b.expected`
 
 // begin opens the transaction, moves the offsets, if they are where the batches
-// say, and asks what the database has of the batch already.
-func (b *batch) begin(ctx context.Context, conn *pgx.Conn, batches []fenced.Batch) error {
+// say, and asks what the database has of the batch already, if it is to.
+func (b *batch) begin(ctx context.Context, conn *pgx.Conn, batches []fenced.Batch, ask bool) error {
 	send := &pgx.Batch{}
 	for _, sql := range b.store.begin {
 		send.Queue(sql)
@@ -148,8 +171,9 @@ func (b *batch) begin(ctx context.Context, conn *pgx.Conn, batches []fenced.Batc
 		moved = tag.RowsAffected()
 		return nil
 	})
-	ledger.Seen(send, entries(b.items), b.seen)
-	b.queueHeld(send)
+	if ask {
+		b.queueQuestions(send)
+	}
 	send.Queue(savepoint)
 	if err := conn.SendBatch(ctx, send).Close(); err != nil {
 		return fmt.Errorf("move the offsets of %d partitions: %w", len(batches), err)
@@ -170,6 +194,18 @@ func claimArgs(group string, batches []fenced.Batch) []any {
 		epochs[i], expected[i], next[i] = f.Claim.Epoch, f.Claim.Next, f.Next()
 	}
 	return []any{group, topics, partitions, epochs, expected, next}
+}
+
+// ask asks what the database has of the batch already.
+func (b *batch) ask(ctx context.Context, conn *pgx.Conn) error {
+	send := &pgx.Batch{}
+	b.queueQuestions(send)
+	return conn.SendBatch(ctx, send).Close()
+}
+
+func (b *batch) queueQuestions(send *pgx.Batch) {
+	ledger.Seen(send, entries(b.items), b.seen)
+	b.queueHeld(send)
 }
 
 // queueHeld asks for the versions of the rows, one query a table.

@@ -50,6 +50,7 @@ type Store struct {
 	decoder decoder
 	begin   []string
 	paths   paths
+	expect  expectation
 	metrics *metrics
 }
 

@@ -61,12 +61,17 @@ func without(tried map[*item]bool, writes []write) []write {
 	return slices.DeleteFunc(writes, func(w write) bool { return len(w.items) == 0 })
 }
 
-// paths are from how many rows on a write takes the path that is made for many.
-type paths struct{ copy, stage int }
+// paths are from how many rows on a write takes the path that is made for many,
+// and after how many batches with nothing that was there the next is written
+// blindly; see expectation.
+type paths struct {
+	copy, stage int
+	blind       int32
+}
 
 // The temporary table is worth its making from a few hundred rows on: as fast as
 // arrays with 200, and a quarter faster with 1,000; see BenchmarkPaths.
-var defaultPaths = paths{copy: copyin.Worth, stage: 250}
+var defaultPaths = paths{copy: copyin.Worth, stage: 250, blind: 3}
 
 func (p paths) large(w *write) bool {
 	if w.fresh {
