@@ -246,7 +246,7 @@ func (f *feed) copies(items []*item) []*item {
 }
 
 func (f *feed) id(n int64) string {
-	return fmt.Sprintf("cus_%016x", uint64(n)*0x9e3779b97f4a7c15) //nolint:gosec // any number will do
+	return fmt.Sprintf("cus_%016x", uint64(n)*0x9e3779b97f4a7c15)
 }
 
 // plainCopy writes the rows and ledger rows of items by COPY, in a transaction
