@@ -61,11 +61,11 @@ func TestSlowBatchesAreHalvedAndGrowBack(t *testing.T) {
 		slow = false
 		return nil
 	}
-	b.send(t, 0, 400)
+	b.send(t, 0, 800)
 	r := b.start(t, store)
-	db.await(t, 400)
+	db.await(t, 800)
 	r.stop(t)
-	db.wantOnce(t, 400)
+	db.wantOnce(t, 800)
 	if first, most := db.history[0], slices.Max(db.history); first > 10 || most != 50 {
 		t.Errorf("batches of %v, want a first one of at most 10, and 50 in the end", db.history)
 	}
