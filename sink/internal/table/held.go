@@ -62,7 +62,7 @@ func (t *Table) heldSQL() string {
 	}
 	for _, g := range t.Entity.Groups {
 		for _, c := range t.versionColumns(g) {
-			versions = append(versions, c.held())
+			versions = append(versions, c.held()+"::"+c.typ) // a target may have numeric
 		}
 	}
 	selected := strings.Join(versions, ", ")
