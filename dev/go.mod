@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/Shopify/toxiproxy/v2 v2.5.0
 	github.com/alecthomas/kong v1.17.0
+	github.com/hookstream/hookstream/dlq v0.0.0
 	github.com/hookstream/hookstream/ingest v0.0.0
 	github.com/hookstream/hookstream/schemas v0.0.0
 	github.com/hookstream/hookstream/sink v0.0.0

@@ -60,12 +60,6 @@ func originOf(r *kgo.Record) (Position, error) {
 	return parsePosition(h, first, header.OriginPartition, header.OriginOffset)
 }
 
-func addOrigin(h *header.List, p Position) {
-	h.Set(header.OriginTopic, p.Topic)
-	h.Set(header.OriginPartition, header.FormatInt(p.Partition))
-	h.Set(header.OriginOffset, header.FormatInt(p.Offset))
-}
-
 func parsePosition(h header.List, topic, partitionHeader, offsetHeader string) (Position, error) {
 	partition, err := intHeader(h, partitionHeader, 32)
 	if err != nil {

@@ -91,7 +91,7 @@ func (s *Source) follow(ctx context.Context) {
 		return // unreadable in the middle of a change: look again
 	}
 	s.seen = now
-	l, err := load(s.dir)
+	l, err := load(s.dir) //nolint:contextcheck // compiling runs nothing
 	if err == nil {
 		err = revised(s.current.Load().defs, l.defs)
 	}
