@@ -87,10 +87,12 @@ kafka-down: ## Stop it
 
 .PHONY: bench
 bench: ## Measure the goals side by side with what they are compared to (ARGS=...)
+	@.ci/setup postgres
 	go run ./dev bench $(ARGS)
 
 .PHONY: bench-quick
 bench-quick: ## The same in short, for a look
+	@.ci/setup postgres
 	go run ./dev bench --quick $(ARGS)
 
 .PHONY: microbench

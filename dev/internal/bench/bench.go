@@ -24,7 +24,7 @@ type Benchmark struct {
 }
 
 // All are the benchmarks, in the order in which they run.
-var All = []Benchmark{edge, transformation}
+var All = []Benchmark{edge, transformation, mappingCPU, dedupRestore, dedupMemory, sinkRows, replayed}
 
 // Options of the benchmarks.
 type Options struct {
