@@ -187,5 +187,5 @@ func TestOutcomesWithoutALedger(t *testing.T) {
 		t.Errorf("unknown are %v", got)
 	}
 	w.dlq("show", w.letter(0).ID()).want(t, exitOK, "it failed again as", again.ID())
-	w.dlq("show", w.letter(2).ID()).want(t, exitOK, "is unknown without")
+	w.dlq("show", w.letter(2).ID()).want(t, exitOK, "HOOKSTREAM_DATABASE_URL")
 }

@@ -43,25 +43,25 @@ type Event struct {
 // The value is e in wire format.
 func EventRecord(eventsTopic string, e *event.Event, value []byte) *kgo.Record {
 	m := &e.Meta
-	h := make(header.List, 0, 15)
-	h.Add(header.SpecVersion, "1.0")
-	h.Add(header.ID, m.EventID)
-	h.Add(header.Source, source(m.Tenant, m.Provider))
-	h.Add(header.Type, m.EventType)
-	h.AddSet(header.Time, header.FormatTime(m.OccurredAt))
-	h.Add(header.PartitionKey, m.BusinessKey)
-	h.Add(header.CorrelationID, m.CorrelationID)
-	h.Add(header.ContentType, AvroContentType)
-	h.Add(header.RecordVersion, Version)
-	h.Add(header.Tenant, m.Tenant)
-	h.Add(header.Provider, m.Provider)
-	h.Add(header.Entity, e.Entity)
-	h.Add(header.ReceivedAt, header.FormatTime(m.ReceivedAt))
+	h := headers{list: make(header.List, 0, 15), values: make([]byte, 0, 384)}
+	h.add(header.SpecVersion, "1.0")
+	h.add(header.ID, m.EventID)
+	h.add(header.Source, source(m.Tenant, m.Provider))
+	h.add(header.Type, m.EventType)
+	h.addSet(header.Time, header.FormatTime(m.OccurredAt))
+	h.add(header.PartitionKey, m.BusinessKey)
+	h.add(header.CorrelationID, m.CorrelationID)
+	h.add(header.ContentType, AvroContentType)
+	h.add(header.RecordVersion, Version)
+	h.add(header.Tenant, m.Tenant)
+	h.add(header.Provider, m.Provider)
+	h.add(header.Entity, e.Entity)
+	h.add(header.ReceivedAt, header.FormatTime(m.ReceivedAt))
 	return &kgo.Record{
 		Topic:   eventsTopic,
 		Key:     topic.Key(m.Tenant, m.Provider, e.ID),
 		Value:   value,
-		Headers: h,
+		Headers: h.list,
 	}
 }
 

@@ -108,25 +108,6 @@ func (w *Webhook) Record(rawTopic string) *kgo.Record {
 	}
 }
 
-// headers are a record's under construction. Their values share memory: every
-// webhook has twenty, and ingest writes one for every request.
-type headers struct {
-	list   header.List
-	values []byte
-}
-
-func (h *headers) add(name, value string) {
-	start := len(h.values)
-	h.values = append(h.values, value...)
-	h.list = append(h.list, kgo.RecordHeader{Key: name, Value: h.values[start:len(h.values):len(h.values)]})
-}
-
-func (h *headers) addSet(name, value string) {
-	if value != "" {
-		h.add(name, value)
-	}
-}
-
 func sortedNames(m map[string]string) []string {
 	names := make([]string, 0, len(m))
 	for name := range m {
