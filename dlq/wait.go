@@ -3,13 +3,13 @@
 package dlq
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/hookstream/hookstream/dlq/internal/letters"
 	"github.com/hookstream/hookstream/dlq/internal/output"
+	"github.com/hookstream/hookstream/stage/failure"
 )
 
 // How often a replay that is waited for is looked at: soon at first, and no
@@ -36,7 +36,7 @@ func (r *sending) wait(s *session, format string) error {
 		}
 		progress.Show("%s succeeded, %s failed again, %s duplicates, waiting for %s",
 			output.Number(t.Succeeded), output.Number(t.FailedAgain), output.Number(t.Duplicates), output.Number(t.Pending))
-		if err := sleep(s.ctx, every); err != nil {
+		if err := failure.Sleep(s.ctx, every); err != nil {
 			return err
 		}
 	}
@@ -70,15 +70,4 @@ func (s *session) tally(replayID string) (output.Tally, error) {
 		return nil
 	})
 	return t, err
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/hookstream/hookstream/stage/failure"
 )
 
 // load is what a turn of requests gave.
@@ -113,16 +115,10 @@ func expire(conns []*conn, at time.Time) {
 	}
 }
 
+// sleep does not even yield when a request is due already.
 func sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return nil
 	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
+	return failure.Sleep(ctx, d)
 }

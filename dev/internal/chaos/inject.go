@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/hookstream/hookstream/stage/crash"
+	"github.com/hookstream/hookstream/stage/failure"
 )
 
 const (
@@ -80,7 +81,7 @@ func (r *run) fault(ctx context.Context, f Fault) (at time.Time, err error) {
 	case cutLink:
 		at = time.Now()
 		r.in.links[f.Target].cut()
-		if err := sleep(ctx, r.Outage); err != nil {
+		if err := failure.Sleep(ctx, r.Outage); err != nil {
 			return at, err
 		}
 		return at, r.in.links[f.Target].mend()
@@ -90,7 +91,7 @@ func (r *run) fault(ctx context.Context, f Fault) (at time.Time, err error) {
 			return at, err
 		}
 		defer r.in.links[f.Target].quicken(ctx)
-		return at, sleep(ctx, r.Outage)
+		return at, failure.Sleep(ctx, r.Outage)
 	}
 	return at, fmt.Errorf("no fault is called %s", f.Kind)
 }
@@ -129,7 +130,7 @@ func (r *run) pause(ctx context.Context, f Fault) (time.Time, error) {
 	if err := i.signal(syscall.SIGSTOP); err != nil {
 		return at, err
 	}
-	err := sleep(ctx, pauseTime)
+	err := failure.Sleep(ctx, pauseTime)
 	if cont := i.signal(syscall.SIGCONT); err == nil {
 		err = cont
 	}
@@ -142,7 +143,7 @@ func (r *run) scale(ctx context.Context, f Fault) (time.Time, error) {
 	if err := i.stop(30 * time.Second); err != nil {
 		return at, err
 	}
-	if err := sleep(ctx, r.Outage); err != nil {
+	if err := failure.Sleep(ctx, r.Outage); err != nil {
 		return at, err
 	}
 	return at, i.start("")
@@ -170,7 +171,7 @@ func (r *run) progressed(ctx context.Context, t time.Time) error {
 		if ok, err := r.appliedAfter(ctx, t); err == nil && ok {
 			return nil
 		}
-		if sleep(ctx, 100*time.Millisecond) != nil {
+		if failure.Sleep(ctx, 100*time.Millisecond) != nil {
 			return context.Cause(ctx)
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/hookstream/hookstream/dev/internal/kafkacluster"
 	"github.com/hookstream/hookstream/dev/internal/postgres"
 	"github.com/hookstream/hookstream/dev/internal/registry"
+	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
 )
 
@@ -118,7 +119,7 @@ func (in *installation) restartPostgres(ctx context.Context, outage time.Duratio
 	if err := in.pg.Stop(stopCtx); err != nil {
 		return err
 	}
-	if err := sleep(ctx, outage); err != nil {
+	if err := failure.Sleep(ctx, outage); err != nil {
 		return err
 	}
 	return in.startPostgres(ctx)
@@ -144,15 +145,4 @@ func (in *installation) stop(ctx context.Context) error {
 		errs = append(errs, in.cluster.Stop(ctx))
 	}
 	return errors.Join(errs...)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/hookstream/hookstream/dev/internal/check"
 	"github.com/hookstream/hookstream/dev/internal/workload"
 	"github.com/hookstream/hookstream/stage/crash"
+	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/transform"
 )
@@ -124,7 +125,7 @@ func (r *run) launch(ctx context.Context, log io.Writer) error {
 		if err = installAudit(ctx, r.in.pg.URL()); err == nil {
 			return nil
 		}
-		if sleep(ctx, 200*time.Millisecond) != nil {
+		if failure.Sleep(ctx, 200*time.Millisecond) != nil {
 			return errors.Join(err, r.fleet.stop())
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hookstream/hookstream/dev/internal/lag"
 	"github.com/hookstream/hookstream/dev/internal/workload"
+	"github.com/hookstream/hookstream/stage/failure"
 )
 
 // drainPoll is how often a drain looks again.
@@ -45,7 +46,7 @@ func (t *Target) WaitDrained(ctx context.Context, plan *workload.Plan, group str
 		if raw == 0 && events == 0 {
 			return nil
 		}
-		if err := wait(ctx, drainPoll); err != nil {
+		if err := failure.Sleep(ctx, drainPoll); err != nil {
 			return fmt.Errorf("not drained: %d raw records and %d events to go: %w", raw, events, err)
 		}
 	}
@@ -125,15 +126,4 @@ func (d *drain) applied(ctx context.Context) (map[Position]int64, error) {
 		next[p] = n
 	}
 	return next, rows.Err()
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

@@ -6,6 +6,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/hookstream/hookstream/stage/failure"
 )
 
 // Pace spreads dead letters over time, so that a replay leaves room for what is
@@ -32,14 +34,7 @@ func (p *Pace) Wait(ctx context.Context, n int) error {
 	}
 	p.next = turn.Add(time.Duration(float64(n) / p.Rate * float64(time.Second)))
 	p.mu.Unlock()
-	timer := time.NewTimer(turn.Sub(now))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return failure.Sleep(ctx, turn.Sub(now))
 }
 
 // batch is the size of transactions at a rate: at most a second's worth, so that
