@@ -119,8 +119,14 @@ func fieldName(path []any) string {
 // Problem makes an error that names the file, line and field of d. Path holds
 // mapping keys and list indices.
 func (d *Definition) Problem(message string, path ...any) error {
-	line, written := d.position.at(path...)
-	return &Problem{File: d.File, Line: line, Field: fieldName(written), Message: message}
+	return ProblemIn(d.File, d.position.root, message, path...)
+}
+
+// ProblemIn is a Problem of any YAML file: root is its node, and path leads to the
+// field, in mapping keys and list indices.
+func ProblemIn(file string, root *yaml.Node, message string, path ...any) *Problem {
+	line, written := positions{root}.at(path...)
+	return &Problem{File: file, Line: line, Field: fieldName(written), Message: message}
 }
 
 // problems collects what a validation finds.

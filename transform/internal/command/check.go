@@ -161,19 +161,14 @@ func (r *report) untried(def *provider.Definition, tried map[*provider.Rule]bool
 
 // add takes joined errors apart.
 func (r *report) add(err error) {
-	var inDefinition *provider.Problem
-	var inFixture *fixture.Problem
+	var p *provider.Problem
 	switch several, joined := err.(interface{ Unwrap() []error }); {
 	case err == nil:
 	case joined:
 		for _, e := range several.Unwrap() {
 			r.add(e)
 		}
-	case errors.As(err, &inDefinition):
-		p := inDefinition
-		r.Problems = append(r.Problems, problem{p.File, p.Line, p.Field, p.Message, p.Error()})
-	case errors.As(err, &inFixture):
-		p := inFixture
+	case errors.As(err, &p):
 		r.Problems = append(r.Problems, problem{p.File, p.Line, p.Field, p.Message, p.Error()})
 	default:
 		r.Problems = append(r.Problems, problem{Message: err.Error(), text: err.Error()})
