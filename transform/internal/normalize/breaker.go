@@ -44,14 +44,14 @@ type outcomes struct {
 	keys []string
 }
 
-func (o *outcomes) add(key string, why reason.Code) {
+func (o *outcomes) add(key []byte, why reason.Code) {
 	o.total++
 	if why == "" {
 		return
 	}
 	o.failures[why]++
-	if len(o.keys) < leastKeys && !slices.Contains(o.keys, key) {
-		o.keys = append(o.keys, key)
+	if len(o.keys) < leastKeys && !slices.Contains(o.keys, string(key)) {
+		o.keys = append(o.keys, string(key))
 	}
 }
 
@@ -106,7 +106,7 @@ func (b *breaker) judge(in []*kgo.Record, results []prepared) verdict {
 			o = b.copyOf(k)
 			v.after[k] = o
 		}
-		o.add(string(in[i].Key), why)
+		o.add(in[i].Key, why)
 	}
 	for k, o := range v.after {
 		if why := o.opens(); why != "" {
