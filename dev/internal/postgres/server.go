@@ -41,6 +41,9 @@ type Options struct {
 	// NoSync turns fsync off: faster, but a crash of the machine may destroy
 	// the data. For tests.
 	NoSync bool
+	// Settings are further parameters of the server, name=value, which win over
+	// the ones that it has here.
+	Settings []string
 	// Logger gets the server's messages, at debug level. Statements and their
 	// errors, which quote values, are not among them. Nil discards.
 	Logger *slog.Logger
@@ -97,7 +100,7 @@ func launch(options Options) (*Server, error) {
 		logger = slog.New(slog.DiscardHandler)
 	}
 	log := &serverLog{logger: logger}
-	cmd, owner, err := supervise(bin, dirs, runner, options.NoSync, log)
+	cmd, owner, err := supervise(bin, dirs, runner, options, log)
 	if err != nil {
 		dirs.remove()
 		return nil, err

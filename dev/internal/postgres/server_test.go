@@ -195,6 +195,15 @@ func TestFsyncIsOnByDefault(t *testing.T) {
 	}
 }
 
+func TestSettingsWin(t *testing.T) {
+	conn := connect(t, start(t, Options{Settings: []string{"track_commit_timestamp=on", "max_connections=17"}}).URL())
+	for name, want := range map[string]string{"track_commit_timestamp": "on", "max_connections": "17"} {
+		if got := query(t, conn, "SHOW "+name); got != want {
+			t.Errorf("%s = %s, want %s", name, got, want)
+		}
+	}
+}
+
 // A Ctrl-C in the terminal is for its process group.
 func TestServerHasItsOwnProcessGroup(t *testing.T) {
 	server := start(t, Options{})

@@ -15,15 +15,15 @@ var supervisorScript string
 
 // supervise starts supervisor.sh for the given server. The server lives until
 // the returned pipe is closed, which the kernel does too when this process dies.
-func supervise(bin string, dirs folders, runner *account, noSync bool, log io.Writer) (*exec.Cmd, io.Closer, error) {
+func supervise(bin string, dirs folders, runner *account, options Options, log io.Writer) (*exec.Cmd, io.Closer, error) {
 	var initSync string
-	if noSync {
+	if options.NoSync {
 		initSync = "--no-sync"
 	}
 	args := []string{"-c", supervisorScript, "hookstream-postgres",
 		bin, dirs.data, dirs.sockets, dirs.scratch, superuser, initSync}
 	//nolint:noctx // the pipe ends it; a context's kill would reach only the shell
-	cmd := exec.Command("/bin/sh", append(args, settings(dirs.sockets, noSync)...)...)
+	cmd := exec.Command("/bin/sh", append(args, settings(dirs.sockets, options)...)...)
 	cmd.Dir = "/" // ours may be closed to the account
 	cmd.Env = environment()
 	cmd.Stderr = log
@@ -55,7 +55,7 @@ func environment() []string {
 
 // settings are the arguments of postgres. They are given on the command line
 // and not in postgresql.conf, so that an old data folder follows a new version.
-func settings(sockets string, noSync bool) []string {
+func settings(sockets string, options Options) []string {
 	values := []string{
 		"listen_addresses=", // no TCP: who may enter the socket's folder is the whole access control
 		"unix_socket_directories=" + sockets,
@@ -74,9 +74,10 @@ func settings(sockets string, noSync bool) []string {
 		"log_min_error_statement=panic",
 		"log_error_verbosity=terse",
 	}
-	if noSync {
+	if options.NoSync {
 		values = append(values, "fsync=off", "full_page_writes=off", "synchronous_commit=off")
 	}
+	values = append(values, options.Settings...) // of two, the server takes the last
 	args := make([]string, 0, 2*len(values))
 	for _, value := range values {
 		args = append(args, "-c", value)
