@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -35,7 +36,7 @@ var serialPattern = regexp.MustCompile(`"hookstream_serial":"([^"]+)"`)
 
 // Collect reads everything of the plan's run.
 func (t *Target) Collect(ctx context.Context, plan *workload.Plan) (*Observed, error) {
-	seen := &Observed{Raw: map[string][]Position{}, Replays: map[string]int{}, Rows: map[RowKey]Row{}, Ledger: map[string]int{}}
+	seen := &Observed{Raw: map[string][]Position{}, Replays: map[Replay]int{}, Rows: map[RowKey]Row{}, Ledger: map[string]int{}}
 	registry, err := sr.NewClient(sr.URLs(t.RegistryURL))
 	if err != nil {
 		return nil, err
@@ -77,13 +78,29 @@ func (c *collector) raw(ctx context.Context) error {
 		}
 		// A replayed record is a second copy by intent, and must be the only one.
 		if count := header(r, "hookstream-replay-count"); count != "" {
-			c.seen.Replays[fmt.Sprintf("%s/%s/%s, number %s", header(r, "hookstream-origin-topic"),
-				header(r, "hookstream-origin-partition"), header(r, "hookstream-origin-offset"), count)]++
+			origin, err := replayOrigin(r)
+			if err != nil {
+				return fmt.Errorf("%s/%d/%d: %w", r.Topic, r.Partition, r.Offset, err)
+			}
+			c.seen.Replays[Replay{origin, count}]++
 			return nil
 		}
 		c.seen.Raw[serial] = append(c.seen.Raw[serial], Position{r.Topic, r.Partition, r.Offset})
 		return nil
 	})
+}
+
+// replayOrigin is where a replayed record was stored first.
+func replayOrigin(r *kgo.Record) (Position, error) {
+	partition, err := strconv.ParseInt(header(r, "hookstream-origin-partition"), 10, 32)
+	if err != nil {
+		return Position{}, err
+	}
+	offset, err := strconv.ParseInt(header(r, "hookstream-origin-offset"), 10, 64)
+	if err != nil {
+		return Position{}, err
+	}
+	return Position{header(r, "hookstream-origin-topic"), int32(partition), offset}, nil
 }
 
 func (c *collector) entities() []string {

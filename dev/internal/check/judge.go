@@ -41,6 +41,8 @@ type judge struct {
 	byIdentity map[string]*workload.Event
 	// origin is the raw record that an event must come from: the first.
 	origin map[string]Position
+	// late are the origins of what was replayed.
+	late map[Position]bool
 }
 
 func (j *judge) answers(outcomes []workload.Outcome) {
@@ -110,15 +112,18 @@ func (j *judge) raw() {
 
 // replays checks that no dead letter was sent twice.
 func (j *judge) replays() {
+	j.late = map[Position]bool{}
 	for replay, n := range j.seen.Replays {
+		j.late[replay.Origin] = true
 		for range n - 1 {
-			j.report.problem(&j.report.Duplicated, "replay of %s was sent %d times", replay, n)
+			j.report.problem(&j.report.Duplicated, "replay %s of %v was sent %d times", replay.Count, replay.Origin, n)
 		}
 	}
 }
 
 // published checks that each event is on its topic once, came from its first
-// raw record, and that no key went back.
+// raw record, and that no key went back. Replays come after newer events of their
+// key by intent; that they do not beat them shows in the rows.
 func (j *judge) published() {
 	r := j.report
 	count := map[string]int{}
@@ -135,6 +140,9 @@ func (j *judge) published() {
 		count[p.Identity]++
 		if o := j.origin[e.Serial]; o.Partition != p.RawPartition || o.Offset != p.RawOffset {
 			r.problem(&r.Reordered, "event %s says it comes from raw %d/%d and its first delivery is at %d/%d", p.Identity, p.RawPartition, p.RawOffset, o.Partition, o.Offset)
+		}
+		if j.late[j.origin[e.Serial]] {
+			continue
 		}
 		key := p.Topic + " " + p.Key
 		if prev, ok := last[key]; ok && p.RawOffset < prev {

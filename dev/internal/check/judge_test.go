@@ -225,3 +225,28 @@ func TestEveryFaultIsSeen(t *testing.T) {
 		})
 	}
 }
+
+// TestReplayMayBeLate: an event that comes after newer ones of its key is a
+// fault, unless its webhook was replayed.
+func TestReplayMayBeLate(t *testing.T) {
+	plan := testPlan(3)
+	outcomes, seen := perfect(plan)
+	late := -1
+	keys := map[string]int{}
+	for i, e := range seen.Published {
+		if first, again := keys[e.Topic+e.Key]; again {
+			late = first
+			break
+		}
+		keys[e.Topic+e.Key] = i
+	}
+	event := seen.Published[late]
+	seen.Published = append(append(seen.Published[:late:late], seen.Published[late+1:]...), event)
+	if r := Judge(plan, outcomes, seen); r.Reordered != 1 {
+		t.Errorf("without a replay: %+v", r)
+	}
+	seen.Replays = map[Replay]int{{Origin: Position{"hookstream.raw", 0, event.RawOffset}, Count: "1"}: 1}
+	if r := Judge(plan, outcomes, seen); !r.OK() {
+		t.Errorf("after a replay: %+v", r)
+	}
+}

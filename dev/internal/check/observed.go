@@ -9,6 +9,14 @@ type Position struct {
 	Offset    int64
 }
 
+// Replay is one replay of a raw record.
+type Replay struct {
+	// Origin is where the record was stored first.
+	Origin Position
+	// Count tells the replays of one record apart.
+	Count string
+}
+
 // Published is an event found on a public topic.
 type Published struct {
 	Position
@@ -44,7 +52,7 @@ type Observed struct {
 	// Raw positions by serial, in order within a partition.
 	Raw map[string][]Position
 	// Replays counts the copies of each replay of a raw record.
-	Replays map[string]int
+	Replays map[Replay]int
 	// Published in order within a partition.
 	Published   []Published
 	DeadLetters []DeadLetter
