@@ -174,11 +174,17 @@ func (w *world) with(c *console.Console, args ...string) result {
 	w.Helper()
 	var out, err bytes.Buffer
 	c.Out, c.Err = &out, &err
-	n := &w.cfg.Topics
-	args = append(args, "--brokers", strings.Join(w.cfg.Brokers, ","), "--max-message-bytes", fmt.Sprint(w.cfg.MaxMessageBytes),
-		"--topic-raw", n.Raw, "--topic-dead-letters", n.DeadLetters, "--topic-resolutions", n.Resolutions, "--topic-sink-replay", n.SinkReplay)
-	code := Main(w.Context(), c, args)
+	code := Main(w.Context(), c, append(args, w.flags()...))
 	return result{code, out.String(), err.String()}
+}
+
+// flags lead a command to the installation.
+func (w *world) flags() []string {
+	n := &w.cfg.Topics
+	return []string{
+		"--brokers", strings.Join(w.cfg.Brokers, ","), "--max-message-bytes", fmt.Sprint(w.cfg.MaxMessageBytes),
+		"--topic-raw", n.Raw, "--topic-dead-letters", n.DeadLetters, "--topic-resolutions", n.Resolutions, "--topic-sink-replay", n.SinkReplay,
+	}
 }
 
 // want checks exit code and what must be in the output.

@@ -116,7 +116,7 @@ func (p *Plan) add(j *Job, l *letters.Letter) {
 	to := ""
 	if a.record != nil {
 		to = a.record.Topic
-		if a.edit == nil && !mendable(l.Reason) {
+		if a.edit == nil && hopeless[l.Reason] {
 			p.Hopeless[l.Reason]++
 		}
 	}
@@ -151,12 +151,12 @@ func (p *Plan) refuse(why, id string) {
 	p.Refused = append(p.Refused, Refusal{Why: why, Count: 1, Example: id})
 }
 
-// mendable reports whether a replay can help; a reason of a newer version may.
-func mendable(code reason.Code) bool {
+// hopeless are the reasons that no replay can mend. One of a newer version is
+// not among them.
+var hopeless = func() map[reason.Code]bool {
+	codes := map[reason.Code]bool{}
 	for _, i := range reason.All() {
-		if i.Code == code {
-			return i.Replayable
-		}
+		codes[i.Code] = !i.Replayable
 	}
-	return true
-}
+	return codes
+}()
