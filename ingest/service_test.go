@@ -275,6 +275,7 @@ func TestWebhookBecomesARecordByteForByte(t *testing.T) {
 		"hookstream-provider": "stripe", "hookstream-identity-source": "provider-id",
 		"hookstream-request-stripe-signature": r.Header.Get("Stripe-Signature"),
 		"hookstream-verification":             "hmac", "hookstream-verification-key": keyID(stripeSecret),
+		"hookstream-remote": "127.0.0.1",
 	}
 	for name, value := range want {
 		if header[name] != value {

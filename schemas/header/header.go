@@ -48,6 +48,9 @@ const (
 	// VerificationKey tells the keys of a pair apart without revealing them.
 	Verification    = "hookstream-verification"
 	VerificationKey = "hookstream-verification-key"
+	// Remote is the IP address that the request came from, as the edge
+	// believes it.
+	Remote = "hookstream-remote"
 	// HTTPMethod and HTTPURL are there where the signature covers them.
 	HTTPMethod = "hookstream-http-method"
 	HTTPURL    = "hookstream-http-url"

@@ -98,6 +98,7 @@ func minimalWebhook() *Webhook {
 func batchedWebhook() *Webhook {
 	w := webhook()
 	w.Verification = Verification{Scheme: "v3", KeyID: "0a1b2c3d"}
+	w.Remote = "2001:db8::7"
 	w.Method, w.URL = "POST", "https://hooks.example.com/webhooks/hubspot?a=%20b"
 	w.Batch = &Batch{SHA256: [32]byte{1, 2, 0xff}, Index: 2, Count: 2, Ranges: []body.Range{{Start: 0, End: 1}, {Start: 12, End: 45}}, Gap: " ,\n"}
 	return w

@@ -42,6 +42,8 @@ type Webhook struct {
 	// Verification says how the request was verified; zero in records of older
 	// versions.
 	Verification Verification
+	// Remote is the sender's IP address; empty in records of older versions.
+	Remote string
 	// Method and URL are the request's, where the signature covers them.
 	Method, URL string
 	// Batch is set where the request held several webhooks; Body is then the
@@ -71,7 +73,7 @@ type Verification struct {
 // Record is the Kafka record of w for the given topic. Trace context is the
 // producing client's to add.
 func (w *Webhook) Record(rawTopic string) *kgo.Record {
-	h := headers{list: make(header.List, 0, 20+len(w.Request)), values: make([]byte, 0, 512)}
+	h := headers{list: make(header.List, 0, 21+len(w.Request)), values: make([]byte, 0, 512)}
 	h.add(header.SpecVersion, "1.0")
 	h.add(header.ID, w.EventID)
 	h.add(header.Source, source(w.Tenant, w.Provider))
@@ -91,6 +93,7 @@ func (w *Webhook) Record(rawTopic string) *kgo.Record {
 	}
 	h.addSet(header.Verification, w.Verification.Scheme)
 	h.addSet(header.VerificationKey, w.Verification.KeyID)
+	h.addSet(header.Remote, w.Remote)
 	h.addSet(header.HTTPMethod, w.Method)
 	h.addSet(header.HTTPURL, w.URL)
 	if w.Batch != nil {
@@ -141,6 +144,7 @@ func ParseWebhook(r *kgo.Record) (*Webhook, error) {
 		Body:           r.Value,
 		Defect:         reason.Code(f.optional(header.Defect)),
 		Verification:   Verification{Scheme: f.optional(header.Verification), KeyID: f.optional(header.VerificationKey)},
+		Remote:         f.optional(header.Remote),
 		Method:         f.optional(header.HTTPMethod),
 		URL:            f.optional(header.HTTPURL),
 		Batch:          f.batch(),

@@ -40,6 +40,7 @@ func (h *Handler) store(x *exchange, req *request.Request, b *batch, proof evide
 func (h *Handler) record(x *exchange, req *request.Request, b *batch, i int) found {
 	f := x.compiled.identify(req, x.correlationID)
 	f.webhook.ReceivedAt = x.received
+	f.webhook.Remote = remote(x.RemoteAddr)
 	x.settleTenant(f.webhook)
 	if b.places != nil {
 		f.webhook.Batch = b.places[i]

@@ -3,6 +3,7 @@
 package edge
 
 import (
+	"net/netip"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -130,6 +131,16 @@ func printable(s string, limit int) bool {
 		}
 	}
 	return true
+}
+
+// remote is the IP address in an http.Request's RemoteAddr, or "" where there
+// is none, as on a Unix socket.
+func remote(addr string) string {
+	at, err := netip.ParseAddrPort(addr)
+	if err != nil {
+		return ""
+	}
+	return at.Addr().Unmap().WithZone("").String()
 }
 
 // Headers carry times as RFC 3339, which has four digits for the year.

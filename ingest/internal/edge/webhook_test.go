@@ -151,3 +151,21 @@ func TestRequestHeadersOnTheRecord(t *testing.T) {
 		t.Errorf("content type %q", got.ContentType)
 	}
 }
+
+func TestRemoteIsAnAddressWithoutItsPort(t *testing.T) {
+	for addr, want := range map[string]string{
+		"192.0.2.1:1234": "192.0.2.1", "[2001:db8::7]:443": "2001:db8::7",
+		"[::ffff:192.0.2.1]:1": "192.0.2.1", "[fe80::1%eth0]:1": "fe80::1", "@": "", "": "",
+	} {
+		if got := remote(addr); got != want {
+			t.Errorf("%q gives %q, want %q", addr, got, want)
+		}
+	}
+	w := newWorld(t)
+	r := stripe(stripeBody)
+	r.RemoteAddr = "198.51.100.4:5555"
+	w.do(r).expect(t, http.StatusAccepted, "")
+	if got := w.kept.all(t); len(got) != 1 || got[0].Remote != "198.51.100.4" {
+		t.Errorf("stored %+v", got)
+	}
+}
