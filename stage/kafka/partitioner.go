@@ -44,3 +44,10 @@ func (f first) Partition(r *kgo.Record, n int) int {
 	}
 	return f.TopicPartitioner.Partition(r, n)
 }
+
+// PartitionOf is the partition of a keyed topic of n partitions that Hookstream's
+// producers write a key to.
+func (c *Config) PartitionOf(topic string, key []byte, n int32) int32 {
+	p := partitioner(c.Topics.Dedup, c.Partitions).ForTopic(topic).Partition(&kgo.Record{Topic: topic, Key: key}, int(n))
+	return int32(p) //nolint:gosec // below n
+}

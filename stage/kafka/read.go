@@ -28,6 +28,35 @@ const readAheadBytes = 2 << 20
 // elsewhere. It returns each's error at once, and any error of a fetch that the
 // client does not recover from: waiting on would be without end.
 func (c *Config) ReadToEnd(ctx context.Context, clientID string, log *slog.Logger, parts Partitions, each func(*kgo.Record) error) error {
+	return c.read(ctx, clientID, log, &reader{parts: parts}, each)
+}
+
+// Range is a part of a partition: the offsets from From to before To.
+type Range struct {
+	Topic     string
+	Partition int32
+	From, To  int64
+}
+
+// ReadRanges is ReadToEnd for parts of partitions, one range a partition. What
+// retention deleted of a range is left out.
+func (c *Config) ReadRanges(ctx context.Context, clientID string, log *slog.Logger, ranges []Range, each func(*kgo.Record) error) error {
+	r := &reader{parts: Partitions{}, from: map[tp]int64{}, ends: map[tp]int64{}}
+	for _, part := range ranges {
+		if part.From >= part.To {
+			continue
+		}
+		p := tp{part.Topic, part.Partition}
+		r.parts[p.topic] = append(r.parts[p.topic], p.partition)
+		r.from[p], r.ends[p] = part.From, part.To
+	}
+	if len(r.ends) == 0 {
+		return nil
+	}
+	return c.read(ctx, clientID, log, r, each)
+}
+
+func (c *Config) read(ctx context.Context, clientID string, log *slog.Logger, r *reader, each func(*kgo.Record) error) error {
 	client, err := c.NewClient(clientID, log,
 		kgo.KeepControlRecords(), // the position must move over transaction markers
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
@@ -38,7 +67,7 @@ func (c *Config) ReadToEnd(ctx context.Context, clientID string, log *slog.Logge
 		return err
 	}
 	defer client.Close()
-	r := reader{admin: kadm.NewClient(client), parts: parts}
+	r.admin = kadm.NewClient(client)
 	if err := r.open(ctx); err != nil {
 		return err
 	}
@@ -60,7 +89,8 @@ type tp struct {
 type reader struct {
 	admin *kadm.Client
 	parts Partitions
-	ends  map[tp]int64
+	// from and ends are where to begin, or at the start, and where to stop.
+	from, ends map[tp]int64
 }
 
 func (r *reader) topics() []string {
@@ -81,8 +111,11 @@ func (r *reader) wants(t string, p int32) bool {
 	return len(only) == 0
 }
 
-// open takes the high watermarks.
+// open takes the high watermarks, unless the ends are given.
 func (r *reader) open(ctx context.Context) error {
+	if r.ends != nil {
+		return r.skipDeleted(ctx)
+	}
 	ends, err := r.admin.ListEndOffsets(ctx, r.topics()...)
 	if err := errors.Join(err, ends.Error()); err != nil {
 		return Classify(fmt.Errorf("list end offsets: %w", err))
@@ -118,6 +151,9 @@ func (r *reader) start() map[string]map[int32]kgo.Offset {
 			m[p.topic] = map[int32]kgo.Offset{}
 		}
 		m[p.topic][p.partition] = kgo.NewOffset().AtStart()
+		if from, ok := r.from[p]; ok {
+			m[p.topic][p.partition] = kgo.NewOffset().At(from)
+		}
 	}
 	return m
 }

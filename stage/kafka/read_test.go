@@ -13,6 +13,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookstream/hookstream/stage/kafkatest"
 )
 
 // values reads a topic's values, by partition.
@@ -42,6 +44,46 @@ func put(t *testing.T, cl *kgo.Client, topic string, partition int32, values ...
 	for _, v := range values {
 		if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Partition: partition, Value: []byte(v)}).FirstErr(); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+func TestReadRanges(t *testing.T) {
+	b := kafkatest.New(t)
+	c := installation(b)
+	create(t, c, c.Topics.Raw, 3)
+	cl := manual(t, c)
+	put(t, cl, c.Topics.Raw, 0, "a", "b", "c", "d")
+	put(t, cl, c.Topics.Raw, 1, "e")
+	put(t, cl, c.Topics.Raw, 2, "f", "g", "h")
+	b.DeleteRecords(t, c.Topics.Raw, 2, 2)
+	var got []string
+	err := c.ReadRanges(t.Context(), "test", quiets, []Range{
+		{c.Topics.Raw, 0, 1, 3}, {c.Topics.Raw, 1, 1, 1}, {c.Topics.Raw, 2, 0, 3},
+	}, func(r *kgo.Record) error {
+		got = append(got, fmt.Sprintf("%d:%s", r.Partition, r.Value))
+		return nil
+	})
+	if slices.Sort(got); err != nil || fmt.Sprint(got) != "[0:b 0:c 2:h]" {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if err := c.ReadRanges(t.Context(), "test", quiets, nil, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPartitionOfIsWhereProducersWrite(t *testing.T) {
+	c := config(t)
+	create(t, c, c.Topics.Raw, 5)
+	c.Partitions = 3 // the other two were added to the topic in use
+	cl := client(t, c)
+	for i := range 20 {
+		r := &kgo.Record{Topic: c.Topics.Raw, Key: fmt.Appendf(nil, "default/stripe/pi_%d", i)}
+		if err := cl.ProduceSync(t.Context(), r).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.PartitionOf(c.Topics.Raw, r.Key, 5); got != r.Partition {
+			t.Errorf("%s lies in partition %d, not %d", r.Key, r.Partition, got)
 		}
 	}
 }
