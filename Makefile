@@ -13,6 +13,8 @@ ARGS   ?=
 EVENTS ?= 50000
 SEED   ?= 1
 KILLS  ?= 60
+# PostgreSQL versions of test-postgres.
+VERSIONS ?= 15 16 17 18
 # Brokers of the Kafka that is started without Docker: 1 or 3.
 BROKERS ?= 1
 
@@ -67,6 +69,12 @@ test-alerts: ## Run the alerting rules in Prometheus's engine
 .PHONY: test-real
 test-real: setup ## Run the same tests on Apache Kafka: Docker, or Java and Maven, or HOOKSTREAM_TEST_BROKERS
 	CGO_ENABLED=1 go run ./dev with --brokers $(BROKERS) go test -race -count=1 -p 1 -timeout 30m $(ARGS) $(PACKAGES)
+
+# Without the race detector: the server is what differs.
+.PHONY: test-postgres
+test-postgres: ## Run what touches Postgres on each of VERSIONS, which Maven fetches
+	@for version in $(VERSIONS); do echo "== PostgreSQL $$version"; \
+	  go run ./dev postgres $$version go test -count=1 $(ARGS) ./sink/... ./dev/internal/postgres; done
 
 .PHONY: chaos
 chaos: ## Kill everything on Apache Kafka: KILLS processes, BROKERS brokers, SEED

@@ -17,12 +17,13 @@ import (
 )
 
 type cli struct {
-	Run   runCommand   `cmd:"" default:"withargs" help:"Start everything with sample traffic and show what happens (the default)."`
-	Check checkCommand `cmd:"" help:"Send webhooks drawn from a seed and account for every one."`
-	With  withCommand  `cmd:"" help:"Run a command with a real Kafka and a real Postgres."`
-	Kafka kafkaCommand `cmd:"" help:"Start or stop Apache Kafka without Docker."`
-	Chaos chaosCommand `cmd:"" help:"Kill, pause and cut parts of an installation on Apache Kafka, and account for every webhook."`
-	Bench benchCommand `cmd:"" help:"Compare what it costs with the cheapest that could take its place, and hold it to the goals."`
+	Run      runCommand      `cmd:"" default:"withargs" help:"Start everything with sample traffic and show what happens (the default)."`
+	Check    checkCommand    `cmd:"" help:"Send webhooks drawn from a seed and account for every one."`
+	With     withCommand     `cmd:"" help:"Run a command with a real Kafka and a real Postgres."`
+	Kafka    kafkaCommand    `cmd:"" help:"Start or stop Apache Kafka without Docker."`
+	Postgres postgresCommand `cmd:"" help:"Run a command with the programs of another PostgreSQL version."`
+	Chaos    chaosCommand    `cmd:"" help:"Kill, pause and cut parts of an installation on Apache Kafka, and account for every webhook."`
+	Bench    benchCommand    `cmd:"" help:"Compare what it costs with the cheapest that could take its place, and hold it to the goals."`
 
 	BenchServer benchServerCommand `cmd:"" hidden:""`
 }

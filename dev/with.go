@@ -48,12 +48,16 @@ func (c *withCommand) Run(ctx context.Context) (err error) {
 		err = errors.Join(err, p.Stop(stopCtx))
 	}()
 	fmt.Fprintln(os.Stderr, p)
-	command := c.Command
+	return execute(ctx, c.Command, p.Environment())
+}
+
+// execute runs a command, which may follow a "--".
+func execute(ctx context.Context, command, environment []string) error {
 	if command[0] == "--" {
 		command = command[1:]
 	}
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-	cmd.Env = p.Environment()
+	cmd.Env = environment
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("%s: %w", command[0], err)

@@ -3,40 +3,66 @@
 package pgtest
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Standby starts a server that follows s, for one test: it answers reads and
-// refuses writes until it is promoted.
+// refuses writes until it is promoted. It begins as a copy of s, which is stopped
+// while it is copied: not every distribution has pg_basebackup.
 func (s *Server) Standby(t TB) *Server {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "hookstream-pgtest-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	standby := &Server{dir: dir, bin: s.bin, settings: s.settings}
+	standby := &Server{dir: dir, bin: s.bin, settings: append(slices.Clone(s.settings), "primary_conninfo=host="+s.dir+" user=postgres")}
 	t.Cleanup(standby.remove)
+	s.Stop()
+	// -p keeps the owner, who is the only one whom Postgres lets have it.
+	if out, err := exec.Command("cp", "-Rp", s.data(), standby.data()).CombinedOutput(); err != nil { //nolint:gosec,noctx // a fixed program, and it ends by itself
+		t.Fatal(fmt.Errorf("copy the primary: %w: %s", err, out))
+	}
+	s.Start(t)
+	if err := os.WriteFile(filepath.Join(standby.data(), "standby.signal"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if c := credential(); c != nil {
 		if err := os.Chown(dir, int(c.Uid), int(c.Gid)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	// Beside the program itself, where s.bin has links.
-	postgres, err := filepath.EvalSymlinks(filepath.Join(s.bin, "postgres"))
+	standby.Start(t)
+	for deadline := time.Now().Add(startTimeout); !s.streams(t); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the standby does not follow its primary")
+		}
+	}
+	return standby
+}
+
+// streams reports whether a standby follows: what is written from now on is sent
+// to it before s has shut down.
+func (s *Server) streams(t TB) (yes bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, s.URL())
 	if err != nil {
 		t.Fatal(err)
 	}
-	backup := exec.Command(filepath.Join(filepath.Dir(postgres), "pg_basebackup"), "-h", s.dir, "-U", "postgres", "-D", standby.data(), "-R", "-c", "fast", "--no-sync") //nolint:gosec,noctx // a fixed program, and it ends by itself
-	backup.Dir, backup.SysProcAttr = dir, &syscall.SysProcAttr{Credential: credential()}
-	if out, err := backup.CombinedOutput(); err != nil {
-		t.Fatal(fmt.Errorf("pg_basebackup: %w: %s", err, out))
+	defer conn.Close(ctx)
+	if err := conn.QueryRow(ctx, "select exists (select from pg_stat_replication where state = 'streaming')").Scan(&yes); err != nil {
+		t.Fatal(err)
 	}
-	standby.Start(t)
-	return standby
+	return yes
 }
 
 // Failover is a URL whose clients connect to the first of the servers that
