@@ -23,6 +23,7 @@ type runCommand struct {
 	parts     `embed:""`
 	Address   string  `help:"Address for webhooks. Falls back to a free port when it is taken." default:"127.0.0.1:8080"`
 	KafkaPort int     `help:"Port of the embedded broker. Falls back to a free one when it is taken." default:"9092"`
+	Traces    string  `help:"Address of the page of traces, and of the OTLP/HTTP receiver behind it. Falls back to a free port when it is taken. Empty for none." default:"127.0.0.1:4318" placeholder:"HOST:PORT"`
 	Traffic   bool    `help:"Send sample webhooks." default:"true" negatable:""`
 	Rate      float64 `help:"Sample webhooks a second." default:"50"`
 	Seed      uint64  `help:"The sample webhooks are drawn from it." default:"1"`
@@ -42,6 +43,11 @@ scheme, repeated, out of order, with wrong signatures and poison among them.
 
 // Run implements the command.
 func (c *runCommand) Run(ctx context.Context) error {
+	page, err := c.tracesPage(ctx)
+	if err != nil {
+		return err
+	}
+	defer closePage(page)
 	log, closeLog, err := c.logger(ctx)
 	if err != nil {
 		return err
@@ -50,12 +56,16 @@ func (c *runCommand) Run(ctx context.Context) error {
 	opts := c.options(log)
 	opts.Address = freeUnlessTaken(c.Address)
 	opts.KafkaPort = c.KafkaPort
+	opts.AdminAddresses = adminAddresses()
 	fmt.Fprintln(os.Stderr, "Starting …")
 	s, err := stack.Start(ctx, opts)
 	if err != nil {
 		return err
 	}
-	fmt.Print(c.welcome(s))
+	if page != nil {
+		page.Point(pointers(s)...)
+	}
+	fmt.Print(c.welcome(s, page))
 
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return watch(gctx, s) })

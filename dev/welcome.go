@@ -11,11 +11,12 @@ import (
 	"strings"
 
 	"github.com/hookstream/hookstream/dev/internal/stack"
+	"github.com/hookstream/hookstream/dev/internal/traces"
 	"github.com/hookstream/hookstream/dev/internal/workload"
 )
 
 // welcome says where everything is, with lines that work when they are pasted.
-func (c *runCommand) welcome(s *stack.Stack) string {
+func (c *runCommand) welcome(s *stack.Stack, page *traces.Server) string {
 	return fmt.Sprintf(`
 Hookstream runs in this process. Ctrl-C drains and stops it.
 
@@ -23,7 +24,9 @@ Hookstream runs in this process. Ctrl-C drains and stops it.
   kafka      %s
   registry   %s
   postgres   %s
-  metrics    %s
+  traces     %s
+  metrics    %s/metrics
+  health     %s
   logs       %s
 
 Send a webhook of your own, signed as GitHub signs:
@@ -38,8 +41,28 @@ See what failed, and why:
 
   go run ./dlq/cmd/dlq list --brokers %s
 
-`, s.Address(), strings.Join(s.Kafka.Brokers, ","), s.Registry, s.Database, s.MetricsURL(), c.LogFile,
+`, s.Address(), strings.Join(s.Kafka.Brokers, ","), s.Registry, s.Database, tracesLine(page), s.AdminURL("ingest"), healthLine(s), c.LogFile,
 		ownWebhook(s.Address()), s.Database, s.TablesSchema, strings.Join(s.Kafka.Brokers, ","))
+}
+
+// tracesLine says where traces are to be seen.
+func tracesLine(page *traces.Server) string {
+	if page == nil {
+		return "where OTEL_* sends them"
+	}
+	return page.URL()
+}
+
+// services in the order of the flow.
+var services = []string{"ingest", "transform", "sink"}
+
+// healthLine has the services' readiness; /livez is beside it.
+func healthLine(s *stack.Stack) string {
+	var urls []string
+	for _, name := range services {
+		urls = append(urls, s.AdminURL(name)+"/readyz ("+name+")")
+	}
+	return strings.Join(urls, "\n             ")
 }
 
 // ownWebhook is a curl line with a webhook and its signature.

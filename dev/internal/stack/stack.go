@@ -5,6 +5,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,6 +44,9 @@ type Options struct {
 	Address         string
 	KafkaPort       int
 	RegistryAddress string
+	// AdminAddresses are where the services answer operators, by the service's
+	// name; one that is not given takes a free port.
+	AdminAddresses map[string]string
 	// DefinitionsDir overrides provider definitions.
 	DefinitionsDir string
 	// Secrets of the providers, as HOOKSTREAM_SECRETS has them.
@@ -68,8 +72,8 @@ type Stack struct {
 	sinkConfig      sink.Config
 
 	address string
-	// admin addresses of the services.
-	admin  []string
+	// admin addresses of the services by name.
+	admin  map[string]string
 	client *kgo.Client
 
 	// parts in the order in which they were started.
@@ -85,7 +89,7 @@ type part struct {
 
 // Start brings everything up and returns when every service is ready.
 func Start(ctx context.Context, opts Options) (_ *Stack, err error) {
-	s := &Stack{opts: opts, fail: make(chan error, 3)}
+	s := &Stack{opts: opts, admin: map[string]string{}, fail: make(chan error, 3)}
 	defer func() {
 		if err != nil {
 			stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
@@ -111,8 +115,9 @@ func (s *Stack) Admin() *kadm.Client { return kadm.NewClient(s.client) }
 // Address is ingest's, host and port.
 func (s *Stack) Address() string { return s.address }
 
-// MetricsURL is where all services' metrics are: they share the process.
-func (s *Stack) MetricsURL() string { return "http://" + s.admin[0] + "/metrics" }
+// AdminURL is a service's for operators: /livez, /readyz, and /metrics, which has
+// those of all services, for they share the process.
+func (s *Stack) AdminURL(service string) string { return "http://" + s.admin[service] }
 
 // Failed gives the error of a service that stopped by itself.
 func (s *Stack) Failed() <-chan error { return s.fail }
@@ -197,8 +202,8 @@ func (s *Stack) configure(context.Context) error {
 	s.Kafka = s.transformConfig.Kafka
 	s.Kafka.Brokers, s.Kafka.Topics = brokers, s.Kafka.Topics.Prefixed(s.opts.Prefix)
 	s.sinkConfig.Kafka, s.transformConfig.Kafka, s.ingestConfig.Kafka = s.Kafka, s.Kafka, s.Kafka
-	for _, c := range []service.Configured{&s.sinkConfig, &s.transformConfig, &s.ingestConfig} {
-		c.Settings().AdminAddress = "127.0.0.1:0"
+	for name, c := range map[string]service.Configured{"sink": &s.sinkConfig, "transform": &s.transformConfig, "ingest": &s.ingestConfig} {
+		c.Settings().AdminAddress = cmp.Or(s.opts.AdminAddresses[name], "127.0.0.1:0")
 	}
 	s.sinkConfig.DatabaseURL = sink.DatabaseURL(s.Database)
 	s.sinkConfig.RegistryURL = s.Registry
@@ -252,7 +257,7 @@ func (s *Stack) run(ctx context.Context, name string, service interface {
 	Run(context.Context) error
 	AdminAddress() string
 }) {
-	s.admin = append(s.admin, service.AdminAddress())
+	s.admin[name] = service.AdminAddress()
 	runCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
 	go func() {

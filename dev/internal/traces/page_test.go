@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package traces
+
+import (
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+const (
+	webhookTrace = "0a000000000000000000000000000001"
+	batchTrace   = "0b000000000000000000000000000002"
+)
+
+// filled is a server with a webhook that failed and a batch that links to it.
+func filled(t *testing.T) *Server {
+	t.Helper()
+	s := listen(t)
+	failed := span(webhookTrace, "a000000000000002", "a000000000000001", "transform <b>process</b>", 3, 9, keyEventID, `evt_1"><script>alert(1)</script>`)
+	failed.Err, failed.Message, failed.Service = true, "jq: <nothing>", "transform"
+	batch := span(batchTrace, "b000000000000001", "", "transaction", 2, 10)
+	batch.Links = []Link{{webhookTrace, "a000000000000001", nil}, {"0c000000000000000000000000000003", "c000000000000001", nil}}
+	s.Add([]*Span{
+		span(webhookTrace, "a000000000000001", "", "POST /webhooks/{provider}", 0, 5, keyProvider, "stripe", keyOutcome, "accepted"), failed, batch,
+	})
+	return s
+}
+
+func get(t *testing.T, s *Server, path string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL()+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return do(t, req)
+}
+
+func mustContain(t *testing.T, page string, want ...string) {
+	t.Helper()
+	for _, w := range want {
+		if !strings.Contains(page, w) {
+			t.Errorf("no %q in\n%s", w, page)
+		}
+	}
+}
+
+func TestList(t *testing.T) {
+	s := filled(t)
+	s.Point(Pointer{"metrics", "http://127.0.0.1:1/metrics"})
+	_, page := get(t, s, "/")
+	mustContain(t, page, `href="/trace/`+webhookTrace+`"`, "POST /webhooks/{provider}", "1 failed", "accepted", "stripe", "9.00 ms",
+		`<i class="dot transform">`, `<option>stripe</option>`, `href="http://127.0.0.1:1/metrics"`, "2 traces.")
+	_, page = get(t, s, "/?errors=1&provider=stripe&q=evt_1&live=1")
+	mustContain(t, page, "1 trace.", `http-equiv="refresh"`, `<option selected>stripe</option>`, " checked", `value="evt_1"`)
+	if strings.Contains(page, batchTrace) {
+		t.Error("the filter lets the batch through")
+	}
+	_, page = get(t, s, "/?q=absent")
+	mustContain(t, page, "None of the 2 traces")
+	_, page = get(t, listen(t), "/")
+	mustContain(t, page, "No traces yet", "/v1/traces")
+}
+
+func TestTracePage(t *testing.T) {
+	s := filled(t)
+	_, page := get(t, s, "/trace/"+strings.ToUpper(webhookTrace))
+	mustContain(t, page, `id="a000000000000002" class="failed"`, "jq: &lt;nothing&gt;", `<rect class="transform" x="33.33%" width="66.67%"`,
+		"Linked from", `href="/trace/`+batchTrace+`#b000000000000001"`)
+	_, page = get(t, s, "/trace/"+batchTrace)
+	mustContain(t, page, "Links to", `href="/trace/`+webhookTrace+`#a000000000000001"`, "2 links", "<code>0c000000000000000000000000000003</code> (not here)")
+	code, page := get(t, s, "/trace/ffffffffffffffffffffffffffffffff")
+	if code != http.StatusNotFound {
+		t.Errorf("a trace that is not there: %d", code)
+	}
+	mustContain(t, page, "Not here")
+}
+
+// TestPagesAreSafeAndSelfContained holds them to what the policy in their header
+// lets a browser do.
+func TestPagesAreSafeAndSelfContained(t *testing.T) {
+	s := filled(t)
+	forbidden := regexp.MustCompile(`(?i)<script|\sstyle=|<style|\son[a-z]+=|src=|(href|action)="(https?:)?//`)
+	for _, path := range []string{"/", "/trace/" + webhookTrace, "/trace/" + batchTrace, "/trace/x", "/?q=%22%3E%3Cscript%3E"} {
+		_, page := get(t, s, path)
+		if found := forbidden.FindString(page); found != "" {
+			t.Errorf("%s has %q", path, found)
+		}
+	}
+	for path, contentType := range map[string]string{"/page/style.css": "text/css", "/page/icon.svg": "image/svg+xml", "/": "text/html"} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL()+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if got := res.Header.Get("Content-Type"); !strings.HasPrefix(got, contentType) || res.StatusCode != http.StatusOK {
+			t.Errorf("%s: %d %s", path, res.StatusCode, got)
+		}
+		if csp := res.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {
+			t.Errorf("%s: policy %q", path, csp)
+		}
+	}
+}
+
+func TestFormatDuration(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "0 µs", 999 * time.Microsecond: "999 µs", 1234 * time.Microsecond: "1.23 ms", 45678 * time.Microsecond: "45.7 ms",
+		345 * time.Millisecond: "345 ms", 1500 * time.Millisecond: "1.50 s", 125 * time.Second: "2m05s",
+	} {
+		if got := formatDuration(d); got != want {
+			t.Errorf("%v: %q, want %q", d, got, want)
+		}
+	}
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package traces
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+func TestFind(t *testing.T) {
+	s := newStore(100, 10)
+	failed := span("cc01", "b", "a", "sink apply", 2, 3, keyEventID, "evt_3")
+	failed.Err, failed.Message = true, "value too long"
+	s.Add([]*Span{
+		span("aa01", "a", "", "POST", 0, 9, keyProvider, "stripe", "hookstream.correlation_id", "corr-1"),
+		span("bb01", "a", "", "POST", 1, 2, keyProvider, "github", keyEventID, "evt_2"),
+		span("cc01", "a", "", "replay", 2, 4, keyProvider, "stripe"), failed,
+	})
+	for _, c := range []struct {
+		name string
+		f    Filter
+		want []string
+	}{
+		{"all, the newest first", Filter{}, []string{"cc01", "bb01", "aa01"}},
+		{"trace id", Filter{Text: "AA0"}, []string{"aa01"}},
+		{"event id", Filter{Text: "evt_2"}, []string{"bb01"}},
+		{"correlation id", Filter{Text: "corr-1"}, []string{"aa01"}},
+		{"message", Filter{Text: "too long"}, []string{"cc01"}},
+		{"provider", Filter{Provider: "stripe"}, []string{"cc01", "aa01"}},
+		{"name", Filter{Name: "POST"}, []string{"bb01", "aa01"}},
+		{"errors", Filter{Errors: true}, []string{"cc01"}},
+		{"all at once", Filter{Text: "evt", Provider: "stripe", Errors: true}, []string{"cc01"}},
+		{"none", Filter{Text: "evt_2", Errors: true}, nil},
+	} {
+		if got := ids(s.Find(c.f)); !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+func TestSummary(t *testing.T) {
+	trace := &Trace{ID: "t", Spans: []*Span{
+		span("t", "b", "a", "publish", 1, 20, keyEventType, "charge.succeeded"),
+		span("t", "a", "", "POST", 2, 10, keyProvider, "stripe", keyOutcome, "accepted"),
+	}, Dropped: 1}
+	trace.Spans[0].Service, trace.Spans[0].Err = "transform", true
+	got := trace.Summary()
+	// The root names the trace although, by another clock, it came later.
+	if got.Name != "POST" || got.Provider != "stripe" || got.EventType != "charge.succeeded" || got.Outcome != "accepted" ||
+		got.Spans != 3 || got.Errors != 1 || got.Duration != 19*time.Millisecond || !slices.Equal(got.Services, []string{"transform", "ingest"}) {
+		t.Errorf("got %+v", got)
+	}
+}

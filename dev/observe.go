@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"cmp"
+	"context"
+	"os"
+
+	"github.com/hookstream/hookstream/dev/internal/stack"
+	"github.com/hookstream/hookstream/dev/internal/traces"
+)
+
+// tracesPage starts the page of traces and has this process export to it, every
+// trace and at once: here a person waits for theirs. It gives nil where none is
+// asked for, or where the environment sends traces elsewhere.
+func (c *runCommand) tracesPage(ctx context.Context) (*traces.Server, error) {
+	elsewhere := cmp.Or(os.Getenv("OTEL_TRACES_EXPORTER"), os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"), os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))
+	if c.Traces == "" || elsewhere != "" {
+		return nil, nil
+	}
+	page, err := traces.Listen(ctx, freeUnlessTaken(c.Traces))
+	if err != nil {
+		return nil, err
+	}
+	for name, value := range map[string]string{
+		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": page.Endpoint(),
+		"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf",
+		"OTEL_BSP_SCHEDULE_DELAY":            "500", // milliseconds
+		"OTEL_TRACES_SAMPLER":                "always_on",
+	} {
+		if os.Getenv(name) != "" {
+			continue
+		}
+		if err := os.Setenv(name, value); err != nil {
+			return nil, err
+		}
+	}
+	return page, nil
+}
+
+func closePage(page *traces.Server) {
+	if page != nil {
+		_ = page.Close() // the process ends; nobody is left to tell
+	}
+}
+
+// adminAddresses are the services' own ports, on this machine only.
+func adminAddresses() map[string]string {
+	return map[string]string{
+		"ingest":    freeUnlessTaken("127.0.0.1:8081"),
+		"transform": freeUnlessTaken("127.0.0.1:8082"),
+		"sink":      freeUnlessTaken("127.0.0.1:8083"),
+	}
+}
+
+// pointers are what the page of traces leads to.
+func pointers(s *stack.Stack) []traces.Pointer {
+	out := []traces.Pointer{{Name: "metrics", URL: s.AdminURL("ingest") + "/metrics"}}
+	for _, name := range services {
+		out = append(out, traces.Pointer{Name: name + " health", URL: s.AdminURL(name) + "/readyz"})
+	}
+	return out
+}
