@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unique"
 
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
@@ -93,7 +94,7 @@ func decode(data *tracepb.TracesData) []*Span {
 func newSpan(s *tracepb.Span) *Span {
 	span := &Span{
 		TraceID: id(s.GetTraceId(), traceBytes), SpanID: id(s.GetSpanId(), spanBytes), ParentID: id(s.GetParentSpanId(), spanBytes),
-		Name: cut(s.GetName()), Kind: kind(s.GetKind()), Start: moment(s.GetStartTimeUnixNano()), End: moment(s.GetEndTimeUnixNano()),
+		Name: name(s.GetName()), Kind: kind(s.GetKind()), Start: moment(s.GetStartTimeUnixNano()), End: moment(s.GetEndTimeUnixNano()),
 		Err:     s.GetStatus().GetCode() == tracepb.Status_STATUS_CODE_ERROR,
 		Message: cut(s.GetStatus().GetMessage()), Attributes: attributes(s.GetAttributes()),
 	}
@@ -148,12 +149,16 @@ func kind(k tracepb.Span_SpanKind) string {
 func moment(unixNano uint64) time.Time { return time.Unix(0, int64(unixNano)) } //nolint:gosec // 2262 is far
 
 func attributes(in []*commonpb.KeyValue) []Attribute {
-	var out []Attribute
-	for _, kv := range first(in, maxAttributes) {
-		out = append(out, Attribute{cut(kv.GetKey()), text(kv.GetValue())})
+	in = first(in, maxAttributes)
+	out := make([]Attribute, len(in))
+	for i, kv := range in {
+		out[i] = Attribute{name(kv.GetKey()), text(kv.GetValue())}
 	}
 	return out
 }
+
+// name is one string for all spans that have it: there are few names.
+func name(s string) string { return unique.Make(cut(s)).Value() }
 
 func find(in []*commonpb.KeyValue, key string) *commonpb.AnyValue {
 	for _, kv := range in {

@@ -21,7 +21,7 @@ type Store struct {
 	evicted int
 }
 
-// What a store keeps. Spans take about a kilobyte each.
+// What a store keeps. A span takes about a kilobyte.
 const (
 	defaultMaxSpans    = 100_000
 	defaultMaxPerTrace = 1_000
