@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/hookstream/hookstream/schemas/registry"
+	"github.com/hookstream/hookstream/stage/breaker"
 	"github.com/hookstream/hookstream/stage/deadletter"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
@@ -39,7 +40,7 @@ type Config struct {
 type Processor struct {
 	cfg     Config
 	metrics metrics
-	breaker *breaker
+	breaker *breaker.Breaker
 }
 
 // New makes a Processor.
@@ -48,7 +49,7 @@ func New(cfg Config) (*Processor, error) {
 		cfg.Now = time.Now
 	}
 	m, err := newMetrics()
-	return &Processor{cfg: cfg, metrics: m, breaker: newBreaker()}, err
+	return &Processor{cfg: cfg, metrics: m, breaker: breaker.New()}, err
 }
 
 // Restore rebuilds the deduplication sets of newly assigned partitions.
@@ -65,10 +66,10 @@ func (p *Processor) Forget(parts []transact.Partition) { p.cfg.Sets.Forget(parts
 func (p *Processor) Process(ctx context.Context, in []*kgo.Record) (transact.Output, error) {
 	b := &batch{Processor: p, catalog: p.cfg.Definitions(), tx: p.cfg.Sets.Begin(), tally: tally{}}
 	results := b.prepareAll(ctx, in)
-	verdict := p.breaker.judge(in, results)
-	p.metrics.open.Record(ctx, int64(len(verdict.open)))
-	if hold := verdict.hold(in, results); hold != nil {
-		return transact.Output{}, hold
+	verdict := judge(p.breaker, in, results)
+	p.metrics.open.Record(ctx, int64(len(verdict.Open)))
+	if h := hold(verdict, in, results); h != nil {
+		return transact.Output{}, h
 	}
 	for i, r := range in {
 		err := b.accept(r, &results[i])
@@ -84,7 +85,7 @@ func (p *Processor) Process(ctx context.Context, in []*kgo.Record) (transact.Out
 		Records: append(b.out, b.tx.Records()...),
 		Committed: func() {
 			b.tx.Commit(ctx)
-			verdict.commit()
+			verdict.Commit()
 			p.metrics.add(ctx, b.tally)
 		},
 	}, nil
