@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package traces
+
+import (
+	"net/http"
+	"strings"
+	"time"
+)
+
+// tracePage is what the page of a trace shows.
+type tracePage struct {
+	Pointers []Pointer
+	ID       string
+	// Trace is nil where it is not kept, or not yet here.
+	Trace   *Trace
+	Summary Summary
+	Facts   []Attribute
+	Rows    []Row
+	Ticks   []string
+	// LinkedFrom and LinksTo are traces, each once.
+	LinkedFrom, LinksTo relations
+}
+
+// relations are the traces at the other ends of links.
+type relations struct {
+	Title  string
+	Traces []related
+	// More are further ones, Absent those that are not kept.
+	More, Absent int
+}
+
+// related is a trace at the other end of a link, and the span there.
+type related struct {
+	Summary
+	SpanID string
+}
+
+// maxRelated bounds what is shown of them; a batch has hundreds.
+const maxRelated = 20
+
+// factKeys are the attributes by which a person knows an event again.
+var factKeys = []string{
+	keyProvider, keyEventType, keyEventID, "hookstream.tenant", "hookstream.correlation_id", "hookstream.business_key",
+	"hookstream.dead_letter.id", "hookstream.replay.id",
+}
+
+func (s *Server) trace(w http.ResponseWriter, r *http.Request) {
+	p := tracePage{Pointers: s.pointed(), ID: strings.ToLower(r.PathValue("id"))}
+	p.Trace = s.Trace(p.ID)
+	if p.Trace == nil {
+		render(w, http.StatusNotFound, "trace.html", p)
+		return
+	}
+	p.Summary, p.Rows = p.Trace.Summary(), p.Trace.Waterfall()
+	for _, key := range factKeys {
+		if v := p.Trace.attribute(key); v != "" {
+			p.Facts = append(p.Facts, Attribute{strings.TrimPrefix(key, "hookstream."), v})
+		}
+	}
+	const ticks = 4
+	for i := range ticks {
+		p.Ticks = append(p.Ticks, formatDuration(p.Summary.Duration*time.Duration(i)/ticks))
+	}
+	p.LinksTo, p.LinkedFrom = s.relate("Links to", linksTo(p.Trace)), s.relate("Linked from", s.linkedFrom(p.ID))
+	render(w, http.StatusOK, "trace.html", p)
+}
+
+// linksTo are the links of a trace to others.
+func linksTo(t *Trace) []Link {
+	var out []Link
+	for _, span := range t.Spans {
+		for _, l := range span.Links {
+			if l.TraceID != t.ID {
+				out = append(out, l)
+			}
+		}
+	}
+	return out
+}
+
+// linkedFrom are links back to the spans that link to a trace.
+func (s *Server) linkedFrom(id string) []Link {
+	var out []Link
+	for _, span := range s.LinkedFrom(id) {
+		out = append(out, Link{TraceID: span.TraceID, SpanID: span.SpanID})
+	}
+	return out
+}
+
+// relate looks up the traces that links lead to.
+func (s *Server) relate(title string, links []Link) relations {
+	out := relations{Title: title}
+	seen := map[string]bool{}
+	for _, l := range links {
+		if seen[l.TraceID] {
+			continue
+		}
+		seen[l.TraceID] = true
+		t := s.Trace(l.TraceID)
+		switch {
+		case t == nil:
+			out.Absent++
+		case len(out.Traces) == maxRelated:
+			out.More++
+		default:
+			out.Traces = append(out.Traces, related{t.Summary(), l.SpanID})
+		}
+	}
+	return out
+}
