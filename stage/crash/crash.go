@@ -31,6 +31,8 @@ const (
 	BeforeOffsetCommit Point = "sink.before-offset-commit"
 
 	// Replays.
+	BeforeTakeOver  Point = "dlq.before-take-over"
+	AfterTakeOver   Point = "dlq.after-take-over"
 	InReplay        Point = "dlq.in-replay"
 	BeforeReplayEnd Point = "dlq.before-end"
 	AfterReplayEnd  Point = "dlq.after-end"

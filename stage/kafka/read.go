@@ -31,6 +31,13 @@ func (c *Config) ReadToEnd(ctx context.Context, clientID string, log *slog.Logge
 	return c.read(ctx, clientID, log, &reader{parts: parts}, each)
 }
 
+// ReadCommitted is ReadToEnd for whoever only looks: it stops at the last stable
+// offset of the time of the call, and so does not wait for what another has in
+// hand, which may be a transaction of a process that died.
+func (c *Config) ReadCommitted(ctx context.Context, clientID string, log *slog.Logger, parts Partitions, each func(*kgo.Record) error) error {
+	return c.read(ctx, clientID, log, &reader{parts: parts, stable: true}, each)
+}
+
 // Range is a part of a partition: the offsets from From to before To.
 type Range struct {
 	Topic     string
@@ -89,6 +96,8 @@ type tp struct {
 type reader struct {
 	admin *kadm.Client
 	parts Partitions
+	// stable stops at the last stable offset instead of the high watermark.
+	stable bool
 	// from and ends are where to begin, or at the start, and where to stop.
 	from, ends map[tp]int64
 }
@@ -111,12 +120,16 @@ func (r *reader) wants(t string, p int32) bool {
 	return len(only) == 0
 }
 
-// open takes the high watermarks, unless the ends are given.
+// open takes the ends of the partitions, unless they are given.
 func (r *reader) open(ctx context.Context) error {
 	if r.ends != nil {
 		return r.skipDeleted(ctx)
 	}
-	ends, err := r.admin.ListEndOffsets(ctx, r.topics()...)
+	list := r.admin.ListEndOffsets
+	if r.stable {
+		list = r.admin.ListCommittedOffsets
+	}
+	ends, err := list(ctx, r.topics()...)
 	if err := errors.Join(err, ends.Error()); err != nil {
 		return Classify(fmt.Errorf("list end offsets: %w", err))
 	}
@@ -129,7 +142,7 @@ func (r *reader) open(ctx context.Context) error {
 	return r.skipDeleted(ctx)
 }
 
-// skipDeleted ends partitions in which nothing is left below the watermark:
+// skipDeleted ends partitions in which nothing is left before the end:
 // empty ones, and those that retention emptied meanwhile.
 func (r *reader) skipDeleted(ctx context.Context) error {
 	starts, err := r.admin.ListStartOffsets(ctx, r.topics()...)

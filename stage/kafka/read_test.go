@@ -72,6 +72,42 @@ func TestReadRanges(t *testing.T) {
 	}
 }
 
+// TestReadCommittedDoesNotWait: what a transaction has in hand is neither shown
+// nor waited for, though it may be there for as long as its timeout.
+func TestReadCommittedDoesNotWait(t *testing.T) {
+	c := config(t)
+	create(t, c, c.Topics.Raw, 2)
+	put(t, manual(t, c), c.Topics.Raw, 0, "a")
+	tx := manual(t, c, kgo.TransactionalID(c.Topics.Raw+".open"), kgo.TransactionTimeout(time.Minute))
+	if err := tx.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	put(t, tx, c.Topics.Raw, 0, "b")
+	put(t, tx, c.Topics.Raw, 1, "c")
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	look := func() (all []string) {
+		err := c.ReadCommitted(ctx, "test", quiets, Partitions{c.Topics.Raw: nil}, func(r *kgo.Record) error {
+			all = append(all, string(r.Value))
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(all)
+		return all
+	}
+	if got := look(); fmt.Sprint(got) != "[a]" {
+		t.Errorf("while the transaction is open: %v", got)
+	}
+	if err := tx.EndTransaction(ctx, kgo.TryCommit); err != nil {
+		t.Fatal(err)
+	}
+	if got := look(); fmt.Sprint(got) != "[a b c]" {
+		t.Errorf("after its commit: %v", got)
+	}
+}
+
 func TestPartitionOfIsWhereProducersWrite(t *testing.T) {
 	c := config(t)
 	create(t, c, c.Topics.Raw, 5)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/hookstream/hookstream/dlq/internal/letters"
 	"github.com/hookstream/hookstream/dlq/internal/resolutions"
+	"github.com/hookstream/hookstream/stage/crash"
 	"github.com/hookstream/hookstream/stage/kafka"
 )
 
@@ -38,6 +39,7 @@ func (j *Job) Run(ctx context.Context, p *Plan) (done int, err error) {
 	if len(p.last) == 0 {
 		return 0, nil
 	}
+	crash.At(crash.BeforeTakeOver)
 	r := &run{Job: j, plan: p, named: map[string]bool{}, claimed: map[string]bool{}, ready: make(chan struct{})}
 	for _, id := range j.IDs {
 		r.named[id] = true
@@ -69,7 +71,7 @@ func (r *run) prepare(ctx context.Context) (err error) {
 	if r.writers, err = r.takeOver(ctx, r.plan); err != nil {
 		return err
 	}
-	r.resolved, err = resolutions.Read(ctx, r.Kafka, r.Log)
+	r.resolved, err = resolutions.ReadSettled(ctx, r.Kafka, r.Log)
 	return err
 }
 
@@ -86,6 +88,7 @@ func (j *Job) takeOver(ctx context.Context, p *Plan) (map[int32]*writer, error) 
 			if err != nil {
 				return err
 			}
+			crash.At(crash.AfterTakeOver)
 			mu.Lock()
 			defer mu.Unlock()
 			writers[n] = &writer{to: to, batches: make(chan batch)}

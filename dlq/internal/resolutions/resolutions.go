@@ -106,28 +106,44 @@ func (s *Set) Runs() map[string]time.Time {
 	return first
 }
 
-// Read reads the compacted topic up to its high watermark at the time of the
-// call. The last record of an id counts; a tombstone takes a resolution back.
+// Read reads the compacted topic, for whoever looks. The last record of an id
+// counts; a tombstone takes a resolution back. A replay that is under way, or died
+// in a transaction, is not waited for.
 func Read(ctx context.Context, cfg *kafka.Config, log *slog.Logger) (*Set, error) {
 	s := New()
-	err := Each(ctx, cfg, log, func(id string, res *record.Resolution) error {
-		if res == nil {
-			s.remove(id)
-		} else {
-			s.Put(res)
-		}
-		return nil
-	})
-	return s, err
+	return s, Each(ctx, cfg, log, s.apply)
 }
 
-// Each gives every resolution that the topic still has, in the order of its
-// partitions; nil is a tombstone.
+// ReadSettled is Read for whoever acts: it reads up to the high watermark and
+// waits for what is in hand there. Whoever took the transactional ids over does
+// not wait long.
+func ReadSettled(ctx context.Context, cfg *kafka.Config, log *slog.Logger) (*Set, error) {
+	s := New()
+	return s, read(ctx, log, cfg, cfg.ReadToEnd, s.apply)
+}
+
+func (s *Set) apply(id string, r *record.Resolution) error {
+	if r == nil {
+		s.remove(id)
+	} else {
+		s.Put(r)
+	}
+	return nil
+}
+
+// Each gives every committed resolution that the topic still has, in the order of
+// its partitions; nil is a tombstone.
 //
 // A record that cannot be read is an error: to take its dead letter for open
 // could send it twice.
 func Each(ctx context.Context, cfg *kafka.Config, log *slog.Logger, each func(id string, res *record.Resolution) error) error {
-	return cfg.ReadToEnd(ctx, "hookstream-dlq", log, kafka.Partitions{cfg.Topics.Resolutions: nil}, func(r *kgo.Record) error {
+	return read(ctx, log, cfg, cfg.ReadCommitted, each)
+}
+
+type readFunc func(context.Context, string, *slog.Logger, kafka.Partitions, func(*kgo.Record) error) error
+
+func read(ctx context.Context, log *slog.Logger, cfg *kafka.Config, topic readFunc, each func(string, *record.Resolution) error) error {
+	return topic(ctx, "hookstream-dlq", log, kafka.Partitions{cfg.Topics.Resolutions: nil}, func(r *kgo.Record) error {
 		res, err := record.ParseResolution(r)
 		if err != nil {
 			return fmt.Errorf("%w: only dlq writes this topic; find who wrote this record, then write a record with its key and a null value", err)
