@@ -84,7 +84,10 @@ func Main(ctx context.Context, c *console.Console, args []string) int {
 	return report(c, command.Run(s, parser))
 }
 
-func report(c *console.Console, err error) int {
+func report(c *console.Console, err error) int { return reportAs("dlq", c, err) }
+
+// reportAs says on behalf of a program what went wrong, and gives its exit code.
+func reportAs(program string, c *console.Console, err error) int {
 	var wrong usageError
 	switch {
 	case err == nil:
@@ -94,12 +97,12 @@ func report(c *console.Console, err error) int {
 	case errors.Is(err, errStopped):
 		return exitFailed
 	case errors.As(err, &wrong), errors.Is(err, console.ErrNobody):
-		fmt.Fprintln(c.Err, "dlq:", err)
+		fmt.Fprintln(c.Err, program+":", err)
 		return exitUsage
 	case errors.Is(err, context.Canceled):
 		err = errors.New("interrupted; what is done stays done, and the same command again goes on from there")
 	}
-	fmt.Fprintln(c.Err, "dlq:", err)
+	fmt.Fprintln(c.Err, program+":", err)
 	return exitFailed
 }
 

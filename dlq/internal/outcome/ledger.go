@@ -19,6 +19,15 @@ type Postgres struct{ conn *pgx.Conn }
 
 // OpenPostgres connects to the sink's database.
 func OpenPostgres(ctx context.Context, url string) (*Postgres, error) {
+	conn, err := Connect(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	return &Postgres{conn}, nil
+}
+
+// Connect connects to the sink's database to read its ledger.
+func Connect(ctx context.Context, url string) (*pgx.Conn, error) {
 	cfg, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("HOOKSTREAM_DATABASE_URL: %w", err) // pgx hides the password
@@ -31,7 +40,7 @@ func OpenPostgres(ctx context.Context, url string) (*Postgres, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the sink's ledger (HOOKSTREAM_DATABASE_URL; unset it to go on without outcomes): %w", err)
 	}
-	return &Postgres{conn}, nil
+	return conn, nil
 }
 
 // Close ends the connection.

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package journey
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hookstream/hookstream/schemas/record"
+	"github.com/hookstream/hookstream/stage/kafka"
+)
+
+// offsetsOf are how far a stage has come, by topic and partition: the next
+// offset that it will work on.
+type offsetsOf map[string]map[int32]int64
+
+// stages are how far transform and the sink had come before anything was read,
+// so that what they had done by then is there to be read.
+type stages struct {
+	transform, sink offsetsOf
+	// database says that sink is from the database, which is what counts, and
+	// not from Kafka, which is told afterwards.
+	database bool
+}
+
+// done reports whether the stage is past a record. Behind is how many records
+// it has to work on before it is.
+func (o offsetsOf) done(at record.Position) (done bool, behind int64) {
+	next, ok := o[at.Topic][at.Partition]
+	if !ok {
+		return false, at.Offset + 1
+	}
+	return next > at.Offset, max(0, at.Offset+1-next)
+}
+
+func (s *Search) stages(ctx context.Context) (stages, error) {
+	var st stages
+	var err error
+	if st.transform, err = s.committed(ctx, s.TransformGroup); err != nil {
+		return st, err
+	}
+	if s.Ledger != nil {
+		st.database = true
+		st.sink, err = s.Ledger.offsets(ctx, s.SinkGroup)
+		return st, err
+	}
+	st.sink, err = s.committed(ctx, s.SinkGroup)
+	return st, err
+}
+
+// committed are a consumer group's offsets in Kafka.
+func (s *Search) committed(ctx context.Context, group string) (offsetsOf, error) {
+	responses, err := s.admin.FetchOffsets(ctx, group)
+	if err != nil {
+		return nil, kafka.Classify(fmt.Errorf("read the offsets of group %s: %w", group, err))
+	}
+	out := offsetsOf{}
+	for topic, partitions := range responses.Offsets() {
+		out[topic] = map[int32]int64{}
+		for p, o := range partitions {
+			out[topic][p] = o.At
+		}
+	}
+	return out, nil
+}
+
+// transactionalIDs asks the broker who its producer ids are. It knows those of
+// recent transactions, so what it does not answer is left out.
+func (s *Search) transactionalIDs(ctx context.Context, report *Report) {
+	var used []*Transaction
+	ids := map[int64]string{}
+	for _, j := range report.Events {
+		for _, d := range j.Deliveries {
+			for _, h := range d.Hops {
+				if h.EventDetails != nil && h.Transaction != nil {
+					used = append(used, h.Transaction)
+					ids[h.Transaction.ProducerID] = ""
+				}
+			}
+		}
+	}
+	if len(ids) == 0 {
+		return
+	}
+	asked := make([]int64, 0, len(ids))
+	for id := range ids {
+		asked = append(asked, id)
+	}
+	listed, err := s.admin.ListTransactions(ctx, asked, nil)
+	if err != nil {
+		return
+	}
+	for _, t := range listed {
+		ids[t.ProducerID] = t.TxnID
+	}
+	for _, t := range used {
+		t.ID = ids[t.ProducerID]
+	}
+}

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package output
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/hookstream/hookstream/dlq/internal/journey"
+	"github.com/hookstream/hookstream/schemas/record"
+)
+
+// Journeys writes a report for a person, in 80 columns: one block an event, one
+// below it for each delivery, one line or more a hop.
+func Journeys(w io.Writer, r *journey.Report, color bool) error {
+	j := &journeys{color: color}
+	for i, e := range r.Events {
+		if i > 0 {
+			j.b.WriteByte('\n')
+		}
+		j.event(e)
+	}
+	for _, u := range r.Unknown {
+		fmt.Fprintf(&j.b, "\nUnknown: %s\n", wrap(Clean(u), 80-9, "         "))
+	}
+	if r.More > 0 {
+		fmt.Fprintf(&j.b, "\n%s more; --limit shows more, --since, --until and --provider fewer\n", Number(r.More))
+	}
+	_, err := w.Write(j.b.Bytes())
+	return err
+}
+
+type journeys struct {
+	b     bytes.Buffer
+	color bool
+}
+
+func (j *journeys) paint(s, sgr string) string {
+	if !j.color {
+		return s
+	}
+	return "\x1b[" + sgr + "m" + s + "\x1b[0m"
+}
+
+func (j *journeys) status(s journey.Status) string {
+	sgr := "33"
+	switch s {
+	case journey.Applied, journey.Superseded:
+		sgr = "32"
+	case journey.DeadLettered, journey.Conflict:
+		sgr = "31"
+	case journey.Stale, journey.Duplicate, journey.Dropped, journey.Discarded:
+		sgr = "2"
+	}
+	return j.paint(Clean(string(s)), sgr)
+}
+
+func (j *journeys) event(e *journey.Journey) {
+	fmt.Fprintf(&j.b, "%s  %s\n", j.paint(wrap(Clean(e.EventID), 80, ""), "1"), j.status(e.Status))
+	about := func(name, text string) {
+		fmt.Fprintf(&j.b, "  %-12s %s\n", name, wrap(text, 80-15, strings.Repeat(" ", 15)))
+	}
+	about("event", orDash(e.Provider)+" "+orDash(e.EventType)+" of tenant "+orDash(e.Tenant))
+	about("key", orDash(e.BusinessKey))
+	about("fingerprint", e.Fingerprint)
+	if e.OccurredAt != nil {
+		about("occurred", moment(*e.OccurredAt))
+	}
+	if e.RequestToRowSeconds != nil {
+		about("to the row", duration(*e.RequestToRowSeconds)+" after the request")
+	}
+	for _, d := range e.Deliveries {
+		j.delivery(d, len(e.Deliveries))
+	}
+	if next := advice(e); next != "" {
+		fmt.Fprintf(&j.b, "\n  next: %s\n", next)
+	}
+}
+
+// advice is what to do about an event that is stuck.
+func advice(e *journey.Journey) string {
+	for _, d := range e.Deliveries {
+		if d.Status != journey.DeadLettered && d.Status != journey.Conflict {
+			continue
+		}
+		for i := len(d.Hops) - 1; i >= 0; i-- {
+			if letter := d.Hops[i].DeadLetterDetails; letter != nil {
+				return "dlq show " + Clean(letter.DeadLetter)
+			}
+		}
+	}
+	return ""
+}
+
+func (j *journeys) delivery(d *journey.Delivery, of int) {
+	fmt.Fprintf(&j.b, "\n  Delivery %d of %d: %s\n", d.Number, of, j.status(d.Status))
+	var day string
+	for _, h := range d.Hops {
+		at := ""
+		if h.At != nil {
+			if today := h.At.Format(time.DateOnly); today != day {
+				fmt.Fprintf(&j.b, "  %s UTC\n", j.paint(today, "2"))
+				day = today
+			}
+			at = h.At.Format("15:04:05.000")
+		}
+		j.hop(at, d, h)
+	}
+}
+
+// The columns of a hop: time, time since the hop before, kind, and text.
+const (
+	hopFormat = "  %12s %8s  %s %s\n"
+	hopIndent = 2 + 12 + 1 + 8 + 2 + kindWidth + 1
+	kindWidth = 11
+)
+
+func (j *journeys) hop(at string, d *journey.Delivery, h *journey.Hop) {
+	after := ""
+	if h.AfterSeconds != nil {
+		after = "+" + duration(*h.AfterSeconds)
+		if *h.AfterSeconds < 0 {
+			after = duration(*h.AfterSeconds)
+		}
+	}
+	indent := strings.Repeat(" ", hopIndent)
+	lines := hopLines(d, h)
+	for i, line := range lines {
+		lines[i] = wrap(line, 80-hopIndent, indent)
+	}
+	kind := j.paint(fmt.Sprintf("%-*s", kindWidth, kindOf(h)), kindColor(h))
+	fmt.Fprintf(&j.b, hopFormat, at, after, kind, strings.Join(lines, "\n"+indent))
+}
+
+func kindOf(h *journey.Hop) string {
+	switch h.Kind {
+	case journey.DeadLetter:
+		return "dead letter"
+	case journey.SinkReplay:
+		return "sink replay"
+	case journey.Drop:
+		return "no event"
+	case journey.Resolution:
+		return fit(Clean(string(h.Action)), kindWidth)
+	}
+	return string(h.Kind)
+}
+
+func kindColor(h *journey.Hop) string {
+	switch h.Kind {
+	case journey.DeadLetter:
+		return "31"
+	case journey.Row:
+		return "32"
+	case journey.Waiting, journey.Unclear:
+		return "33"
+	}
+	return "1"
+}
+
+// hopLines are what is told about a hop; no word of it is made up here.
+func hopLines(d *journey.Delivery, h *journey.Hop) []string {
+	var lines []string
+	switch h.Kind {
+	case journey.Request:
+		lines = requestLines(d, h.RequestDetails)
+	case journey.Raw:
+		lines = []string{recordLine(h)}
+	case journey.Event, journey.SinkReplay:
+		lines = eventLines(h)
+	case journey.DeadLetter:
+		lines = []string{fmt.Sprintf("%s gave it up: %s, %s", h.Stage, Clean(string(h.Reason)), plural(h.Attempts, "attempt")), Clean(cut(h.Message)), Clean(h.DeadLetter)}
+	case journey.Resolution:
+		lines = resolutionLines(h.ResolutionDetails)
+	case journey.Row:
+		lines = rowLines(h)
+	case journey.Repeat:
+		lines = []string{repeatLine(h)}
+	case journey.Drop:
+		lines = []string{"its definition makes none of this type"}
+	case journey.Waiting:
+		lines = []string{fmt.Sprintf("for %s, which is %s behind it", h.Stage, plural(int(*h.Behind), "record"))}
+	default:
+		lines = []string{Clean(h.Note)}
+	}
+	if h.TraceID != "" {
+		lines = append(lines, "new trace "+h.TraceID)
+	}
+	return lines
+}
+
+func requestLines(d *journey.Delivery, r *journey.RequestDetails) []string {
+	from := "from " + orUnknown(r.Remote)
+	if r.Verification != "" {
+		from += ", verified by " + Clean(r.Verification)
+	} else {
+		from += ", how it was verified is unknown"
+	}
+	if r.VerificationKey != "" {
+		from += ", key " + Clean(r.VerificationKey)
+	}
+	lines := []string{from}
+	if r.BatchCount > 0 {
+		lines = append(lines, fmt.Sprintf("%d of the %d webhooks in it", r.BatchIndex, r.BatchCount))
+	}
+	if r.Defect != "" {
+		lines = append(lines, "stored with the defect "+Clean(string(r.Defect)))
+	}
+	lines = append(lines, "correlation "+orUnknown(d.CorrelationID))
+	if d.TraceID != "" {
+		lines = append(lines, "trace "+Clean(d.TraceID))
+	}
+	return lines
+}
+
+func orUnknown(s string) string {
+	if s == "" {
+		return "unknown"
+	}
+	return Clean(s)
+}
+
+func recordLine(h *journey.Hop) string {
+	line := Clean(h.Position.String())
+	if h.Bytes != nil {
+		line += ", " + Number(*h.Bytes) + " bytes"
+	}
+	if h.ReplayCount > 0 {
+		line += fmt.Sprintf(", replay %d", h.ReplayCount)
+	}
+	if h.EditedBy != "" {
+		line += ", edited by " + Clean(h.EditedBy)
+	}
+	if h.Gone {
+		line += "; no longer kept"
+	}
+	return line
+}
+
+func eventLines(h *journey.Hop) []string {
+	lines := []string{recordLine(h)}
+	if h.EventDetails == nil {
+		return lines
+	}
+	line := Clean(h.Entity + " " + h.EntityID)
+	if h.Version != nil {
+		line += fmt.Sprintf(", by revision %d", h.Version.Revision)
+	}
+	lines = append(lines, line)
+	if t := h.Transaction; t != nil {
+		line := fmt.Sprintf("transaction of producer %d, epoch %d", t.ProducerID, t.ProducerEpoch)
+		if t.ID != "" {
+			line += ", " + Clean(t.ID)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func resolutionLines(r *journey.ResolutionDetails) []string {
+	by := "by " + Clean(r.By) + because(r.Why)
+	lines := []string{by}
+	if r.Action == record.Replayed {
+		lines = append(lines, "to "+Clean(r.Target)+", run "+orDash(r.ReplayID))
+	}
+	if r.Edit != nil {
+		lines = append(lines, "with another payload:")
+		for line := range strings.Lines(cut(r.Edit.Diff)) {
+			lines = append(lines, Clean(strings.TrimRight(line, "\n")))
+		}
+	}
+	return lines
+}
+
+func rowLines(h *journey.Hop) []string {
+	what := map[journey.Status]string{
+		journey.Applied: "applied to", journey.Superseded: "superseded in its batch, of", journey.Stale: "stale: a newer version was there, of",
+	}[h.Outcome]
+	if h.Deleted {
+		what += " (deletion)"
+	}
+	v := h.RowVersion
+	lines := []string{
+		what + " " + Clean(h.Entity+" "+h.EntityID),
+		fmt.Sprintf("version %d, generation %d, offset %d, revision %d", v.Order, v.Generation, v.Offset, v.Revision),
+	}
+	if n := h.Newest; n != nil {
+		lines = append(lines, fmt.Sprintf("newest is %s, applied at %s", Clean(n.EventID), moment(n.AppliedAt)))
+	}
+	return lines
+}
+
+func repeatLine(h *journey.Hop) string {
+	by := "transform had accepted"
+	if h.Stage == record.StageSink {
+		by = "the ledger had"
+	}
+	switch {
+	case h.Of > 0:
+		return fmt.Sprintf("%s delivery %d; nothing changed", by, h.Of)
+	case h.AcceptedAt != nil:
+		return fmt.Sprintf("%s the event at %s; nothing changed", by, moment(*h.AcceptedAt))
+	}
+	return by + " the event before; nothing changed"
+}
+
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000") + " UTC" }
+
+// duration is a time in seconds for a person, in eight characters at most.
+func duration(s float64) string {
+	if s < 0 {
+		return "-" + duration(-s)
+	}
+	d := time.Duration(s * float64(time.Second))
+	switch {
+	case d < 10*time.Millisecond:
+		return fmt.Sprintf("%.1fms", s*1e3)
+	case d < time.Second:
+		return fmt.Sprintf("%.0fms", s*1e3)
+	case d < time.Minute:
+		return fmt.Sprintf("%.2fs", s)
+	case d < time.Hour:
+		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
+	case d < 24*time.Hour:
+		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
+	}
+	return fmt.Sprintf("%dd%dh", int(d.Hours())/24, int(d.Hours())%24)
+}
+
+// Looked says how far was looked.
+func Looked(w io.Writer, s *journey.Searched) {
+	span := "from the beginning"
+	if s.Since != nil {
+		span = "from " + moment(*s.Since)
+	}
+	if s.Until != nil {
+		span += " to " + moment(*s.Until)
+	}
+	fmt.Fprintf(w, "looked through %s records, %s:\n", Number(int(s.Records)), span)
+	for _, t := range s.Topics {
+		fmt.Fprintf(w, "  %-36s %10s in %s\n", Clean(t.Topic), Number(int(t.Records)), plural(t.Partitions, "partition"))
+	}
+	ledger := "through the sink's ledger too"
+	if !s.Ledger {
+		ledger = "not through the ledger: set HOOKSTREAM_DATABASE_URL"
+	}
+	fmt.Fprintf(w, "  %s\n", ledger)
+}
