@@ -54,8 +54,18 @@ func environment(cfg *kafka.Config, more ...string) []string {
 	}, more...)
 }
 
-// run runs the tool with its output in pipes and expects the exit code.
+// run runs the tool and expects the exit code.
 func (x *tool) run(t *testing.T, code int, args ...string) result {
+	t.Helper()
+	r := x.start(t, args...)
+	if r.code != code {
+		t.Fatalf("dlq %v: exit code %d, want %d\n%s%s", args, r.code, code, r.out, r.err)
+	}
+	return r
+}
+
+// start runs the tool with its output in pipes.
+func (x *tool) start(t *testing.T, args ...string) result {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), x.program, args...)
 	cmd.Env = x.env
@@ -65,11 +75,7 @@ func (x *tool) run(t *testing.T, code int, args ...string) result {
 	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
 		t.Fatalf("dlq %v: %v", args, err)
 	}
-	r := result{cmd.ProcessState.ExitCode(), out.String(), stderr.String()}
-	if r.code != code {
-		t.Fatalf("dlq %v: exit code %d, want %d\n%s%s", args, r.code, code, r.out, r.err)
-	}
-	return r
+	return result{cmd.ProcessState.ExitCode(), out.String(), stderr.String()}
 }
 
 // terminal is how wide an operator's window is at three in the morning.
