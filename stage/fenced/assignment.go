@@ -42,12 +42,12 @@ func (l *Loop) takeOver(ctx context.Context, offsets map[string]map[int32]kgo.Of
 		return nil, err
 	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	for p, claim := range claims {
 		l.claims[p] = claim
 		offsets[p.Topic][p.Partition] = startAt(claim)
 	}
-	l.cfg.Status(true, "")
+	l.mu.Unlock()
+	l.status()
 	return offsets, nil
 }
 
@@ -72,7 +72,7 @@ func (l *Loop) revoked(ctx context.Context, client *kgo.Client, m map[string][]i
 const lastCommitTimeout = 2 * time.Second
 
 // lost forgets the claims of partitions that were taken away.
-func (l *Loop) lost(_ context.Context, _ *kgo.Client, m map[string][]int32) {
+func (l *Loop) lost(_ context.Context, client *kgo.Client, m map[string][]int32) {
 	var parts []Partition
 	for topic, ps := range m {
 		for _, p := range ps {
@@ -80,10 +80,12 @@ func (l *Loop) lost(_ context.Context, _ *kgo.Client, m map[string][]int32) {
 		}
 	}
 	l.forget(parts)
+	client.ResumeFetchPartitions(m) // should they come back
 }
 
 func (l *Loop) forget(parts []Partition) {
 	l.over(parts)
+	l.unhold(parts)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, p := range parts {

@@ -40,7 +40,7 @@ func (l *Loop) check(ctx context.Context, client *kgo.Client) error {
 	current, err := l.store.Claims(bounded, slices.Collect(maps.Keys(held)))
 	switch {
 	case err == nil:
-		l.cfg.Status(true, "")
+		l.status()
 		return l.follow(ctx, client, held, current)
 	case failure.Of(err) == failure.Fatal:
 		return err

@@ -72,7 +72,8 @@ type Store interface {
 	Prepare(ctx context.Context, batch *Batch)
 	// Apply applies the batches and moves their offsets in one transaction,
 	// all or none. It returns ErrClaim when a claim is not the database's,
-	// and ErrSlow when fewer records might do.
+	// ErrSlow when fewer records might do, and a *Hold when some of the
+	// partitions are to wait.
 	Apply(ctx context.Context, batches []Batch) error
 }
 
@@ -122,6 +123,7 @@ type Loop struct {
 
 	mu     sync.Mutex
 	claims map[Partition]Claim
+	held   map[Partition]holding
 	// yield ends the waits of the current batch; see patience.
 	yield context.CancelFunc
 }
@@ -134,7 +136,7 @@ func New(cfg Config, store Store) *Loop {
 	if cfg.Attempts == nil {
 		cfg.Attempts = func(Attempt) {}
 	}
-	return &Loop{cfg: cfg, store: store, limit: cfg.MaxRecords, claims: map[Partition]Claim{}}
+	return &Loop{cfg: cfg, store: store, limit: cfg.MaxRecords, claims: map[Partition]Claim{}, held: map[Partition]holding{}}
 }
 
 // Run works until ctx ends, finishes the batch it is in, leaves the group and
@@ -179,7 +181,7 @@ func (l *Loop) session(ctx context.Context) error {
 	}
 	defer l.reset()
 	defer client.CloseAllowingRebalance()
-	l.cfg.Status(true, "")
+	l.status()
 	l.nextCheck = time.Now().Add(checkInterval)
 	for ctx.Err() == nil {
 		if err := l.step(ctx, client); err != nil {
@@ -212,9 +214,10 @@ func (l *Loop) step(ctx context.Context, client *kgo.Client) error {
 	return l.check(patience, client)
 }
 
-// poll waits for records, or until it is time for a check.
+// poll waits for records, or until it is time for something else.
 func (l *Loop) poll(ctx context.Context, client *kgo.Client) kgo.Fetches {
-	ctx, cancel := context.WithDeadline(ctx, l.nextCheck)
+	l.release(client)
+	ctx, cancel := context.WithDeadline(ctx, l.nextPoll())
 	defer cancel()
 	return client.PollRecords(ctx, transactions*l.cfg.MaxRecords)
 }
@@ -303,11 +306,12 @@ func recordsOf(batches []Batch) []*kgo.Record {
 // applied notes how far the database is, and marks it to be told to Kafka.
 func (l *Loop) applied(ctx context.Context, client *kgo.Client, batches []Batch) {
 	l.over(partitionsOf(batches))
+	l.unhold(partitionsOf(batches))
 	offsets := l.move(batches, (*Batch).Next)
 	if len(offsets) == 0 {
 		return
 	}
-	l.cfg.Status(true, "")
+	l.status()
 	l.meter.Done(ctx, recordsOf(batches))
 	crash.At(crash.BeforeOffsetCommit)
 	client.MarkCommitOffsets(offsets)

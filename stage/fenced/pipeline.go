@@ -80,6 +80,12 @@ func (l *Loop) recover(patience context.Context, client *kgo.Client, q *queue, b
 	if failure.Of(cause) == failure.Fatal {
 		return cause
 	}
+	var hold *Hold
+	if errors.As(cause, &hold) {
+		q.putBack(batches)
+		l.setAside(patience, client, q, hold)
+		return nil
+	}
 	l.nextCheck = time.Now() // whatever happened may have happened to other partitions too
 	if errors.Is(cause, ErrSlow) {
 		l.limit = max(1, records(batches)/2)

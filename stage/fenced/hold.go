@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fenced
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookstream/hookstream/stage/progress"
+)
+
+// Hold is what Store.Apply returns for batches of which some partitions must not
+// go on for now, while the others may. Nothing was applied. The partitions are
+// not fetched for a while, and then they are tried again.
+type Hold struct {
+	Partitions []Partition
+	For        time.Duration
+	// Reason is for the operator.
+	Reason string
+}
+
+// Error is the reason and the number of partitions that wait.
+func (h *Hold) Error() string {
+	return fmt.Sprintf("%d partitions wait: %s", len(h.Partitions), h.Reason)
+}
+
+// holding is a partition that was held, and has not been applied since.
+type holding struct {
+	hold *Hold
+	// failures in a row.
+	failures int
+	// until when it is not fetched; zero once it is.
+	until time.Time
+}
+
+// setAside gives the partitions of h back, and stops fetching them. The others
+// stay in the queue.
+func (l *Loop) setAside(ctx context.Context, client *kgo.Client, q *queue, h *Hold) {
+	client.PauseFetchPartitions(byTopic(h.Partitions))
+	waiting := slices.DeleteFunc(slices.Clone(*q), func(b Batch) bool { return !slices.Contains(h.Partitions, b.Partition) })
+	q.drop(waiting)
+	l.rewind(client, waiting)
+	until := time.Now().Add(h.For)
+	for _, p := range h.Partitions {
+		failures := l.holdOne(p, h, until)
+		l.cfg.Attempts(Attempt{Partitions: []Partition{p}, Failures: failures, Next: until, Err: h})
+	}
+	l.status()
+	l.cfg.Log.WarnContext(ctx, "partitions wait", "partitions", len(h.Partitions), "seconds", h.For.Seconds(), "reason", h.Reason)
+}
+
+// holdOne notes that a partition waits, and returns how often it has done so in
+// a row.
+func (l *Loop) holdOne(p Partition, h *Hold, until time.Time) (failures int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	failures = l.held[p].failures + 1
+	l.held[p] = holding{h, failures, until}
+	return failures
+}
+
+// release fetches partitions again that have waited long enough. They stay among
+// the held until they are applied.
+func (l *Loop) release(client *kgo.Client) {
+	var over []Partition
+	l.mu.Lock()
+	for p, h := range l.held {
+		if !h.until.IsZero() && !time.Now().Before(h.until) {
+			h.until = time.Time{}
+			l.held[p] = h
+			over = append(over, p)
+		}
+	}
+	l.mu.Unlock()
+	if len(over) > 0 {
+		client.ResumeFetchPartitions(byTopic(over))
+	}
+}
+
+// nextPoll is until when a poll may wait for records: the next check, or the next
+// partition that has waited long enough.
+func (l *Loop) nextPoll() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	next := l.nextCheck
+	for _, h := range l.held {
+		if !h.until.IsZero() && h.until.Before(next) {
+			next = h.until
+		}
+	}
+	return next
+}
+
+// unhold forgets that partitions were held.
+func (l *Loop) unhold(parts []Partition) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, p := range parts {
+		delete(l.held, p)
+	}
+}
+
+// status says whether everything goes on.
+func (l *Loop) status() {
+	l.mu.Lock()
+	held, reason := len(l.held), ""
+	for p, h := range l.held {
+		if why := p.String() + ": " + h.hold.Reason; reason == "" || strings.Compare(why, reason) < 0 {
+			reason = why // of several always the same
+		}
+	}
+	l.mu.Unlock()
+	l.meter.Waiting(progress.Held, held)
+	if held > 0 {
+		l.cfg.Status(false, fmt.Sprintf("%d partitions wait: %s", held, reason))
+		return
+	}
+	l.cfg.Status(true, "")
+}
+
+func byTopic(parts []Partition) map[string][]int32 {
+	m := map[string][]int32{}
+	for _, p := range parts {
+		m[p.Topic] = append(m[p.Topic], p.Partition)
+	}
+	return m
+}
