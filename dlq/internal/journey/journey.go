@@ -216,8 +216,8 @@ type RowDetails struct {
 	Outcome    Status   `json:"outcome"`
 	RowVersion *Version `json:"row_version"`
 	Deleted    bool     `json:"deleted,omitempty"`
-	// Newest is the newest event that was applied to the entity, where it is
-	// another one.
+	// Newest is the newest event that had been applied to the entity, where
+	// this one was not.
 	Newest *Newest `json:"newest,omitempty"`
 }
 

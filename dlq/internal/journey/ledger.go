@@ -97,14 +97,15 @@ func (l *Ledger) repeats(ctx context.Context, f identity.Fingerprint) ([]*row, e
 	return l.query(ctx, (*row).delivery, "select "+deliveryColumns+" from hookstream.deliveries where fingerprint = $1 order by seen_at", f[:])
 }
 
-// newest is the newest event that was applied to an entity, if it is newer.
+// newest is the newest event that had been applied to r's entity by then, if it
+// is newer.
 func (l *Ledger) newest(ctx context.Context, r *row) (*Newest, error) {
 	const of = `select event_id, applied_at, version_order, version_generation, version_offset, version_revision from hookstream.%s
 		where tenant = $1 and provider = $2 and entity = $3 and entity_id = $4 and outcome = 'applied'
-			and (version_order, version_generation, version_offset, version_revision) > ($5, $6, $7, $8)`
+			and (version_order, version_generation, version_offset, version_revision) > ($5, $6, $7, $8) and applied_at <= $9`
 	sql := "select * from (" + fmt.Sprintf(of, "ledger") + " union all " + fmt.Sprintf(of, "ledger_untimed") + ") as applied order by 3 desc, 4 desc, 5 desc, 6 desc limit 1"
 	n, v := &Newest{}, r.version
-	err := l.conn.QueryRow(ctx, sql, r.tenant, r.provider, r.entity, r.entityID, v.Order, v.Generation, v.Offset, v.Revision).
+	err := l.conn.QueryRow(ctx, sql, r.tenant, r.provider, r.entity, r.entityID, v.Order, v.Generation, v.Offset, v.Revision, r.at).
 		Scan(&n.EventID, &n.AppliedAt, &n.Version.Order, &n.Version.Generation, &n.Version.Offset, &n.Version.Revision)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil

@@ -76,7 +76,7 @@ func (j *journeys) event(e *journey.Journey) {
 		j.delivery(d, len(e.Deliveries))
 	}
 	if next := advice(e); next != "" {
-		fmt.Fprintf(&j.b, "\n  next: %s\n", next)
+		fmt.Fprintf(&j.b, "\nNext: %s\n", next)
 	}
 }
 
@@ -96,13 +96,13 @@ func advice(e *journey.Journey) string {
 }
 
 func (j *journeys) delivery(d *journey.Delivery, of int) {
-	fmt.Fprintf(&j.b, "\n  Delivery %d of %d: %s\n", d.Number, of, j.status(d.Status))
+	fmt.Fprintf(&j.b, "\nDelivery %d of %d: %s\n", d.Number, of, j.status(d.Status))
 	var day string
 	for _, h := range d.Hops {
 		at := ""
 		if h.At != nil {
 			if today := h.At.Format(time.DateOnly); today != day {
-				fmt.Fprintf(&j.b, "  %s UTC\n", j.paint(today, "2"))
+				fmt.Fprintf(&j.b, "%s UTC\n", j.paint(today, "2"))
 				day = today
 			}
 			at = h.At.Format("15:04:05.000")
@@ -111,11 +111,12 @@ func (j *journeys) delivery(d *journey.Delivery, of int) {
 	}
 }
 
-// The columns of a hop: time, time since the hop before, kind, and text.
+// The columns of a hop: time, time since the hop before, kind, and text, which
+// is as wide as a correlation id with its name.
 const (
-	hopFormat = "  %12s %8s  %s %s\n"
-	hopIndent = 2 + 12 + 1 + 8 + 2 + kindWidth + 1
-	kindWidth = 11
+	hopFormat = "%12s %7s  %s %s\n"
+	hopIndent = 12 + 1 + 7 + 2 + kindWidth + 1
+	kindWidth = 9
 )
 
 func (j *journeys) hop(at string, d *journey.Delivery, h *journey.Hop) {
@@ -138,9 +139,9 @@ func (j *journeys) hop(at string, d *journey.Delivery, h *journey.Hop) {
 func kindOf(h *journey.Hop) string {
 	switch h.Kind {
 	case journey.DeadLetter:
-		return "dead letter"
+		return "failed"
 	case journey.SinkReplay:
-		return "sink replay"
+		return "event"
 	case journey.Drop:
 		return "no event"
 	case journey.Resolution:
@@ -251,11 +252,11 @@ func eventLines(h *journey.Hop) []string {
 	}
 	lines = append(lines, line)
 	if t := h.Transaction; t != nil {
-		line := fmt.Sprintf("transaction of producer %d, epoch %d", t.ProducerID, t.ProducerEpoch)
+		producer := fmt.Sprintf("producer %d", t.ProducerID)
 		if t.ID != "" {
-			line += ", " + Clean(t.ID)
+			producer = Clean(t.ID)
 		}
-		lines = append(lines, line)
+		lines = append(lines, fmt.Sprintf("tx %s/%d", producer, t.ProducerEpoch))
 	}
 	return lines
 }
@@ -277,7 +278,7 @@ func resolutionLines(r *journey.ResolutionDetails) []string {
 
 func rowLines(h *journey.Hop) []string {
 	what := map[journey.Status]string{
-		journey.Applied: "applied to", journey.Superseded: "superseded in its batch, of", journey.Stale: "stale: a newer version was there, of",
+		journey.Applied: "applied to", journey.Superseded: "superseded, in its batch, for", journey.Stale: "stale, the row was newer:",
 	}[h.Outcome]
 	if h.Deleted {
 		what += " (deletion)"
@@ -285,10 +286,10 @@ func rowLines(h *journey.Hop) []string {
 	v := h.RowVersion
 	lines := []string{
 		what + " " + Clean(h.Entity+" "+h.EntityID),
-		fmt.Sprintf("version %d, generation %d, offset %d, revision %d", v.Order, v.Generation, v.Offset, v.Revision),
+		fmt.Sprintf("version %d/%d/%d, revision %d", v.Order, v.Generation, v.Offset, v.Revision),
 	}
 	if n := h.Newest; n != nil {
-		lines = append(lines, fmt.Sprintf("newest is %s, applied at %s", Clean(n.EventID), moment(n.AppliedAt)))
+		lines = append(lines, fmt.Sprintf("newer was %s of %s", Clean(n.EventID), moment(n.AppliedAt)))
 	}
 	return lines
 }
@@ -340,8 +341,16 @@ func Looked(w io.Writer, s *journey.Searched) {
 		span += " to " + moment(*s.Until)
 	}
 	fmt.Fprintf(w, "looked through %s records, %s:\n", Number(int(s.Records)), span)
+	empty := 0
 	for _, t := range s.Topics {
+		if t.Records == 0 {
+			empty++
+			continue
+		}
 		fmt.Fprintf(w, "  %-36s %10s in %s\n", Clean(t.Topic), Number(int(t.Records)), plural(t.Partitions, "partition"))
+	}
+	if empty > 0 {
+		fmt.Fprintf(w, "  and %s without a record of that time\n", plural(empty, "topic"))
 	}
 	ledger := "through the sink's ledger too"
 	if !s.Ledger {
