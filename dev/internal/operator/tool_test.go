@@ -48,9 +48,10 @@ func environment(cfg *kafka.Config, more ...string) []string {
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"),
 		"HOOKSTREAM_BROKERS=" + strings.Join(cfg.Brokers, ","),
 		"HOOKSTREAM_TOPIC_RAW=" + cfg.Topics.Raw,
-		"HOOKSTREAM_TOPIC_DEAD_LETTERS=" + cfg.Topics.DeadLetters,
+		"HOOKSTREAM_TOPIC_DLQ=" + cfg.Topics.DeadLetters,
 		"HOOKSTREAM_TOPIC_RESOLUTIONS=" + cfg.Topics.Resolutions,
 		"HOOKSTREAM_TOPIC_SINK_REPLAY=" + cfg.Topics.SinkReplay,
+		"HOOKSTREAM_TOPIC_EVENTS_PREFIX=" + cfg.Topics.EventsPrefix,
 	}, more...)
 }
 
