@@ -17,6 +17,7 @@ import (
 
 // welcome says where everything is, with lines that work when they are pasted.
 func (c *runCommand) welcome(s *stack.Stack, page *traces.Server) string {
+	brokers := strings.Join(s.Kafka.Brokers, ",")
 	return fmt.Sprintf(`
 Hookstream runs in this process. Ctrl-C drains and stops it.
 
@@ -37,12 +38,16 @@ See its row:
 
   psql '%s' -c "SELECT id, title, state, labels FROM %s.issue WHERE title LIKE 'Hello%%'"
 
+See its way, and how long each step took:
+
+  go run ./dlq/cmd/hookstream trace my-first/1 --brokers %s --database-url '%s'
+
 See what failed, and why:
 
   go run ./dlq/cmd/dlq list --brokers %s
 
-`, s.Address(), strings.Join(s.Kafka.Brokers, ","), s.Registry, s.Database, tracesLine(page), s.AdminURL("ingest"), healthLine(s), c.LogFile,
-		ownWebhook(s.Address()), s.Database, s.TablesSchema, strings.Join(s.Kafka.Brokers, ","))
+`, s.Address(), brokers, s.Registry, s.Database, tracesLine(page), s.AdminURL("ingest"), healthLine(s), c.LogFile,
+		ownWebhook(s.Address()), s.Database, s.TablesSchema, brokers, s.Database, brokers)
 }
 
 // tracesLine says where traces are to be seen.
