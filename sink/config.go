@@ -37,6 +37,7 @@ type Config struct {
 	PoolSize          int32         `help:"Most connections to Postgres." default:"4" env:"HOOKSTREAM_SINK_POOL_SIZE"`
 	StatementTimeout  time.Duration `help:"Longest time for one statement. The batch is then tried again." default:"30s" env:"HOOKSTREAM_SINK_STATEMENT_TIMEOUT"`
 	SynchronousCommit bool          `help:"Wait for Postgres's disk at each commit. Without, a crash of Postgres loses the last transactions together with their offsets, and the events are applied again." env:"HOOKSTREAM_SINK_SYNCHRONOUS_COMMIT"`
+	DeadLetterAll     bool          `help:"Dead-letter everything that Postgres refuses, even most events of a type. Without, their partitions wait then, for that is seldom the data's fault." env:"HOOKSTREAM_SINK_DEAD_LETTER_ALL"`
 	Managed           string        `help:"on: the sink creates its tables and extends them. off: it creates nothing, checks everything, and a person runs what sink ddl prints." enum:"on,off" default:"on" env:"HOOKSTREAM_SINK_MANAGED"`
 	PurgeAfter        time.Duration `help:"How long the row of a deleted entity is kept; 0 is for ever. At least HOOKSTREAM_RETENTION and HOOKSTREAM_DEDUP_WINDOW together, and longer than any dead letter waits for its replay: what is applied after that brings the row back." default:"0s" env:"HOOKSTREAM_SINK_PURGE_AFTER"`
 }

@@ -82,7 +82,7 @@ func New(cfg Config, log *slog.Logger) (s *Service, err error) {
 		Letters: &deadletter.Writer{
 			Stage: record.StageSink, Topic: cfg.Kafka.Topics.DeadLetters, Version: service.Version(), Fits: cfg.Kafka.Fits,
 		},
-		SynchronousCommit: cfg.SynchronousCommit, StatementTimeout: cfg.StatementTimeout, Log: log,
+		SynchronousCommit: cfg.SynchronousCommit, DeadLetterAll: cfg.DeadLetterAll, StatementTimeout: cfg.StatementTimeout, Log: log,
 	}); err != nil {
 		return nil, err
 	}

@@ -5,12 +5,15 @@ package sink
 import (
 	"bytes"
 	"encoding/json"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/hookstream/hookstream/sink/internal/pgtest"
 	"github.com/hookstream/hookstream/sink/internal/status"
+	"github.com/hookstream/hookstream/stage/breaker"
 	"github.com/hookstream/hookstream/stage/kafka"
 )
 
@@ -135,6 +138,35 @@ func TestStatusShowsWhatIsTriedAgainAndForgetsIt(t *testing.T) {
 	if last := report.Instances[0].State.Value.LastError; last == nil || !strings.Contains(last.Reason, "lock timeout") {
 		t.Errorf("the last error is forgotten: %+v", last)
 	}
+	r.stop(t)
+}
+
+// TestStatusShowsWhatIsHeld: the breaker's partitions wait in the same way as
+// others, and readiness says why.
+func TestStatusShowsWhatIsHeld(t *testing.T) {
+	p := newPipeline(t, pgtest.Database(t))
+	r := p.start(t)
+	p.send(t, 0, 10)
+	p.await(t, 10)
+	_, err := p.pool.Exec(t.Context(), "alter table webhooks.customer add constraint nobody check (false) not valid")
+	must(t, err)
+	p.send(t, 10, 400)
+	const want = "most events of acme customer.changed are refused with constraint_violation (SQLSTATE 23514, table webhooks.customer, constraint nobody), first at "
+	var report *status.Report
+	eventually(t, "held partitions", func() bool {
+		report = p.collect(t, r.AdminAddress())
+		return slices.ContainsFunc(customerPartitions(p, report), func(part status.Partition) bool {
+			return part.Retry.Value != nil && strings.Contains(part.Retry.Value.Reason, want)
+		})
+	})
+	wantText(t, report, "failed, the next is in ", want)
+	if code, body := r.get(t, "/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(body, want) {
+		t.Errorf("/readyz says %d, %s", code, body)
+	}
+	_, err = p.pool.Exec(t.Context(), "alter table webhooks.customer drop constraint nobody")
+	must(t, err)
+	eventually(t, "everything applied or, before the breaker opened, dead", func() bool { return p.customers(t) > 400-breaker.LeastFailures })
+	eventually(t, "readiness", func() bool { code, _ := r.get(t, "/readyz"); return code == http.StatusOK })
 	r.stop(t)
 }
 

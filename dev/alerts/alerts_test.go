@@ -65,8 +65,8 @@ var cases = map[string]struct{ fires, quiet []string }{
 		quiet: []string{`hookstream_consumer_partitions_waiting{group="g",state="restoring"} 0x3058 6x1 0x20`},
 	},
 	"HookstreamBreakerOpen": {
-		fires: []string{`hookstream_transform_breaker_open 0x3050 1x20`, `hookstream_transform_breaker_open 0x3050 1 0 1 0 1 0 1 0 1 0 1 0 1`},
-		quiet: []string{`hookstream_transform_breaker_open 0x3070`},
+		fires: []string{`hookstream_transform_breaker_open 0x3050 1x20`, `hookstream_transform_breaker_open 0x3050 1 0 1 0 1 0 1 0 1 0 1 0 1`, `hookstream_sink_breaker_open 0x3050 1x20`},
+		quiet: []string{`hookstream_transform_breaker_open 0x3070`, `hookstream_sink_breaker_open 0x3070`},
 	},
 	"HookstreamCertificateExpiring": {
 		fires: []string{`hookstream_ingest_certificate_expiry_seconds 700000x3070`},

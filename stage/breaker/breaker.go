@@ -90,10 +90,11 @@ func (b *Breaker) copyOf(k Kind) *history {
 	return &history{total: was.total, failures: maps.Clone(was.failures), keys: slices.Clone(was.keys)}
 }
 
-// Commit remembers the outcomes of a batch that was output.
+// Commit remembers the outcomes of a batch that was output. The zero Verdict has
+// none.
 func (v Verdict) Commit() {
-	lately := v.breaker.lately
 	for k, h := range v.after {
+		lately := v.breaker.lately
 		if len(h.failures) == 0 {
 			delete(lately, k) // whoever works is not worth the memory
 			continue

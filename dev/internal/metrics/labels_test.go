@@ -80,7 +80,8 @@ var labels = map[string][]label{
 	"hookstream.sink.events":         {entity, of("outcome", "applied", "superseded", "stale")},
 	"hookstream.sink.repeats":        nil,
 	"hookstream.sink.dead_letters":   {reasons},
-	"hookstream.sink.retries":        {matching("sqlstate", "an SQLSTATE, `claim` or `none`", `[0-9A-Z]{5}|claim|none`)},
+	"hookstream.sink.retries":        {matching("sqlstate", "an SQLSTATE, `claim`, `held` by the breaker, or `none`", `[0-9A-Z]{5}|claim|held|none`)},
+	"hookstream.sink.breaker.open":   nil,
 	"hookstream.sink.batch.duration": nil,
 	"hookstream.sink.latency":        nil,
 

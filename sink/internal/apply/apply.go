@@ -15,6 +15,7 @@ import (
 	"github.com/hookstream/hookstream/schemas/identity"
 	"github.com/hookstream/hookstream/sink/internal/ledger"
 	"github.com/hookstream/hookstream/sink/internal/sqlstate"
+	"github.com/hookstream/hookstream/stage/breaker"
 	"github.com/hookstream/hookstream/stage/crash"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/fenced"
@@ -32,8 +33,9 @@ const applyTimeout = 50 * time.Second
 //     rows have, unless all is likely to be new. All of it is one round trip.
 //  2. Write the newest event of each row that is newer than the row. Where
 //     Postgres refuses one, it is poison, and the next older has its turn.
-//  3. Produce the dead letters. If the commit is lost after that, they are
-//     produced again under the same id.
+//  3. Produce the dead letters, unless there are so many that the breaker opens.
+//     If the commit is lost after that, they are produced again under the same
+//     id.
 //  4. Write the ledger, and commit.
 func (s *Store) Apply(ctx context.Context, batches []fenced.Batch) error {
 	started := time.Now()
@@ -55,6 +57,7 @@ func (s *Store) Apply(ctx context.Context, batches []fenced.Batch) error {
 		return err
 	}
 	s.expect.learn(b)
+	b.verdict.Commit()
 	s.metrics.committed(ctx, b, started)
 	return nil
 }
@@ -71,6 +74,8 @@ type batch struct {
 	rows []*row
 	seen map[identity.Fingerprint]bool
 	plan *plan
+	// verdict is the breaker's.
+	verdict breaker.Verdict
 	// applied items changed their row.
 	applied map[*item]bool
 }
@@ -90,6 +95,9 @@ func (b *batch) apply(ctx context.Context, batches []fenced.Batch) error {
 	}
 	if conn.PgConn().TxStatus() != 'I' {
 		_, _ = conn.Exec(ctx, "rollback") // or Release drops the connection
+	}
+	if hold := (*fenced.Hold)(nil); errors.As(err, &hold) {
+		return err
 	}
 	err = b.store.classify(err)
 	if failure.Of(err) == failure.Permanent {
@@ -135,6 +143,9 @@ func (b *batch) write(ctx context.Context, conn *pgx.Conn) (end *pgx.Batch, err 
 // goes with the commit.
 func (b *batch) finish(ctx context.Context, conn *pgx.Conn) (end *pgx.Batch, err error) {
 	b.plan.decide(b.applied)
+	if err := b.judge(ctx); err != nil {
+		return nil, err
+	}
 	crash.At(crash.BeforeDeadLetters)
 	if err := b.bury(ctx); err != nil {
 		return nil, err

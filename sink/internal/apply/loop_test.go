@@ -26,10 +26,16 @@ func (w *world) createTopic(t *testing.T, partitions int32) {
 // test ends.
 func (w *world) run(t *testing.T) {
 	t.Helper()
+	w.runTelling(t, nil)
+}
+
+// runTelling also tells of failed attempts.
+func (w *world) runTelling(t *testing.T, tell func(fenced.Attempt)) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	loop := fenced.New(fenced.Config{
 		Kafka: w.kafka, Group: w.broker.Name("test"), Topics: []string{w.kafka.Topics.Events("customer")}, ClientID: "sink",
-		MaxRecords: 500, SessionTimeout: 15 * time.Second, DrainTimeout: 10 * time.Second, Log: w.log,
+		MaxRecords: 500, SessionTimeout: 15 * time.Second, DrainTimeout: 10 * time.Second, Log: w.log, Attempts: tell,
 	}, w.store)
 	done := make(chan error, 1)
 	go func() { done <- loop.Run(ctx) }()

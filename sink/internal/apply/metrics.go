@@ -21,12 +21,13 @@ import (
 // metrics count what was committed, and only then.
 type metrics struct {
 	events, repeats, letters, retries metric.Int64Counter
+	open                              metric.Int64Gauge
 	batch, latency                    metric.Float64Histogram
 }
 
 func newMetrics() (*metrics, error) {
 	meter := otel.Meter("github.com/hookstream/hookstream/sink")
-	var errs [6]error
+	var errs [7]error
 	m := &metrics{}
 	m.events, errs[0] = meter.Int64Counter("hookstream.sink.events", metric.WithDescription("Events in the ledger by entity and outcome."))
 	m.repeats, errs[1] = meter.Int64Counter("hookstream.sink.repeats", metric.WithDescription("Repeats of events that the ledger already had."))
@@ -38,6 +39,8 @@ func newMetrics() (*metrics, error) {
 	m.latency, errs[5] = meter.Float64Histogram("hookstream.sink.latency", metric.WithUnit("s"),
 		metric.WithDescription("Time from a webhook's receipt to its committed row."),
 		metric.WithExplicitBucketBoundaries(.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60, 600, 3600))
+	m.open, errs[6] = meter.Int64Gauge("hookstream.sink.breaker.open",
+		metric.WithDescription("Event types most of which the database refuses, and whose partitions wait."))
 	return m, errors.Join(errs[:]...)
 }
 
@@ -75,6 +78,8 @@ func (m *metrics) retried(ctx context.Context, err error) {
 	switch {
 	case errors.Is(err, fenced.ErrClaim):
 		code = "claim"
+	case errors.As(err, new(*fenced.Hold)):
+		code = "held"
 	case code == "":
 		code = "none"
 	}

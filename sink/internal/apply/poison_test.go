@@ -104,17 +104,27 @@ func TestDeferredConstraintsNameTheRow(t *testing.T) {
 	wantLetters(t, w, map[string]reason.Code{"bad": reason.ConstraintViolation})
 }
 
-func TestAWholeBatchOfPoison(t *testing.T) {
-	w := newWorld(t)
-	w.exec(t, "alter table webhooks.customer add constraint nobody check (false)")
-	dead := map[string]reason.Code{}
-	var events []*event.Event
-	for i := range 50 {
-		id := fmt.Sprint("e", i)
-		events = append(events, newEvent("customer", fmt.Sprint("c", i%10), id, int64(i), nil))
-		dead[id] = reason.ConstraintViolation
+// TestSomePoisonOfMany: a tenth of what comes may be bad.
+func TestSomePoisonOfMany(t *testing.T) {
+	for _, poison := range []int{1, 100} {
+		t.Run(fmt.Sprint(poison), func(t *testing.T) {
+			w := newWorld(t)
+			w.exec(t, "alter table webhooks.customer add constraint no_debts check (balance >= 0)")
+			dead := map[string]reason.Code{}
+			events := customers(1000)
+			for i := range poison {
+				ev := events[i*1000/poison]
+				ev.Fields["balance"] = int64(-1)
+				dead[ev.Meta.EventID] = reason.ConstraintViolation
+			}
+			w.applyEvents(t, events...)
+			wantLetters(t, w, dead)
+			if got := one[int](t, w, "select count(*) from webhooks.customer"); got != 1000-poison {
+				t.Errorf("%d rows, want %d", got, 1000-poison)
+			}
+			if got := one[int](t, w, "select count(*) from hookstream.events where outcome = 'applied'"); got != 1000-poison {
+				t.Errorf("%d events applied, want %d", got, 1000-poison)
+			}
+		})
 	}
-	w.applyEvents(t, events...)
-	wantOutcomes(t, w, map[string]string{})
-	wantLetters(t, w, dead)
 }

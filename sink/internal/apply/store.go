@@ -18,6 +18,7 @@ import (
 	"github.com/hookstream/hookstream/schemas/topic"
 	"github.com/hookstream/hookstream/sink/internal/sqlstate"
 	"github.com/hookstream/hookstream/sink/internal/table"
+	"github.com/hookstream/hookstream/stage/breaker"
 	"github.com/hookstream/hookstream/stage/deadletter"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/fenced"
@@ -39,6 +40,9 @@ type Config struct {
 	// a crash of Postgres loses the last transactions with their offsets, and
 	// the events are applied again.
 	SynchronousCommit bool
+	// DeadLetterAll dead-letters whatever is refused, even if that is most of
+	// what comes. Without, the partitions wait then: see breaker.
+	DeadLetterAll bool
 	// StatementTimeout bounds each statement.
 	StatementTimeout time.Duration
 	Log              *slog.Logger
@@ -51,7 +55,10 @@ type Store struct {
 	begin   []string
 	paths   paths
 	expect  expectation
-	metrics *metrics
+	breaker *breaker.Breaker
+	// retryAfter is how long held partitions wait.
+	retryAfter time.Duration
+	metrics    *metrics
 }
 
 var _ fenced.Store = (*Store)(nil)
@@ -68,6 +75,7 @@ func New(cfg Config) (*Store, error) {
 	}
 	return &Store{
 		cfg: cfg, metrics: m, begin: beginSQL(&cfg), paths: defaultPaths,
+		breaker: breaker.New(), retryAfter: breaker.RetryAfter,
 		decoder: decoder{topics: cfg.Topics, tables: tables, schemas: cfg.Schemas},
 	}, nil
 }

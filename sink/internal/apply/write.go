@@ -25,9 +25,6 @@ const (
 // upsert writes what the plan says. Once Postgres has refused a row, rows go one
 // by one, which tells which they are, and the plan is made again without them,
 // until nothing is left: then the next older event of a row has its turn.
-//
-// Nothing here stops a flood: if a whole batch is refused for one reason, all
-// of it becomes dead letters.
 func (b *batch) upsert(ctx context.Context, conn *pgx.Conn) error {
 	b.plan = b.newPlan()
 	err := sqlstate.Classify(b.writeTogether(ctx, conn, b.plan.writes))
