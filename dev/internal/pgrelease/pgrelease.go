@@ -45,7 +45,6 @@ func Unpack(ctx context.Context, major int, dir string, log *slog.Logger) (bin s
 	if err != nil || len(archives) != 1 {
 		return "", fmt.Errorf("%s holds %d archives of PostgreSQL, want one: delete the folder to fetch it again", fetched, len(archives))
 	}
-	//nolint:gosec // a fixed program, and files of ours
 	if out, err := exec.CommandContext(ctx, "tar", "-xJf", archives[0], "-C", dir).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("unpack %s (are tar and xz installed?): %w: %s", archives[0], err, bytes.TrimSpace(out))
 	}
