@@ -52,8 +52,8 @@ setup: ## Install what the tests need, or say what to install
 	@.ci/setup postgres cc
 
 .PHONY: build
-build: ## Build the four services and dev into bin/
-	CGO_ENABLED=0 go build -trimpath -o bin/ $(foreach service,$(SERVICES),./$(service)/cmd/$(service)) ./dev
+build: ## Build the four services, hookstream and dev into bin/
+	CGO_ENABLED=0 go build -trimpath -o bin/ $(foreach service,$(SERVICES),./$(service)/cmd/$(service)) ./dlq/cmd/hookstream ./dev
 
 # -count=1: the tests read files and start programs that the test cache knows nothing of.
 .PHONY: test

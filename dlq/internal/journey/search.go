@@ -89,19 +89,22 @@ func (s *Search) searched(q Query) Searched {
 	return out
 }
 
+// unknown says what of the report could have been told, and what it takes.
 func (s *Search) unknown(report *Report) []string {
+	outcome, revision := false, false
+	report.eachHop(func(h *Hop) {
+		outcome = outcome || h.Kind == Unclear && h.Stage == record.StageSink
+		revision = revision || h.Kind == Event && (h.EventDetails == nil || h.Version == nil)
+	})
 	out := []string{}
-	if len(report.Events) == 0 {
-		return out
+	if outcome && s.Ledger == nil {
+		out = append(out, "what the sink did: set HOOKSTREAM_DATABASE_URL")
 	}
-	if s.Ledger == nil {
-		out = append(out, "what the sink did and the row's version: set HOOKSTREAM_DATABASE_URL")
-	}
-	if s.Ledger == nil && s.Decoder == nil && s.undecoded == nil {
-		out = append(out, "which revision of the definition made the event: set HOOKSTREAM_REGISTRY_URL or HOOKSTREAM_DATABASE_URL")
-	}
-	if s.undecoded != nil {
+	switch {
+	case s.undecoded != nil:
 		out = append(out, "which revision of the definition made an event: "+s.undecoded.Error())
+	case revision && s.Decoder == nil:
+		out = append(out, "which revision of the definition made an event: set HOOKSTREAM_REGISTRY_URL")
 	}
 	return out
 }
@@ -472,6 +475,17 @@ func (s *Search) Body(ctx context.Context, d *Delivery) ([]byte, error) {
 		err = fmt.Errorf("%s no longer keeps the body of %s; a dead letter of it would have it (dlq show)", at.Topic, at)
 	}
 	return body, err
+}
+
+// eachHop visits the hops of all deliveries.
+func (r *Report) eachHop(visit func(*Hop)) {
+	for _, j := range r.Events {
+		for _, d := range j.Deliveries {
+			for _, h := range d.Hops {
+				visit(h)
+			}
+		}
+	}
 }
 
 // Link adds to every trace where it can be looked at.

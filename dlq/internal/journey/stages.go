@@ -4,7 +4,10 @@ package journey
 
 import (
 	"context"
+	"errors"
 	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/stage/kafka"
@@ -51,6 +54,9 @@ func (s *Search) stages(ctx context.Context) (stages, error) {
 // committed are a consumer group's offsets in Kafka.
 func (s *Search) committed(ctx context.Context, group string) (offsetsOf, error) {
 	responses, err := s.admin.FetchOffsets(ctx, group)
+	if errors.Is(err, kerr.GroupIDNotFound) {
+		return offsetsOf{}, nil // the stage never ran
+	}
 	if err != nil {
 		return nil, kafka.Classify(fmt.Errorf("read the offsets of group %s: %w", group, err))
 	}
@@ -69,16 +75,12 @@ func (s *Search) committed(ctx context.Context, group string) (offsetsOf, error)
 func (s *Search) transactionalIDs(ctx context.Context, report *Report) {
 	var used []*Transaction
 	ids := map[int64]string{}
-	for _, j := range report.Events {
-		for _, d := range j.Deliveries {
-			for _, h := range d.Hops {
-				if h.EventDetails != nil && h.Transaction != nil {
-					used = append(used, h.Transaction)
-					ids[h.Transaction.ProducerID] = ""
-				}
-			}
+	report.eachHop(func(h *Hop) {
+		if h.EventDetails != nil && h.Transaction != nil {
+			used = append(used, h.Transaction)
+			ids[h.Transaction.ProducerID] = ""
 		}
-	}
+	})
 	if len(ids) == 0 {
 		return
 	}

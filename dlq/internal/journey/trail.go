@@ -305,8 +305,11 @@ func (t *trail) event(p *published) {
 	}
 	h := &Hop{Kind: kind, Position: position(p.at), Gone: p.gone, Bytes: &p.bytes, ReplayCount: p.ReplayCount,
 		EventDetails: &EventDetails{Entity: p.Entity, EntityID: p.EntityID}}
-	if p.meta != nil {
+	switch {
+	case p.meta != nil:
 		h.Version = (*Version)(&p.meta.Version)
+	case t.delivery.row != nil:
+		h.Version = &t.delivery.row.version
 	}
 	if kind == Event && p.producerID >= 0 {
 		h.Transaction = &Transaction{ProducerID: p.producerID, ProducerEpoch: p.producerEpoch}

@@ -23,8 +23,12 @@ func Journeys(w io.Writer, r *journey.Report, color bool) error {
 		}
 		j.event(e)
 	}
-	for _, u := range r.Unknown {
-		fmt.Fprintf(&j.b, "\nUnknown: %s\n", wrap(Clean(u), 80-9, "         "))
+	for i, u := range r.Unknown {
+		name := "\nUnknown: "
+		if i > 0 {
+			name = "         "
+		}
+		fmt.Fprintf(&j.b, "%s%s\n", name, wrap(Clean(u), 80-9, "         "))
 	}
 	if r.More > 0 {
 		fmt.Fprintf(&j.b, "\n%s more; --limit shows more, --since, --until and --provider fewer\n", Number(r.More))
@@ -183,7 +187,7 @@ func hopLines(d *journey.Delivery, h *journey.Hop) []string {
 	case journey.Drop:
 		lines = []string{"its definition makes none of this type"}
 	case journey.Waiting:
-		lines = []string{fmt.Sprintf("for %s, which is %s behind it", h.Stage, plural(int(*h.Behind), "record"))}
+		lines = []string{fmt.Sprintf("for %s, which is %s away", h.Stage, plural(int(*h.Behind), "record"))}
 	default:
 		lines = []string{Clean(h.Note)}
 	}
@@ -194,16 +198,11 @@ func hopLines(d *journey.Delivery, h *journey.Hop) []string {
 }
 
 func requestLines(d *journey.Delivery, r *journey.RequestDetails) []string {
-	from := "from " + orUnknown(r.Remote)
-	if r.Verification != "" {
-		from += ", verified by " + Clean(r.Verification)
-	} else {
-		from += ", how it was verified is unknown"
-	}
+	verified := "verified by " + orUnknown(r.Verification)
 	if r.VerificationKey != "" {
-		from += ", key " + Clean(r.VerificationKey)
+		verified += ", key " + Clean(r.VerificationKey)
 	}
-	lines := []string{from}
+	lines := []string{"from " + orUnknown(r.Remote), verified}
 	if r.BatchCount > 0 {
 		lines = append(lines, fmt.Sprintf("%d of the %d webhooks in it", r.BatchIndex, r.BatchCount))
 	}
