@@ -147,3 +147,26 @@ customer:
 		t.Errorf("%d accounts, want 50", n)
 	}
 }
+
+// TestPartitionedTable: rows that are new and rows that are there, in small
+// batches and in large ones, find their partitions.
+func TestPartitionedTable(t *testing.T) {
+	p := newPipeline(t, pgtest.Database(t))
+	p.cfg.TablesFile = filepath.Join(t.TempDir(), "tables.yaml")
+	must(t, os.WriteFile(p.cfg.TablesFile, []byte("customer:\n  partitions: 4\n"), 0o600))
+	r := p.start(t)
+	p.send(t, 0, 500)
+	p.awaitEvents(t, 500)
+	p.sendVersion(t, 0, 400, 3)
+	p.awaitEvents(t, 900)
+	p.sendVersion(t, 390, 405, 2) // stale, but for the last five
+	p.awaitEvents(t, 915)
+	r.stop(t)
+	var partitions, rows, old, middle int
+	must(t, p.pool.QueryRow(t.Context(), `select count(distinct tableoid), count(*), count(*) filter (where name = id || ' 1'), count(*) filter (where name = id || ' 2') from webhooks.customer`).
+		Scan(&partitions, &rows, &old, &middle))
+	if partitions != 4 || rows != 500 || old != 95 || middle != 5 {
+		t.Errorf("%d rows in %d partitions, %d of them of version 1 and %d of version 2; want 500 in 4, 95 and 5", rows, partitions, old, middle)
+	}
+	p.wantLedger(t, 905)
+}

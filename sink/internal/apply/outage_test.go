@@ -103,12 +103,14 @@ func TestTwoInstancesApplyTheSameEvents(t *testing.T) {
 		must(t, err)
 	}
 	second := w.batches(t, replayed)
+	other, err := New(w.store.cfg)
+	must(t, err)
 	var wg sync.WaitGroup
 	errs := make([]error, 2)
 	for i, batches := range [][]fenced.Batch{first, second} {
 		wg.Go(func() {
 			errs[i] = failure.Retry(t.Context(), failure.DefaultBackoff, func(ctx context.Context) error {
-				return w.store.Apply(ctx, batches)
+				return []*Store{w.store, other}[i].Apply(ctx, batches)
 			}, nil)
 		})
 	}
