@@ -39,10 +39,10 @@ type related struct {
 // maxRelated bounds what is shown of them; a batch has hundreds.
 const maxRelated = 20
 
-// factKeys are the attributes by which a person knows an event again.
-var factKeys = []string{
-	keyProvider, keyEventType, keyEventID, "hookstream.tenant", "hookstream.correlation_id", "hookstream.business_key",
-	"hookstream.dead_letter.id", "hookstream.replay.id",
+// facts are the attributes by which a person knows an event again.
+var facts = []Attribute{
+	{"provider", keyProvider}, {"event type", keyEventType}, {"event id", keyEventID}, {"tenant", keyTenant},
+	{"correlation id", keyCorrelationID}, {"replay id", keyReplayID},
 }
 
 func (s *Server) trace(w http.ResponseWriter, r *http.Request) {
@@ -53,9 +53,9 @@ func (s *Server) trace(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.Summary, p.Rows = p.Trace.Summary(), p.Trace.Waterfall()
-	for _, key := range factKeys {
-		if v := p.Trace.attribute(key); v != "" {
-			p.Facts = append(p.Facts, Attribute{strings.TrimPrefix(key, "hookstream."), v})
+	for _, f := range facts {
+		if v := p.Trace.attribute(f.Value); v != "" {
+			p.Facts = append(p.Facts, Attribute{f.Key, v})
 		}
 	}
 	const ticks = 4

@@ -31,7 +31,7 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 	p := listPage{
 		Pointers: s.pointed(), Live: q.Get("live") != "", Endpoint: s.Endpoint(),
 		Filter: Filter{
-			Text: strings.TrimSpace(q.Get("q")), Provider: q.Get("provider"), Name: q.Get("name"), Errors: q.Get("errors") != "",
+			Text: strings.TrimSpace(q.Get("q")), Provider: q.Get("provider"), Name: q.Get("name"), Errors: q.Get("errors") != "", Batches: q.Get("batches") != "",
 		},
 	}
 	p.LiveURL = liveURL(q, !p.Live)

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -71,8 +72,7 @@ func digits(v float64) string {
 
 // colour is the class of a service: our own have one each, others share four.
 func colour(service string) string {
-	switch service {
-	case "ingest", "transform", "sink", "dlq":
+	if slices.Contains(ours, service) {
 		return service
 	}
 	h := fnv.New32a()

@@ -21,7 +21,7 @@ func filled(t *testing.T) *Server {
 	s := listen(t)
 	failed := span(webhookTrace, "a000000000000002", "a000000000000001", "transform <b>process</b>", 3, 9, keyEventID, `evt_1"><script>alert(1)</script>`)
 	failed.Err, failed.Message, failed.Service = true, "jq: <nothing>", "transform"
-	batch := span(batchTrace, "b000000000000001", "", "transaction", 2, 10)
+	batch := span(batchTrace, "b000000000000001", "", "process_batch", 2, 10, keyBatchSize, "2")
 	batch.Links = []Link{{webhookTrace, "a000000000000001", nil}, {"0c000000000000000000000000000003", "c000000000000001", nil}}
 	s.Add([]*Span{
 		span(webhookTrace, "a000000000000001", "", "POST /webhooks/{provider}", 0, 5, keyProvider, "stripe", keyOutcome, "accepted"), failed, batch,
@@ -52,8 +52,10 @@ func TestList(t *testing.T) {
 	s.Point(Pointer{"metrics", "http://127.0.0.1:1/metrics"})
 	_, page := get(t, s, "/")
 	mustContain(t, page, `href="/trace/`+webhookTrace+`"`, "POST /webhooks/{provider}", "1 failed", "accepted", "stripe", "9.00 ms",
-		`<i class="dot transform">`, `<option>stripe</option>`, `href="http://127.0.0.1:1/metrics"`, "2 traces.")
-	_, page = get(t, s, "/?errors=1&provider=stripe&q=evt_1&live=1")
+		`<i class="dot transform">`, `<option>stripe</option>`, `href="http://127.0.0.1:1/metrics"`, "1 trace.")
+	_, page = get(t, s, "/?batches=1")
+	mustContain(t, page, "process_batch", "2 traces.")
+	_, page = get(t, s, "/?errors=1&batches=1&provider=stripe&q=evt_1&live=1")
 	mustContain(t, page, "1 trace.", `http-equiv="refresh"`, `<option selected>stripe</option>`, " checked", `value="evt_1"`)
 	if strings.Contains(page, batchTrace) {
 		t.Error("the filter lets the batch through")

@@ -8,12 +8,19 @@ import (
 	"time"
 )
 
-// Attributes of our spans that the list shows.
+// Attributes of our spans that the pages know by name; stage/tracing has them all.
 const (
-	keyProvider  = "hookstream.provider"
-	keyEventType = "hookstream.event.type"
-	keyEventID   = "hookstream.event.id"
-	keyOutcome   = "hookstream.outcome"
+	keyProvider      = "hookstream.provider"
+	keyEventType     = "cloudevents.event_type"
+	keyEventID       = "cloudevents.event_id"
+	keyTenant        = "hookstream.tenant"
+	keyCorrelationID = "hookstream.correlation_id"
+	keyReplayID      = "hookstream.replay.id"
+	keyOutcome       = "hookstream.outcome"
+	keyStage         = "hookstream.stage"
+	keyClientID      = "messaging.client.id"
+	keyGroup         = "messaging.consumer.group.name"
+	keyBatchSize     = "messaging.batch.message_count"
 )
 
 // Summary is one line of the list.
@@ -92,12 +99,16 @@ type Filter struct {
 	Provider, Name string
 	// Errors asks for traces in which a span failed.
 	Errors bool
+	// Batches asks also for those of batches, to which each webhook's links. They
+	// are left out unless asked for, or named.
+	Batches bool
 }
 
 // Matches reports whether a trace is looked for.
 func (f Filter) Matches(t *Trace) bool {
 	return (f.Provider == "" || t.attribute(keyProvider) == f.Provider) &&
 		(f.Name == "" || t.Root().Name == f.Name) &&
+		(f.Batches || f.Name != "" || t.Root().Attribute(keyBatchSize) == "") &&
 		(!f.Errors || slices.ContainsFunc(t.Spans, func(s *Span) bool { return s.Err })) &&
 		(f.Text == "" || strings.HasPrefix(t.ID, strings.ToLower(f.Text)) ||
 			slices.ContainsFunc(t.Spans, func(s *Span) bool { return s.mentions(f.Text) }))

@@ -13,9 +13,10 @@ func TestFind(t *testing.T) {
 	failed := span("cc01", "b", "a", "sink apply", 2, 3, keyEventID, "evt_3")
 	failed.Err, failed.Message = true, "value too long"
 	s.Add([]*Span{
-		span("aa01", "a", "", "POST", 0, 9, keyProvider, "stripe", "hookstream.correlation_id", "corr-1"),
+		span("aa01", "a", "", "POST", 0, 9, keyProvider, "stripe", keyCorrelationID, "corr-1"),
 		span("bb01", "a", "", "POST", 1, 2, keyProvider, "github", keyEventID, "evt_2"),
 		span("cc01", "a", "", "replay", 2, 4, keyProvider, "stripe"), failed,
+		span("dd01", "a", "", "process_batch", 3, 4, keyBatchSize, "2"),
 	})
 	for _, c := range []struct {
 		name string
@@ -30,6 +31,8 @@ func TestFind(t *testing.T) {
 		{"provider", Filter{Provider: "stripe"}, []string{"cc01", "aa01"}},
 		{"name", Filter{Name: "POST"}, []string{"bb01", "aa01"}},
 		{"errors", Filter{Errors: true}, []string{"cc01"}},
+		{"batches too", Filter{Batches: true}, []string{"dd01", "cc01", "bb01", "aa01"}},
+		{"batches by name", Filter{Name: "process_batch"}, []string{"dd01"}},
 		{"all at once", Filter{Text: "evt", Provider: "stripe", Errors: true}, []string{"cc01"}},
 		{"none", Filter{Text: "evt_2", Errors: true}, nil},
 	} {
@@ -50,5 +53,29 @@ func TestSummary(t *testing.T) {
 	if got.Name != "POST" || got.Provider != "stripe" || got.EventType != "charge.succeeded" || got.Outcome != "accepted" ||
 		got.Spans != 3 || got.Errors != 1 || got.Duration != 19*time.Millisecond || !slices.Equal(got.Services, []string{"transform", "ingest"}) {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// TestSpansOfOneProcessAreToldApart holds for the services that run in one, and
+// for those whose spans stage makes.
+func TestSpansOfOneProcessAreToldApart(t *testing.T) {
+	for _, c := range []struct {
+		scope string
+		attrs []string
+		want  string
+	}{
+		{module + "ingest/internal/edge", nil, "ingest"},
+		{module + "stage/tracing", []string{keyClientID, "hookstream-transform-embedded-1"}, "transform"},
+		{module + "stage/tracing", []string{keyGroup, "hookstream-sink", keyClientID, "x"}, "sink"},
+		{module + "stage/tracing", []string{keyStage, "transform"}, "transform"},
+		{module + "stage/tracing", nil, "process"},
+		{"their/library", []string{keyGroup, "hookstream-sink"}, "process"},
+	} {
+		if got := part("process", c.scope, span("t", "a", "", "x", 0, 1, c.attrs...)); got != c.want {
+			t.Errorf("%+v: %q", c, got)
+		}
+	}
+	if got := part("", "their/library", &Span{}); got != "unknown" {
+		t.Errorf("without a name: %q", got)
 	}
 }

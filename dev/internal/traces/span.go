@@ -83,7 +83,7 @@ func decode(data *tracepb.TracesData) []*Span {
 				if span.TraceID == "" || span.SpanID == "" {
 					continue
 				}
-				span.Service = part(service, scope.GetScope().GetName())
+				span.Service = part(service, scope.GetScope().GetName(), span)
 				out = append(out, span)
 			}
 		}
@@ -201,14 +201,25 @@ func text(v *commonpb.AnyValue) string {
 // module begins the names of our own tracers.
 const module = "github.com/hookstream/hookstream/"
 
-// part is who did the work. All services of this process share a resource, so
-// there the tracer's name says which it was.
-func part(service, scope string) string {
-	if rest, ours := strings.CutPrefix(scope, module); ours {
-		name, _, _ := strings.Cut(rest, "/")
-		return name
+var ours = []string{"ingest", "transform", "sink", "dlq"}
+
+// part is who did the work. All services of one process share a resource, so of
+// our own spans the tracer's name says it, and what stage made of whom it worked
+// for.
+func part(service, scope string, s *Span) string {
+	rest, known := strings.CutPrefix(scope, module)
+	if !known {
+		return cmp.Or(service, "unknown")
 	}
-	return cmp.Or(service, "unknown")
+	module, _, _ := strings.Cut(rest, "/")
+	for _, says := range []string{module, s.Attribute(keyStage), s.Attribute(keyGroup), s.Attribute(keyClientID)} {
+		for _, name := range ours {
+			if strings.Contains(says, name) {
+				return name
+			}
+		}
+	}
+	return cmp.Or(service, module)
 }
 
 func first[T any](s []T, n int) []T { return s[:min(len(s), n)] }
