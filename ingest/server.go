@@ -112,10 +112,7 @@ func (s *server) leave(next http.Handler) http.Handler {
 func (s *server) serve(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(ctx)
 	if s.certificate != nil {
-		g.Go(func() error {
-			s.certificate.Run(gctx)
-			return nil
-		})
+		g.Go(func() error { return s.certificate.Run(gctx) })
 	}
 	g.Go(func() error {
 		var err error

@@ -25,9 +25,10 @@ import (
 
 // Parts of the service, as /readyz shows them.
 const (
-	partTopics    = "topics"
-	partSchemas   = "schemas"
-	partTransform = "transform"
+	partTopics      = "topics"
+	partSchemas     = "schemas"
+	partDefinitions = "definitions"
+	partTransform   = "transform"
 )
 
 // Service maps and deduplicates.
@@ -53,7 +54,8 @@ func New(cfg Config, log *slog.Logger) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, failure.NewFatal("configuration: %w", err)
 	}
-	source, err := normalize.NewSource(cfg.DefinitionsDir, log)
+	health := admin.NewHealth(partTopics, partSchemas, partDefinitions, partTransform)
+	source, err := normalize.NewSource(cfg.DefinitionsDir, health.Reporter(partDefinitions), log)
 	if err != nil {
 		return nil, failure.NewFatal("%w", err)
 	}
@@ -61,7 +63,6 @@ func New(cfg Config, log *slog.Logger) (*Service, error) {
 	if err != nil {
 		return nil, failure.NewFatal("HOOKSTREAM_REGISTRY_URL: %w", err)
 	}
-	health := admin.NewHealth(partTopics, partSchemas, partTransform)
 	server, err := admin.Listen(context.Background(), cfg.AdminAddress, health, log)
 	if err != nil {
 		return nil, err
@@ -129,7 +130,7 @@ func (s *Service) loop(encoder *registry.Encoder) (*transact.Loop, error) {
 		return nil, err
 	}
 	processor, err := normalize.New(normalize.Config{
-		Kafka: &cfg.Kafka, ClientID: cfg.transactionalID(), Definitions: s.source.Catalog,
+		Kafka: &cfg.Kafka, ClientID: cfg.transactionalID(), Definitions: func() normalize.Catalog { return s.source.Value().Catalog },
 		Bounds:  normalize.Bounds{MaxAge: cfg.MaxEventAge, MaxSkew: cfg.MaxEventSkew},
 		Encoder: encoder, Sets: sets, Log: s.log,
 		DeadLetters: &deadletter.Writer{

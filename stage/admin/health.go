@@ -20,7 +20,7 @@ type Health struct {
 // Status is the state of one part.
 type Status struct {
 	Ready bool `json:"ready"`
-	// Reason says why it is not ready.
+	// Reason says why it is not ready, or what is wrong while it still works.
 	Reason string    `json:"reason,omitempty"`
 	Since  time.Time `json:"since"`
 }

@@ -101,6 +101,8 @@ func sectionOf(name string) string {
 		return "transform and sink"
 	case "transactions":
 		return "transform"
+	case "reloads":
+		return "files that are followed"
 	default:
 		return part
 	}

@@ -54,6 +54,7 @@ var labels = map[string][]label{
 	"hookstream.consumer.lag.time":           {group, topics, number},
 	"hookstream.consumer.partitions.waiting": {group, of("state", "restoring", "retrying", "held")},
 	"hookstream.transactions":                {of("outcome", "committed", "aborted", "failed")},
+	"hookstream.reloads":                     {of("files", "definitions", "definitions and secrets", "certificate", "tokens"), of("outcome", "applied", "refused")},
 
 	"hookstream.ingest.requests":           {providers, status, answers},
 	"hookstream.ingest.request.duration":   {providers, status, answers},
@@ -69,7 +70,6 @@ var labels = map[string][]label{
 
 	"hookstream.transform.records":                {providers, of("outcome", "event", "duplicate", "dropped", "dead-letter"), reasons},
 	"hookstream.transform.breaker.open":           nil,
-	"hookstream.transform.definitions.reloads":    {of("outcome", "applied", "refused")},
 	"hookstream.transform.dedup.entries":          nil,
 	"hookstream.transform.dedup.memory":           nil,
 	"hookstream.transform.dedup.window":           nil,

@@ -110,13 +110,13 @@ func TestChangedTokensAreInForceOrNotAtAll(t *testing.T) {
 		}
 	}
 	write(line("bob", "b", "read"))
-	tokens.reload(t.Context())
+	tokens.Look(t.Context())
 	if tokens.caller("a") != nil || tokens.caller("b") == nil {
 		t.Error("the changed file is not in force")
 	}
 	write("nonsense")
 	for range 3 {
-		tokens.reload(t.Context())
+		tokens.Look(t.Context())
 	}
 	if tokens.caller("b") == nil {
 		t.Error("a wrong file locked bob out")
@@ -125,7 +125,7 @@ func TestChangedTokensAreInForceOrNotAtAll(t *testing.T) {
 		t.Errorf("complained %d times:\n%s", n, logged.String())
 	}
 	write(line("carol", "c", "discard"))
-	tokens.reload(t.Context())
+	tokens.Look(t.Context())
 	if tokens.caller("b") != nil || tokens.caller("c") == nil {
 		t.Error("the corrected file is not in force")
 	}

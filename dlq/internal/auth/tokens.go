@@ -3,8 +3,6 @@
 package auth
 
 import (
-	"bytes"
-	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
@@ -15,9 +13,9 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync/atomic"
-	"time"
 	"unicode"
+
+	"github.com/hookstream/hookstream/stage/reload"
 )
 
 // maxTokensBytes bounds the file: every request is compared with all of it.
@@ -25,21 +23,9 @@ const maxTokensBytes = 256 << 10
 
 // Tokens are those that a file lists. Each line is a name, the SHA-256 of the
 // token in hexadecimal, and the scopes with commas between; # begins a comment.
-type Tokens struct {
-	path  string
-	log   *slog.Logger
-	state atomic.Pointer[tokenList]
+type Tokens struct{ *reload.Source[tokenList] }
 
-	// Only Run uses these: what is wrong with the file, and whether that was
-	// logged.
-	wrong string
-	told  bool
-}
-
-type tokenList struct {
-	text    []byte
-	entries []entry
-}
+type tokenList []entry
 
 type entry struct {
 	sum    [sha256.Size]byte
@@ -48,52 +34,16 @@ type entry struct {
 
 // NewTokens reads the file for the first time.
 func NewTokens(path string, log *slog.Logger) (*Tokens, error) {
-	list, err := readTokens(path)
+	source, err := reload.New(reload.Config[tokenList]{
+		Name: "tokens", Log: log,
+		Fingerprint: func() (reload.Fingerprint, error) { return reload.Files(path) },
+		Load:        func(tokenList) (tokenList, error) { return readTokens(path) },
+		Attributes:  func(l tokenList) []slog.Attr { return []slog.Attr{slog.Int("tokens", len(l))} },
+	})
 	if err != nil {
 		return nil, err
 	}
-	t := &Tokens{path: path, log: log}
-	t.state.Store(list)
-	return t, nil
-}
-
-// Run reads the file at every tick until ctx ends, and returns nil. A changed
-// file is in force as a whole, or not at all where anything in it is wrong.
-func (t *Tokens) Run(ctx context.Context, ticks <-chan time.Time) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticks:
-			t.reload(ctx)
-		}
-	}
-}
-
-func (t *Tokens) reload(ctx context.Context) {
-	list, err := readTokens(t.path)
-	if err != nil {
-		t.keep(ctx, err)
-		return
-	}
-	t.wrong, t.told = "", false
-	// Contents are compared, not times: Kubernetes swaps a link two folders up.
-	if !bytes.Equal(list.text, t.state.Load().text) {
-		t.state.Store(list)
-		t.log.InfoContext(ctx, "read changed tokens", "tokens", len(list.entries))
-	}
-}
-
-// keep leaves the tokens in force. It complains once, at the second reading: the
-// first may have seen the file while it was being replaced.
-func (t *Tokens) keep(ctx context.Context, err error) {
-	switch text := err.Error(); {
-	case text != t.wrong:
-		t.wrong, t.told = text, false
-	case !t.told:
-		t.told = true
-		t.log.ErrorContext(ctx, "the changed tokens are not used, those before stay in force; correct the file", "error", err)
-	}
+	return &Tokens{source}, nil
 }
 
 // caller is who has the token, or nil. All entries are compared, each in
@@ -101,7 +51,7 @@ func (t *Tokens) keep(ctx context.Context, err error) {
 func (t *Tokens) caller(token string) *Caller {
 	sum := sha256.Sum256([]byte(token))
 	var found *Caller
-	for _, e := range t.state.Load().entries {
+	for _, e := range t.Value() {
 		if subtle.ConstantTimeCompare(e.sum[:], sum[:]) == 1 {
 			found = e.caller
 		}
@@ -109,7 +59,7 @@ func (t *Tokens) caller(token string) *Caller {
 	return found
 }
 
-func readTokens(path string) (*tokenList, error) {
+func readTokens(path string) (tokenList, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -122,7 +72,7 @@ func readTokens(path string) (*tokenList, error) {
 	if len(text) > maxTokensBytes {
 		return nil, fmt.Errorf("%s is larger than %d KiB", path, maxTokensBytes>>10)
 	}
-	list := &tokenList{text: text}
+	var list tokenList
 	n := 0
 	for line := range strings.Lines(string(text)) {
 		n++
@@ -156,11 +106,11 @@ func (l *tokenList) add(fields []string) error {
 		}
 		e.caller.Scopes = append(e.caller.Scopes, s)
 	}
-	for _, other := range l.entries {
+	for _, other := range *l {
 		if other.caller.Name == e.caller.Name || other.sum == e.sum {
 			return errors.New("this name or token is listed before; each caller needs its own, or the audit could not tell them apart")
 		}
 	}
-	l.entries = append(l.entries, e)
+	*l = append(*l, e)
 	return nil
 }

@@ -30,9 +30,6 @@ const (
 	partServer = "server"
 )
 
-// tokensEvery is how soon a change of the tokens is noticed.
-const tokensEvery = 10 * time.Second
-
 // Service is one instance.
 type Service struct {
 	cfg      Config
@@ -46,7 +43,6 @@ type Service struct {
 	metrics  *metrics
 	backlog  *backlog.Backlog
 	listener net.Listener
-	every    time.Duration
 }
 
 // New checks the configuration, reads the tokens and opens the listeners, so
@@ -57,7 +53,7 @@ func New(cfg Config, common service.Common, k *kafka.Config, ops Operations, log
 	}
 	s := &Service{
 		cfg: cfg, common: common, kafka: k, ops: ops, log: log,
-		health: admin.NewHealth(partKafka, partServer), backlog: backlog.New(cfg.MaxIndexed), every: tokensEvery,
+		health: admin.NewHealth(partKafka, partServer), backlog: backlog.New(cfg.MaxIndexed),
 	}
 	var err error
 	if s.callers, err = cfg.authenticator(log); err != nil {
@@ -121,11 +117,7 @@ func (s *Service) work(ctx context.Context) error {
 	server := s.server(r)
 	g.Go(func() error { return s.backlog.Follow(ctx, s.kafka, s.log, s.health.Reporter(partKafka)) })
 	if s.callers.Tokens != nil {
-		g.Go(func() error {
-			tick := time.NewTicker(s.every)
-			defer tick.Stop()
-			return s.callers.Tokens.Run(ctx, tick.C)
-		})
+		g.Go(func() error { return s.callers.Tokens.Run(ctx) })
 	}
 	g.Go(func() error {
 		if err := server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {

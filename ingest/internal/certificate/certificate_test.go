@@ -4,7 +4,6 @@ package certificate
 
 import (
 	"bytes"
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -104,8 +103,8 @@ func TestChangedFilesTakeEffectAndBrokenOnesDoNot(t *testing.T) {
 	}
 	serves := func(want int64) {
 		t.Helper()
-		s.reload(t.Context())
-		s.reload(t.Context())
+		s.Look(t.Context())
+		s.Look(t.Context())
 		if serial, _, err := handshake(t, s, nil); err != nil || serial != want {
 			t.Errorf("serves certificate %d, error %v, want %d", serial, err, want)
 		}
@@ -135,37 +134,6 @@ func TestChangedFilesTakeEffectAndBrokenOnesDoNot(t *testing.T) {
 	}
 	put(first)
 	serves(1)
-}
-
-func TestRunNoticesAChange(t *testing.T) {
-	dir := t.TempDir()
-	files := Files{Cert: filepath.Join(dir, "tls.crt"), Key: filepath.Join(dir, "tls.key")}
-	first, second := issue(t, 1), issue(t, 2)
-	write(t, files.Cert, first.cert)
-	write(t, files.Key, first.key)
-	s, err := Load(files, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.every = time.Millisecond
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		s.Run(ctx)
-	}()
-	write(t, files.Cert, second.cert)
-	write(t, files.Key, second.key)
-	for deadline := time.Now().Add(10 * time.Second); ; {
-		if serial, _, err := handshake(t, s, nil); err == nil && serial == 2 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the change was not noticed")
-		}
-	}
-	stop()
-	<-ended
 }
 
 func TestClientCertificates(t *testing.T) {

@@ -21,10 +21,10 @@ type Definition struct {
 
 // load reads and compiles the embedded definitions and those of dir, which may
 // be empty. The error joins every problem, each with file and line.
-func load(dir string) (*loaded, error) {
+func load(dir string) (Loaded, error) {
 	defs, err := provider.Load(dir)
 	if err != nil {
-		return nil, fmt.Errorf("provider definitions:\n%w", err)
+		return Loaded{}, fmt.Errorf("provider definitions:\n%w", err)
 	}
 	c := Catalog{}
 	var errs []error
@@ -37,7 +37,7 @@ func load(dir string) (*loaded, error) {
 		c[name] = Definition{m, defs[name].Revision}
 	}
 	if err := errors.Join(errs...); err != nil {
-		return nil, fmt.Errorf("provider definitions:\n%w", err)
+		return Loaded{}, fmt.Errorf("provider definitions:\n%w", err)
 	}
-	return &loaded{c, defs}, nil
+	return Loaded{c, defs}, nil
 }

@@ -44,7 +44,7 @@ func TestSourceFollowsTheFolder(t *testing.T) {
 	}
 	var log bytes.Buffer
 	write("1", ".amount")
-	s, err := NewSource(dir, slog.New(slog.NewTextHandler(&log, nil)))
+	s, err := NewSource(dir, nil, slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,26 +54,27 @@ func TestSourceFollowsTheFolder(t *testing.T) {
 		logged                 string
 	}{
 		{"nothing changed", "1", ".amount", 1, ""},
-		{"corrected", "2", ".total", 2, "loaded again"},
+		{"corrected", "2", ".total", 2, "changed files are in force"},
 		{"broken", "3", ".total |", 2, "acme.yaml"},
 		{"revision not raised", "2", ".sum", 2, "raise it"},
-		{"raised", "3", ".sum", 3, "loaded again"},
+		{"raised", "3", ".sum", 3, "changed files are in force"},
 	} {
 		log.Reset()
 		write(step.revision, step.amount)
-		s.follow(t.Context())
-		if got := s.Catalog()["acme"].Revision; got != step.inForce {
+		s.Look(t.Context())
+		s.Look(t.Context()) // what cannot be used is told of then
+		if got := s.Value().Catalog["acme"].Revision; got != step.inForce {
 			t.Errorf("%s: revision %d is in force, want %d", step.what, got, step.inForce)
 		}
 		if !strings.Contains(log.String(), step.logged) || step.logged == "" && log.Len() > 0 {
 			t.Errorf("%s: logged %q, want %q", step.what, log.String(), step.logged)
 		}
 		log.Reset()
-		if s.follow(t.Context()); log.Len() > 0 {
+		if s.Look(t.Context()); log.Len() > 0 {
 			t.Errorf("%s: the same folder was told of again: %s", step.what, log.String())
 		}
 	}
-	if _, err := NewSource(filepath.Join(dir, "missing"), slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "HOOKSTREAM_DEFINITIONS_DIR") {
+	if _, err := NewSource(filepath.Join(dir, "missing"), nil, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "HOOKSTREAM_DEFINITIONS_DIR") {
 		t.Errorf("a missing folder gives %v", err)
 	}
 }
