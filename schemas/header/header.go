@@ -5,6 +5,7 @@
 package header
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -41,6 +42,9 @@ const (
 	ReceivedAt     = "hookstream-received-at"
 	IdentitySource = "hookstream-identity-source"
 	Sequence       = "hookstream-sequence"
+	// TransactionID names the Kafka transaction in which transform wrote the
+	// record, or the dead letter that it was replayed from.
+	TransactionID = "hookstream-transaction-id"
 	// Defect is the reason code of what was wrong with a verified webhook
 	// that ingest stored all the same; transform dead-letters it.
 	Defect = "hookstream-defect"
@@ -75,8 +79,11 @@ const (
 	OriginTopic     = "hookstream-origin-topic"
 	OriginPartition = "hookstream-origin-partition"
 	OriginOffset    = "hookstream-origin-offset"
-	ReplayCount     = "hookstream-replay-count"
-	ReplayID        = "hookstream-replay-id"
+	// OriginTraceParent is the trace context of the record that was replayed: a
+	// replay is a trace of its own, linked to that one.
+	OriginTraceParent = "hookstream-origin-traceparent"
+	ReplayCount       = "hookstream-replay-count"
+	ReplayID          = "hookstream-replay-id"
 	// EditedBy names the operator who changed the payload before a replay. The
 	// original is in the dead letter, the difference in its resolution.
 	EditedBy = "hookstream-edited-by"
@@ -129,6 +136,19 @@ func (l List) Get(name string) (string, bool) {
 func (l *List) Set(name, value string) {
 	l.Delete(name)
 	l.Add(name, value)
+}
+
+// Put replaces every header of that name by one. Unlike Set it does so in place,
+// without copying: it is for a list that nobody else holds.
+func (l *List) Put(name string, value []byte) {
+	at := slices.IndexFunc(*l, func(h kgo.RecordHeader) bool { return h.Key == name })
+	if at < 0 {
+		*l = append(*l, kgo.RecordHeader{Key: name, Value: value})
+		return
+	}
+	(*l)[at].Value = value
+	rest := slices.DeleteFunc((*l)[at+1:], func(h kgo.RecordHeader) bool { return h.Key == name })
+	*l = (*l)[:at+1+len(rest)]
 }
 
 // Add appends a header that is known not to be there yet.

@@ -3,6 +3,7 @@
 package header
 
 import (
+	"fmt"
 	"testing"
 	"time"
 )
@@ -33,6 +34,19 @@ func TestListKeepsOrderAndTheLastCounts(t *testing.T) {
 	l.Delete("b")
 	if len(l) != 1 {
 		t.Errorf("Delete leaves %v", l)
+	}
+}
+
+func TestPutReplacesInPlace(t *testing.T) {
+	var l List
+	for _, name := range []string{"a", "b", "a", "c", "a"} {
+		l.Add(name, "old")
+	}
+	first := &l[0]
+	l.Put("a", []byte("new"))
+	l.Put("d", []byte("added"))
+	if got := fmt.Sprintf("%s", l); got != "[{a new} {b old} {c old} {d added}]" || string(first.Value) != "new" {
+		t.Errorf("Put gives %s", got)
 	}
 }
 

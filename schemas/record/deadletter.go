@@ -179,7 +179,7 @@ func (d *DeadLetter) Replay(to, replayID string) (*kgo.Record, error) {
 // isReplay reports whether every replay writes a header anew.
 func isReplay(name string) bool {
 	switch name {
-	case header.OriginTopic, header.OriginPartition, header.OriginOffset, header.ReplayCount, header.ReplayID:
+	case header.OriginTopic, header.OriginPartition, header.OriginOffset, header.OriginTraceParent, header.ReplayCount, header.ReplayID:
 		return true
 	}
 	return false

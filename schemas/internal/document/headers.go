@@ -24,5 +24,6 @@ var eventHeaders = []entry{
 	{header.Tenant, "Tenant that the webhook was sent for."},
 	{header.Provider, "Name of the provider definition."},
 	{header.Entity, "Canonical entity, as in the topic's name."},
+	{header.TransactionID, "Kafka transaction that the event was written in."},
 	{header.ReceivedAt, "When the edge received the delivery, RFC 3339 in UTC."},
 }
