@@ -13,6 +13,7 @@ import (
 	"github.com/hookstream/hookstream/schemas/header"
 	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/stage/failure"
+	"github.com/hookstream/hookstream/stage/tracing"
 )
 
 // Writer makes the dead letters of one stage.
@@ -30,8 +31,8 @@ type Writer struct {
 }
 
 // Record is the dead letter of failed, which failed with the Permanent error
-// cause after so many attempts. It keeps the failed record's bytes, headers
-// and trace.
+// cause after so many attempts. It keeps the failed record's bytes and headers,
+// and goes on in its trace, which is recorded from here on.
 func (w *Writer) Record(failed *kgo.Record, cause error, attempts int) *kgo.Record {
 	now := time.Now
 	if w.Now != nil {
@@ -54,7 +55,8 @@ func (w *Writer) Record(failed *kgo.Record, cause error, attempts int) *kgo.Reco
 		Headers:        header.List(failed.Headers),
 	}
 	r := w.fit(&d)
-	r.Context = failed.Context
+	tracing.Fail(failed, string(w.Stage), cause)
+	tracing.Continue(r, failed)
 	return r
 }
 

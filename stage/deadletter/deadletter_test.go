@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/hookstream/hookstream/schemas/header"
 	"github.com/hookstream/hookstream/schemas/reason"
@@ -29,11 +30,11 @@ func failed() *kgo.Record {
 	return &kgo.Record{
 		Topic: "events.payment.v1", Partition: 3, Offset: 42, Key: []byte("t/p/1"), Value: []byte("\x00\x00\x00\x00\x01avro"),
 		Headers: []kgo.RecordHeader{{Key: header.ID, Value: []byte("evt_1")}, {Key: header.FailureReason, Value: []byte("an older failure")}},
-		Context: context.WithValue(context.Background(), contextKey{}, "trace"),
+		Context: trace.ContextWithSpanContext(context.Background(), trace.NewSpanContext(trace.SpanContextConfig{
+			TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled,
+		})),
 	}
 }
-
-type contextKey struct{}
 
 type pgError struct{}
 
@@ -42,7 +43,7 @@ func (pgError) Error() string { return "violates check amount_positive" }
 func TestRecordSaysWhatFailedAndWhy(t *testing.T) {
 	cause := failure.NewPermanent(reason.ConstraintViolation, fmt.Errorf("payment: %w", pgError{}))
 	r := writer().Record(failed(), fmt.Errorf("apply: %w", cause), 2)
-	if r.Context.Value(contextKey{}) != "trace" {
+	if trace.SpanContextFromContext(r.Context).TraceID() != (trace.TraceID{1}) {
 		t.Error("the trace is lost")
 	}
 	got, err := record.ParseDeadLetter(r)

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/progress"
+	"github.com/hookstream/hookstream/stage/tracing"
 )
 
 // Partition is one partition of a topic.
@@ -120,6 +122,10 @@ type Loop struct {
 	limit     int
 	nextCheck time.Time
 	meter     *progress.Meter
+	tracer    *tracing.Consumer
+	// id is this run's, from which those of its transactions are made.
+	id           string
+	transactions int
 
 	mu     sync.Mutex
 	claims map[Partition]Claim
@@ -136,7 +142,10 @@ func New(cfg Config, store Store) *Loop {
 	if cfg.Attempts == nil {
 		cfg.Attempts = func(Attempt) {}
 	}
-	return &Loop{cfg: cfg, store: store, limit: cfg.MaxRecords, claims: map[Partition]Claim{}, held: map[Partition]holding{}}
+	return &Loop{
+		cfg: cfg, store: store, limit: cfg.MaxRecords, claims: map[Partition]Claim{}, held: map[Partition]holding{},
+		tracer: tracing.NewConsumer(cfg.Group, cfg.ClientID), id: cfg.ClientID + "/" + strconv.FormatInt(time.Now().UnixMilli(), 36),
+	}
 }
 
 // Run works until ctx ends, finishes the batch it is in, leaves the group and

@@ -29,6 +29,9 @@ func (h *Hold) Error() string {
 	return fmt.Sprintf("%d partitions wait: %s", len(h.Partitions), h.Reason)
 }
 
+// ErrorType is its name in traces.
+func (h *Hold) ErrorType() string { return "held" }
+
 // holding is a partition that was held, and has not been applied since.
 type holding struct {
 	hold *Hold

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -35,7 +36,7 @@ func (l *Loop) drain(work, patience context.Context, client *kgo.Client, q queue
 	failures := 0
 	for current := q.take(l.limit); len(current) > 0; {
 		next := q.take(l.limit)
-		err := l.applyWhilePreparing(work, current, next)
+		err := l.attempt(work, current, next, failures+1)
 		if err == nil {
 			failures = 0
 			l.applied(work, client, current)
@@ -55,6 +56,23 @@ func (l *Loop) drain(work, patience context.Context, client *kgo.Client, q queue
 		current = q.take(l.limit)
 	}
 	return nil
+}
+
+// attempt is one attempt, counted from 1, at current, with its trace.
+func (l *Loop) attempt(work context.Context, current, next []Batch, attempt int) error {
+	l.transactions++
+	ctx, traced := l.tracer.Start(work, l.id+"-"+strconv.Itoa(l.transactions), attempt, runsOf(current)...)
+	err := l.applyWhilePreparing(ctx, current, next)
+	traced.End(ctx, err)
+	return err
+}
+
+func runsOf(batches []Batch) [][]*kgo.Record {
+	runs := make([][]*kgo.Record, len(batches))
+	for i := range batches {
+		runs[i] = batches[i].Records
+	}
+	return runs
 }
 
 // applyWhilePreparing applies current and prepares next, its partitions side by

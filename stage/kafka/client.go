@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel"
 
 	"github.com/hookstream/hookstream/stage/failure"
+	"github.com/hookstream/hookstream/stage/tracing"
 )
 
 // Bounds on what one client holds in memory. A fetch of one partition must be
@@ -35,7 +36,7 @@ func (c *Config) Options(clientID string, log *slog.Logger) ([]kgo.Opt, error) {
 		kgo.SoftwareNameAndVersion("hookstream", "1"),
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.WithLogger(kslog.New(quiet(log))),
-		kgo.WithHooks(hooks()...),
+		kgo.WithHooks(hooks(clientID)...),
 
 		// Reading: never what a transaction aborted. A first start reads from
 		// the beginning; a stored offset that is out of range is an error,
@@ -83,17 +84,10 @@ func (c *Config) NewClient(clientID string, log *slog.Logger, more ...kgo.Opt) (
 	return cl, nil
 }
 
-// hooks trace every record and measure the client. Spans of fetched records
-// continue the trace in the record's headers.
-func hooks() []kgo.Hook {
-	propagator := otel.GetTextMapPropagator()
-	t := tracer{
-		Tracer: kotel.NewTracer(
-			kotel.TracerProvider(otel.GetTracerProvider()),
-			kotel.TracerPropagator(propagator)),
-		propagator: propagator,
-	}
-	return []kgo.Hook{t, kotel.NewMeter(kotel.MeterProvider(otel.GetMeterProvider()))}
+// hooks trace every record that is produced and measure the client: by request
+// and batch, so that a record costs nothing.
+func hooks(clientID string) []kgo.Hook {
+	return []kgo.Hook{tracing.NewProducer(clientID), kotel.NewMeter(kotel.MeterProvider(otel.GetMeterProvider()))}
 }
 
 // quiet keeps the client's own logs to warnings: at info it reports every

@@ -25,6 +25,9 @@ func (h *Hold) Error() string {
 	return fmt.Sprintf("%d partitions wait: %s", len(h.Partitions), h.Reason)
 }
 
+// ErrorType is its name in traces.
+func (h *Hold) ErrorType() string { return "held" }
+
 // held are the partitions that wait, and until when.
 type held map[Partition]time.Time
 

@@ -6,14 +6,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/hookstream/hookstream/schemas/header"
 	"github.com/hookstream/hookstream/stage/crash"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/progress"
+	"github.com/hookstream/hookstream/stage/tracing"
 )
 
 // goodbye bounds what is only polite at the end of a session: aborting what is
@@ -26,6 +29,9 @@ type session struct {
 	client *kgo.GroupTransactSession
 	owned  *ownership
 	held   held
+	// id is this session's, from which those of its transactions are made.
+	id           string
+	transactions int
 	// reason is why the last partitions were held.
 	reason string
 }
@@ -40,7 +46,8 @@ func (l *Loop) session(ctx context.Context) error {
 	if err != nil {
 		return failure.NewFatal("transactional client %s: %w", l.cfg.TransactionalID, err)
 	}
-	s := &session{Loop: l, client: client, owned: newOwnership(l.proc), held: held{}}
+	s := &session{Loop: l, client: client, owned: newOwnership(l.proc), held: held{},
+		id: l.cfg.TransactionalID + "/" + strconv.FormatInt(time.Now().UnixMilli(), 36)}
 	defer s.close(ctx)
 	// A new epoch aborts what an earlier run of this instance left open;
 	// everyone, we too, would otherwise wait for its timeout.
@@ -112,19 +119,43 @@ func (s *session) step(ctx context.Context) error {
 	if len(records) == 0 {
 		return nil
 	}
-	out, err := s.process(work, records)
+	tx := s.begin(records)
+	work, tx.trace = s.tracer.Start(work, tx.id, 1, records)
+	return s.transfer(work, tx)
+}
+
+// transaction is a batch on its way.
+type transaction struct {
+	// id is unique, and in the headers of what is produced.
+	id    string
+	in    []*kgo.Record
+	trace tracing.Batch
+}
+
+func (s *session) begin(in []*kgo.Record) *transaction {
+	s.transactions++
+	return &transaction{id: s.id + "-" + strconv.Itoa(s.transactions), in: in}
+}
+
+// transfer takes the records of a transaction from one side to the other, or
+// rewinds them.
+func (s *session) transfer(ctx context.Context, tx *transaction) error {
+	out, err := s.process(ctx, tx)
 	var hold *Hold
 	switch {
 	case errors.As(err, &hold):
-		s.hold(work, hold)
-		return s.rewind(work)
+		tx.trace.End(ctx, hold)
+		s.hold(ctx, hold)
+		return s.rewind(ctx)
 	case err == nil:
-		return s.commit(work, records, out)
+		return s.commit(ctx, tx, out)
 	case failure.Of(err) == failure.Transient:
 		// The assignment changed, or the time to drain is over.
-		return s.rewind(work)
+		tx.trace.End(ctx, tracing.ErrGivenUp)
+		return s.rewind(ctx)
 	}
-	return failure.NewFatal("batch of %d records: %w", len(records), err)
+	tx.trace.End(ctx, err)
+	return failure.NewFatal("batch of %d records: %w", len(tx.in), err)
 }
 
 // settle follows the assignment: state of lost partitions is forgotten, state
@@ -181,12 +212,12 @@ func (s *session) restore(ctx context.Context, fresh []Partition) error {
 // process tries a batch until it succeeds, partitions must be held, or ctx ends.
 // It does not wait longer when the assignment changed: the new partitions want
 // their turn.
-func (s *session) process(ctx context.Context, records []*kgo.Record) (Output, error) {
+func (s *session) process(ctx context.Context, tx *transaction) (Output, error) {
 	var out Output
 	var hold *Hold
 	err := failure.Retry(s.changes.pollContext(ctx), failure.DefaultBackoff,
 		func(context.Context) (err error) {
-			out, err = s.proc.Process(ctx, records)
+			out, err = s.proc.Process(ctx, tx.in)
 			if errors.As(err, &hold) {
 				return nil
 			}
@@ -194,8 +225,9 @@ func (s *session) process(ctx context.Context, records []*kgo.Record) (Output, e
 		},
 		func(failures int, err error) {
 			s.cfg.Status(false, err.Error())
-			s.meter.Waiting(progress.Retrying, partitionsIn(records))
-			s.cfg.Log.WarnContext(ctx, "batch failed; trying again", "records", len(records), "attempt", failures, "error", err)
+			s.meter.Waiting(progress.Retrying, partitionsIn(tx.in))
+			tx.trace.Retried(err, failures)
+			s.cfg.Log.WarnContext(ctx, "batch failed; trying again", "records", len(tx.in), "attempt", failures, "error", err)
 		})
 	s.meter.Waiting(progress.Retrying, 0)
 	if hold != nil {
@@ -224,10 +256,31 @@ func (s *session) rewind(ctx context.Context) error {
 
 // commit produces the output and ends the transaction. A transaction that a
 // rebalance aborted is no error: its records are read again by their new owner.
-func (s *session) commit(ctx context.Context, in []*kgo.Record, out Output) error {
+func (s *session) commit(ctx context.Context, tx *transaction, out Output) error {
 	begun := time.Now()
+	committed, err := s.produce(ctx, tx, &out)
+	s.count(ctx, committed, err)
+	switch {
+	case err != nil:
+		tx.trace.End(ctx, err)
+		return s.classify(fmt.Errorf("transaction %s of %d records: %w", tx.id, len(tx.in), err), begun)
+	case committed:
+		tx.trace.End(ctx, nil)
+		s.meter.Done(ctx, tx.in)
+		if out.Committed != nil {
+			out.Committed()
+		}
+	default:
+		tx.trace.End(ctx, tracing.ErrGivenUp)
+	}
+	s.status()
+	return nil
+}
+
+// produce is the transaction itself, from its begin to its end.
+func (s *session) produce(ctx context.Context, tx *transaction, out *Output) (committed bool, err error) {
 	if err := s.client.Begin(); err != nil {
-		return s.classify(fmt.Errorf("begin transaction: %w", err), begun)
+		return false, fmt.Errorf("begin: %w", err)
 	}
 	if crash.Has(crash.StateBeforeCommit) {
 		out.Committed()
@@ -235,30 +288,20 @@ func (s *session) commit(ctx context.Context, in []*kgo.Record, out Output) erro
 	}
 	crash.At(crash.BeforeProduce)
 	var produced firstError
+	id := []byte(tx.id)
 	for _, r := range out.Records {
+		(*header.List)(&r.Headers).Put(header.TransactionID, id)
 		s.client.Produce(ctx, r, produced.promise)
 	}
 	if err := s.client.Client().Flush(ctx); err != nil {
 		s.abandon(ctx)
-		return fmt.Errorf("transaction %s of %d records: flush: %w", s.cfg.TransactionalID, len(in), err)
+		return false, fmt.Errorf("flush: %w", err)
 	}
 	crash.At(crash.AfterProduce)
 	crash.At(crash.BeforeEnd)
-	committed, err := s.client.End(ctx, kgo.TransactionEndTry(produced.get() == nil))
+	committed, err = s.client.End(ctx, kgo.TransactionEndTry(produced.get() == nil))
 	crash.At(crash.AfterEnd)
-	err = errors.Join(produced.get(), err)
-	s.count(ctx, committed, err)
-	if err != nil {
-		return s.classify(fmt.Errorf("transaction of %d records: %w", len(in), err), begun)
-	}
-	if committed {
-		s.meter.Done(ctx, in)
-		if out.Committed != nil {
-			out.Committed()
-		}
-	}
-	s.status()
-	return nil
+	return committed, errors.Join(produced.get(), err)
 }
 
 // abandon aborts the open transaction when there is no time left to finish it,
@@ -266,8 +309,7 @@ func (s *session) commit(ctx context.Context, in []*kgo.Record, out Output) erro
 func (s *session) abandon(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
 	defer cancel()
-	_, err := s.client.End(ctx, kgo.TryAbort)
-	s.count(ctx, false, err)
+	_, _ = s.client.End(ctx, kgo.TryAbort) // it is said why there is no time left
 }
 
 // drainContext is not cancelled with ctx, but timeout after it.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/progress"
+	"github.com/hookstream/hookstream/stage/tracing"
 )
 
 // Partition is one partition of a topic.
@@ -88,6 +89,7 @@ type Loop struct {
 	changes changes
 	txns    metric.Int64Counter
 	meter   *progress.Meter
+	tracer  *tracing.Consumer
 }
 
 // New makes a Loop. It does not connect yet.
@@ -98,7 +100,7 @@ func New(cfg Config, proc Processor) (*Loop, error) {
 	if cfg.Status == nil {
 		cfg.Status = func(bool, string) {}
 	}
-	return &Loop{cfg: cfg, proc: proc, txns: txns, meter: how}, errors.Join(err1, err2)
+	return &Loop{cfg: cfg, proc: proc, txns: txns, meter: how, tracer: tracing.NewConsumer(cfg.Group, cfg.TransactionalID)}, errors.Join(err1, err2)
 }
 
 // Run works until ctx ends, finishes the transaction it is in, leaves the group

@@ -18,6 +18,7 @@ import (
 	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/tracing"
 	"github.com/hookstream/hookstream/stage/transact"
 	"github.com/hookstream/hookstream/transform/internal/dedup"
 )
@@ -96,7 +97,7 @@ func (b *batch) accept(r *kgo.Record, p *prepared) error {
 	if err := b.tx.Add(partitionOf(r), p.identity, p.mark); err != nil {
 		return err
 	}
-	p.record.Context = r.Context // the trace goes on
+	tracing.Continue(p.record, r)
 	b.out = append(b.out, p.record)
 	b.tally.count(p.provider, outcomeEvent, "")
 	return nil
