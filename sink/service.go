@@ -122,12 +122,7 @@ func stopped(ctx context.Context, err error) error {
 func (s *Service) prepare(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		s.health.Set(partTopics, false, "waiting for Kafka")
-		err := s.cfg.Kafka.EnsureTopics(ctx, s.client, s.log)
-		if err == nil {
-			s.health.Set(partTopics, true, "")
-		}
-		return err
+		return s.cfg.Kafka.AwaitTopics(ctx, s.client, s.log, s.health.Reporter(partTopics))
 	})
 	g.Go(func() error { return s.prepareDatabase(ctx) })
 	return g.Wait()

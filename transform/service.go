@@ -112,12 +112,7 @@ func (s *Service) ensureTopics(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	s.health.Set(partTopics, false, "waiting for Kafka")
-	if err := s.cfg.Kafka.EnsureTopics(ctx, client, s.log); err != nil {
-		return err
-	}
-	s.health.Set(partTopics, true, "")
-	return nil
+	return s.cfg.Kafka.AwaitTopics(ctx, client, s.log, s.health.Reporter(partTopics))
 }
 
 func (s *Service) loop(encoder *registry.Encoder) (*transact.Loop, error) {

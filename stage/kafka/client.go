@@ -118,11 +118,16 @@ func (h minLevel) WithGroup(name string) slog.Handler {
 
 // Ping waits until a broker answers, trying again while it does not.
 func Ping(ctx context.Context, cl *kgo.Client, log *slog.Logger) error {
+	return ping(ctx, cl, log, func(bool, string) {})
+}
+
+func ping(ctx context.Context, cl *kgo.Client, log *slog.Logger, status func(ready bool, reason string)) error {
 	return failure.Retry(ctx, failure.DefaultBackoff, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()
 		return Classify(cl.Ping(ctx))
 	}, func(failures int, err error) {
+		status(false, waitingForKafka+": "+err.Error())
 		log.WarnContext(ctx, "waiting for Kafka", "attempt", failures, "error", err)
 	})
 }

@@ -21,13 +21,21 @@ import (
 	"github.com/hookstream/hookstream/stage/failure"
 )
 
-// EnsureTopics creates the pipeline's topics where they are missing and checks
-// them where they exist. A mismatch that would break a promise is Fatal and
-// says what to run; nothing that exists is changed. It waits for Kafka.
+// EnsureTopics is AwaitTopics for who has nobody to tell.
 func (c *Config) EnsureTopics(ctx context.Context, cl *kgo.Client, log *slog.Logger) error {
-	if err := Ping(ctx, cl, log); err != nil {
+	return c.AwaitTopics(ctx, cl, log, func(bool, string) {})
+}
+
+// AwaitTopics creates the pipeline's topics where they are missing and checks
+// them where they exist. A mismatch that would break a promise is Fatal and
+// says what to run; nothing that exists is changed. It waits for Kafka, and tells
+// status for what it waits, and when the topics are as they must be.
+func (c *Config) AwaitTopics(ctx context.Context, cl *kgo.Client, log *slog.Logger, status func(ready bool, reason string)) error {
+	status(false, waitingForKafka)
+	if err := ping(ctx, cl, log, status); err != nil {
 		return err
 	}
+	status(false, waitingForTopics)
 	// A client remembers for MetadataMinAge that a topic is missing: 5 s by
 	// default, in which the topics that were just created would not be seen.
 	fresh, err := c.NewClient("hookstream-topics", log, kgo.MetadataMinAge(10*time.Millisecond))
@@ -36,14 +44,25 @@ func (c *Config) EnsureTopics(ctx context.Context, cl *kgo.Client, log *slog.Log
 	}
 	defer fresh.Close()
 	specs := c.Topics.Pipeline(event.Names(), c.Sizing())
-	return failure.Retry(ctx, failure.DefaultBackoff, func(ctx context.Context) error {
+	err = failure.Retry(ctx, failure.DefaultBackoff, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 		defer cancel()
 		return c.ensure(ctx, kadm.NewClient(fresh), specs)
 	}, func(failures int, err error) {
+		status(false, waitingForTopics+": "+err.Error())
 		log.WarnContext(ctx, "cannot create or check topics yet", "attempt", failures, "error", err)
 	})
+	if err == nil {
+		status(true, "")
+	}
+	return err
 }
+
+// What AwaitTopics waits for.
+const (
+	waitingForKafka  = "waiting for Kafka"
+	waitingForTopics = "waiting for its topics to be checked or created"
+)
 
 func (c *Config) ensure(ctx context.Context, admin *kadm.Client, specs []topic.Spec) error {
 	var names []string

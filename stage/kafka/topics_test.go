@@ -4,6 +4,7 @@ package kafka
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,6 +16,17 @@ import (
 	"github.com/hookstream/hookstream/schemas/event"
 	"github.com/hookstream/hookstream/stage/failure"
 )
+
+func TestAwaitSaysWhatItWaitsFor(t *testing.T) {
+	c := config(t)
+	var told []string
+	if err := c.AwaitTopics(t.Context(), client(t, c), quiets, func(ready bool, reason string) { told = append(told, fmt.Sprint(ready, " ", reason)) }); err != nil {
+		t.Fatal(err)
+	}
+	if told[0] != "false waiting for Kafka" || told[1] != "false waiting for its topics to be checked or created" || told[len(told)-1] != "true " {
+		t.Errorf("told %q", told)
+	}
+}
 
 func ensure(t *testing.T, c *Config) error {
 	t.Helper()
@@ -122,7 +134,12 @@ func TestEnsureWaitsForKafkaUntilItsContextEnds(t *testing.T) {
 	c.Brokers = []string{"127.0.0.1:1"}
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	if err := c.EnsureTopics(ctx, client(t, c), quiets); err == nil || failure.Of(err) != failure.Transient {
+	var told []string
+	err := c.AwaitTopics(ctx, client(t, c), quiets, func(ready bool, reason string) { told = append(told, fmt.Sprint(ready, " ", reason)) })
+	if err == nil || failure.Of(err) != failure.Transient {
 		t.Errorf("got %v", err)
+	}
+	if len(told) < 2 || told[0] != "false waiting for Kafka" || !strings.HasPrefix(told[1], "false waiting for Kafka: kafka: ") {
+		t.Errorf("told %q", told)
 	}
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/hookstream/hookstream/stage/admin"
 	"github.com/hookstream/hookstream/stage/telemetry"
+	"github.com/hookstream/hookstream/stage/tracing"
 )
 
 // Exit codes, beside 0 for a clean end.
@@ -32,6 +33,7 @@ type Common struct {
 	AdminAddress string          `help:"Address of the listener for /livez, /readyz and /metrics; empty for none." default:"${admin_address}" env:"HOOKSTREAM_ADMIN_ADDRESS"`
 	PprofAddress string          `help:"Address of a listener for Go's profiles, /debug/pprof/; empty for none. Let only operators reach it: 127.0.0.1:6060." env:"HOOKSTREAM_PPROF_ADDRESS"`
 	LogLevel     telemetry.Level `help:"Lowest level that is logged: debug, info, warn or error." default:"info" env:"HOOKSTREAM_LOG_LEVEL"`
+	TraceTenants bool            `help:"Name the tenant in spans. Only where the names of tenants are no secret from those who read traces." env:"HOOKSTREAM_TRACE_TENANTS"`
 	DrainTimeout time.Duration   `help:"How long work in hand may take to finish at shutdown." default:"20s" env:"HOOKSTREAM_DRAIN_TIMEOUT"`
 }
 
@@ -157,6 +159,7 @@ func serve(name string, cfg Configured, start Start) int {
 	}
 	ctx, stop := untilSignal()
 	defer stop()
+	tracing.ShowTenants(cfg.Settings().TraceTenants)
 	flush, err := telemetry.Start(ctx, name, Version())
 	if err != nil {
 		log.Error("cannot start", "error", err)

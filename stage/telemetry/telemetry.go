@@ -19,13 +19,15 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/hookstream/hookstream/stage/tracing"
 )
 
 // Start installs the providers and returns the function that flushes and stops
 // them. Metrics are always exposed for Prometheus, on the process's default
 // registry; traces are exported where OTEL_TRACES_EXPORTER or an OTLP endpoint
-// is set, sampled as OTEL_TRACES_SAMPLER says. Without an exporter no span is
-// recorded, and traces are marked as not sampled.
+// is set, sampled as OTEL_TRACES_SAMPLER says (tracing.SamplerFrom). Without an
+// exporter no span is recorded, and traces are marked as not sampled.
 func Start(ctx context.Context, service, version string) (stop func(context.Context) error, err error) {
 	res, err := resource.New(ctx,
 		resource.WithAttributes(
@@ -43,17 +45,11 @@ func Start(ctx context.Context, service, version string) (stop func(context.Cont
 	}
 	meters := sdkmetric.NewMeterProvider(sdkmetric.WithResource(res), sdkmetric.WithReader(reader))
 
-	traceOpts := []sdktrace.TracerProviderOption{sdktrace.WithResource(res)}
-	if exportsTraces() {
-		exporter, err := autoexport.NewSpanExporter(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("trace exporter: %w", err)
-		}
-		traceOpts = append(traceOpts, sdktrace.WithBatcher(exporter))
-	} else {
-		traceOpts = append(traceOpts, sdktrace.WithSampler(sdktrace.NeverSample()))
+	traceOpts, err := tracesOptions(ctx)
+	if err != nil {
+		return nil, err
 	}
-	traces := sdktrace.NewTracerProvider(traceOpts...)
+	traces := sdktrace.NewTracerProvider(append(traceOpts, sdktrace.WithResource(res))...)
 
 	otel.SetMeterProvider(meters)
 	otel.SetTracerProvider(traces)
@@ -61,6 +57,30 @@ func Start(ctx context.Context, service, version string) (stop func(context.Cont
 	return func(ctx context.Context) error {
 		return errors.Join(traces.Shutdown(ctx), meters.Shutdown(ctx))
 	}, nil
+}
+
+// spanQueue is how many spans may wait for the exporter; those beyond it are
+// dropped. The spans of a transaction end together, and it has as many records as
+// HOOKSTREAM_MAX_RECORDS says, so OpenTelemetry's own 2048 are too few.
+const spanQueue = 16_384
+
+func tracesOptions(ctx context.Context) ([]sdktrace.TracerProviderOption, error) {
+	if !exportsTraces() {
+		return []sdktrace.TracerProviderOption{sdktrace.WithSampler(sdktrace.NeverSample())}, nil
+	}
+	sampler, err := tracing.SamplerFrom(os.Getenv("OTEL_TRACES_SAMPLER"), os.Getenv("OTEL_TRACES_SAMPLER_ARG"))
+	if err != nil {
+		return nil, err
+	}
+	exporter, err := autoexport.NewSpanExporter(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("trace exporter: %w", err)
+	}
+	var queue []sdktrace.BatchSpanProcessorOption
+	if os.Getenv("OTEL_BSP_MAX_QUEUE_SIZE") == "" {
+		queue = append(queue, sdktrace.WithMaxQueueSize(spanQueue))
+	}
+	return []sdktrace.TracerProviderOption{sdktrace.WithSampler(sampler), sdktrace.WithBatcher(exporter, queue...)}, nil
 }
 
 // exportsTraces reports whether the environment asks for an exporter. Without
@@ -75,13 +95,14 @@ func exportsTraces() bool {
 // Level is the lowest level that is logged.
 type Level string
 
-// Logger writes JSON lines to standard error and makes itself the default.
+// Logger writes JSON lines to standard error and makes itself the default. A line
+// names the trace and the transaction that its context is in.
 func Logger(service string, level Level) (*slog.Logger, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
 		return nil, fmt.Errorf("HOOKSTREAM_LOG_LEVEL: %w", err)
 	}
-	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: l})).With("service", service)
+	log := slog.New(tracing.LogHandler(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: l}))).With("service", service)
 	slog.SetDefault(log)
 	return log, nil
 }

@@ -45,6 +45,14 @@ func TestTracesAreExportedOnlyWhereAsked(t *testing.T) {
 	}
 }
 
+func TestAnUnknownSamplerIsAnErrorAtStart(t *testing.T) {
+	t.Setenv("OTEL_TRACES_EXPORTER", "console")
+	t.Setenv("OTEL_TRACES_SAMPLER", "sometimes")
+	if _, err := tracesOptions(t.Context()); err == nil || !strings.Contains(err.Error(), "OTEL_TRACES_SAMPLER") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestStart(t *testing.T) {
 	t.Setenv("OTEL_TRACES_EXPORTER", "none")
 	stop, err := Start(t.Context(), "test", "v1")

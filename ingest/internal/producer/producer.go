@@ -89,14 +89,13 @@ func New(cfg Config) (*Producer, error) {
 // reached, until ctx ends. Its error is Fatal: wrong credentials, or a topic
 // that is not as it must be.
 func (p *Producer) Run(ctx context.Context) error {
-	if err := p.cfg.Kafka.EnsureTopics(ctx, p.client, p.cfg.Log); err != nil {
+	if err := p.cfg.Kafka.AwaitTopics(ctx, p.client, p.cfg.Log, p.cfg.Status); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
 		return err
 	}
 	p.checked.Store(true)
-	p.cfg.Status(true, "")
 	tick := time.NewTicker(pingEvery)
 	defer tick.Stop()
 	for {
