@@ -22,7 +22,8 @@ type delivery struct {
 	raws          []*stored
 	events        []*published
 	letters       []*letters.Letter
-	row, repeat   *row
+	row           *row
+	repeats       []*row
 }
 
 // builder makes a journey of evidence.
@@ -57,7 +58,8 @@ func (b *builder) assign() {
 		b.at(&r.raw, r.correlationID, r.receivedAt).row = r
 	}
 	for _, r := range b.repeats {
-		b.at(&r.raw, r.correlationID, r.receivedAt).repeat = r
+		d := b.at(&r.raw, r.correlationID, r.receivedAt)
+		d.repeats = append(d.repeats, r)
 	}
 	for _, p := range b.events {
 		d := b.at(p.origin(), p.CorrelationID, p.ReceivedAt)
@@ -130,7 +132,7 @@ func (d *delivery) describe(j *Journey) {
 	if r := d.row; r != nil {
 		say(r.eventType, r.businessKey, r.occurred())
 	}
-	if r := d.repeat; r != nil {
+	for _, r := range d.repeats {
 		say(r.eventType, "", time.Time{})
 	}
 	for _, l := range d.letters {

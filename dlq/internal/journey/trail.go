@@ -20,6 +20,8 @@ type trail struct {
 	last time.Time
 	// trace is the one that the hops belong to, until another begins.
 	trace string
+	// settled is set by the row.
+	settled bool
 }
 
 func (t *trail) walk() {
@@ -66,7 +68,12 @@ func (t *trail) traced(h *Hop, id string) *Hop {
 	return h
 }
 
-func (t *trail) end(s Status) { t.out.Status = s }
+// end notes where the delivery is. Where it has a row, that is what counts.
+func (t *trail) end(s Status) {
+	if !t.settled {
+		t.out.Status = s
+	}
+}
 
 // request is what the edge wrote on the first record, or what came of it knows.
 func (t *trail) request() {
@@ -192,7 +199,7 @@ func (t *trail) wasReplayed() bool {
 
 // afterLostReplay goes on where the record of a replay was not found.
 func (t *trail) afterLostReplay() {
-	if t.delivery.row != nil || t.delivery.repeat != nil || len(t.delivery.events) > 0 {
+	if t.delivery.isPublished() {
 		t.published()
 		return
 	}
@@ -204,17 +211,20 @@ func (t *trail) lost() {
 	t.end(Unknown)
 }
 
+// isPublished reports whether transform made an event of the delivery.
+func (d *delivery) isPublished() bool { return d.row != nil || len(d.repeats) > 0 || len(d.events) > 0 }
+
 // afterRaw tells what transform made of the last raw record.
 func (t *trail) afterRaw(at record.Position) {
 	done, behind := t.stages.transform.done(at)
 	switch {
-	case t.delivery.row != nil || t.delivery.repeat != nil || len(t.delivery.events) > 0:
+	case t.delivery.isPublished():
 		t.published()
 	case !done:
 		t.add(&Hop{Kind: Waiting, Stage: record.StageTransform, Behind: &behind}, time.Time{})
 		t.end(InFlight)
 	case t.accepted():
-		t.add(&Hop{Kind: Repeat, Stage: record.StageTransform, RepeatDetails: t.repeats()}, time.Time{})
+		t.add(&Hop{Kind: Repeat, Stage: record.StageTransform, RepeatDetails: t.repeatOf()}, time.Time{})
 		t.end(Duplicate)
 	default:
 		t.add(&Hop{Kind: Drop, Stage: record.StageTransform}, time.Time{})
@@ -223,12 +233,12 @@ func (t *trail) afterRaw(at record.Position) {
 }
 
 // accepted reports whether transform made an event of another delivery.
-func (t *trail) accepted() bool { return !t.acceptedAt.IsZero() || t.repeats().Of > 0 }
+func (t *trail) accepted() bool { return !t.acceptedAt.IsZero() || t.repeatOf().Of > 0 }
 
-// repeats names the delivery that an event was made of.
-func (t *trail) repeats() *RepeatDetails {
+// repeatOf names the delivery that an event was made of.
+func (t *trail) repeatOf() *RepeatDetails {
 	for i, d := range t.deliveries {
-		if d != t.delivery && (len(d.events) > 0 || d.row != nil) {
+		if d.row != nil || d != t.delivery && len(d.events) > 0 {
 			return &RepeatDetails{Of: i + 1}
 		}
 	}
@@ -239,19 +249,19 @@ func (t *trail) repeats() *RepeatDetails {
 	return r
 }
 
-// published walks the delivery's events, of which there is one, and what the
-// sink made of it.
+// published walks the event that was made of the delivery, and what the sink
+// made of it. There is a second one where the deduplication had forgotten the
+// first.
 func (t *trail) published() {
 	legs := t.eventLegs()
 	for i, leg := range legs {
 		t.event(leg)
 		failed := t.failed(record.StageSink, leg.at)
+		last := i == len(legs)-1 || legs[i+1].Origin != leg.Origin
 		switch {
-		case i < len(legs)-1:
-		case !failed:
-			t.afterEvent(leg.at)
-		case t.wasReplayed() && (t.delivery.row != nil || t.delivery.repeat != nil):
-			t.afterEvent(leg.at)
+		case !last:
+		case !failed, t.wasReplayed() && t.isApplied(leg):
+			t.afterEvent(leg.at, leg.Origin)
 		case t.wasReplayed():
 			t.lost()
 		}
@@ -259,24 +269,6 @@ func (t *trail) published() {
 	if len(legs) == 0 {
 		t.afterLostEvent()
 	}
-}
-
-// afterLostEvent goes on where only the ledger knows the event's record.
-func (t *trail) afterLostEvent() {
-	r := cmp.Or(t.delivery.row, t.delivery.repeat)
-	if r == nil {
-		return
-	}
-	h := &Hop{Kind: Event, Position: position(r.event), Gone: true}
-	if r.entity != "" {
-		h.EventDetails = &EventDetails{Entity: r.entity, EntityID: r.entityID, Version: &r.version}
-	}
-	var at time.Time
-	if r.publishedAt != nil {
-		at = *r.publishedAt
-	}
-	t.add(t.traced(h, r.traceID), at)
-	t.afterEvent(r.event)
 }
 
 // eventLegs are the event's records in the order in which they were written:
@@ -293,9 +285,29 @@ func (d *delivery) eventLegs() []*published {
 		}
 	}
 	slices.SortFunc(legs, func(a, b *published) int {
-		return cmp.Or(cmp.Compare(a.ReplayCount, b.ReplayCount), a.written.Compare(b.written), cmp.Compare(a.at.Offset, b.at.Offset))
+		return cmp.Or(cmp.Compare(a.Origin.Offset, b.Origin.Offset), cmp.Compare(a.ReplayCount, b.ReplayCount), cmp.Compare(a.at.Offset, b.at.Offset))
 	})
 	return legs
+}
+
+// afterLostEvent goes on where only the ledger knows the event's record.
+func (t *trail) afterLostEvent() {
+	if r := t.delivery.row; r != nil {
+		t.lostEvent(r, &EventDetails{Entity: r.entity, EntityID: r.entityID, Version: &r.version})
+	}
+	for _, r := range t.delivery.repeats {
+		t.lostEvent(r, nil)
+	}
+}
+
+func (t *trail) lostEvent(r *row, details *EventDetails) {
+	var at time.Time
+	if r.publishedAt != nil {
+		at = *r.publishedAt
+	}
+	h := &Hop{Kind: Event, Position: position(r.event), Gone: true, EventDetails: details}
+	t.add(t.traced(h, r.traceID), at)
+	t.afterEvent(r.event, r.event)
 }
 
 func (t *trail) event(p *published) {
@@ -308,7 +320,7 @@ func (t *trail) event(p *published) {
 	switch {
 	case p.meta != nil:
 		h.Version = (*Version)(&p.meta.Version)
-	case t.delivery.row != nil:
+	case t.rowOf(p.Origin) != nil:
 		h.Version = &t.delivery.row.version
 	}
 	if kind == Event && p.producerID >= 0 {
@@ -319,27 +331,62 @@ func (t *trail) event(p *published) {
 	t.end(InFlight)
 }
 
-// afterEvent tells what the sink made of the last event record.
-func (t *trail) afterEvent(at record.Position) {
-	done, behind := t.sink.done(at)
-	switch r, repeat := t.delivery.row, t.delivery.repeat; {
-	case r != nil:
-		t.add(&Hop{Kind: Row, Stage: record.StageSink, ReplayCount: r.replayCount,
-			EventDetails: &EventDetails{Entity: r.entity, EntityID: r.entityID},
-			RowDetails:   &RowDetails{Outcome: r.outcome, RowVersion: &r.version, Deleted: r.deleted, Newest: r.newest},
-		}, r.at)
-		t.end(r.outcome)
-	case repeat != nil:
-		t.add(&Hop{Kind: Repeat, Stage: record.StageSink, RepeatDetails: t.repeats()}, repeat.at)
+// isApplied reports whether the ledger has what became of an event record.
+func (t *trail) isApplied(p *published) bool {
+	return t.rowOf(p.Origin) != nil || t.repeatAt(p.at) != nil
+}
+
+// rowOf is the ledger's row of the event that was first written at a place.
+func (t *trail) rowOf(origin record.Position) *row {
+	if r := t.delivery.row; r != nil && r.event == origin {
+		return r
+	}
+	return nil
+}
+
+// repeatAt is the repeat that the sink read at a place.
+func (t *trail) repeatAt(at record.Position) *row {
+	i := slices.IndexFunc(t.delivery.repeats, func(r *row) bool { return r.event == at })
+	if i < 0 {
+		return nil
+	}
+	return t.delivery.repeats[i]
+}
+
+// afterEvent tells what the sink made of an event record, given where it was
+// first written.
+func (t *trail) afterEvent(at, origin record.Position) {
+	if repeat := t.repeatAt(at); repeat != nil {
+		t.add(&Hop{Kind: Repeat, Stage: record.StageSink, RepeatDetails: t.repeatOf()}, repeat.at)
 		t.end(Duplicate)
+		return
+	}
+	if r := t.rowOf(origin); r != nil {
+		t.row(r)
+		return
+	}
+	done, behind := t.sink.done(at)
+	h := &Hop{Kind: Unclear, Stage: record.StageSink}
+	switch {
 	case !done:
-		t.add(&Hop{Kind: Waiting, Stage: record.StageSink, Behind: &behind}, time.Time{})
+		h.Kind, h.Behind = Waiting, &behind
 		t.end(InFlight)
 	case !t.database:
-		t.add(&Hop{Kind: Unclear, Stage: record.StageSink, Note: "the sink has read it; what came of it is in the ledger: set HOOKSTREAM_DATABASE_URL"}, time.Time{})
+		h.Note = "the sink has read it; what came of it is in the ledger: set HOOKSTREAM_DATABASE_URL"
 		t.end(Unknown)
 	default:
-		t.add(&Hop{Kind: Unclear, Stage: record.StageSink, Note: "the sink has read it, and the ledger no longer has it"}, time.Time{})
+		h.Note = "the sink has read it, and the ledger no longer has it"
 		t.end(Unknown)
 	}
+	t.add(h, time.Time{})
+}
+
+func (t *trail) row(r *row) {
+	t.add(&Hop{
+		Kind: Row, Stage: record.StageSink, ReplayCount: r.replayCount,
+		EventDetails: &EventDetails{Entity: r.entity, EntityID: r.entityID},
+		RowDetails:   &RowDetails{Outcome: r.outcome, RowVersion: &r.version, Deleted: r.deleted, Newest: r.newest},
+	}, r.at)
+	t.end(r.outcome)
+	t.settled = true
 }
