@@ -6,6 +6,7 @@
 package compose
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net"
@@ -21,8 +22,8 @@ import (
 // root is the repository, seen from this package.
 const root = "../../.."
 
-// ours are the services built here, each to its module's folder.
-var ours = []string{"ingest", "transform", "sink", "dlq"}
+// ours are the programs built here.
+var ours = []string{"ingest", "transform", "sink", "dlq", "hookstream"}
 
 // parts are what ours run on and are watched by.
 var parts = []string{"kafka", "schema-registry", "postgres", "otel-collector", "jaeger", "prometheus", "grafana"}
@@ -308,8 +309,8 @@ func (s service) misbuilt(name string) []string {
 	switch {
 	case s.Build == nil || s.Build.Context != ".":
 		return []string{"is not built from this repository"}
-	case s.Build.Args["SERVICE"] != name:
-		return []string{"built with SERVICE=" + s.Build.Args["SERVICE"]}
+	case cmp.Or(s.Build.Args["PROGRAM"], s.Build.Args["SERVICE"]) != name:
+		return []string{fmt.Sprintf("built with SERVICE=%s PROGRAM=%s", s.Build.Args["SERVICE"], s.Build.Args["PROGRAM"])}
 	}
 	return nil
 }
