@@ -85,17 +85,24 @@ func New(cfg Config) (*Producer, error) {
 	return &Producer{cfg: cfg, client: client, duration: duration}, nil
 }
 
+// status takes webhooks before it is known that they are taken.
+func (p *Producer) status(ready bool, reason string) {
+	if ready {
+		p.checked.Store(true)
+	}
+	p.cfg.Status(ready, reason)
+}
+
 // Run creates or checks the topics and then watches whether Kafka can be
 // reached, until ctx ends. Its error is Fatal: wrong credentials, or a topic
 // that is not as it must be.
 func (p *Producer) Run(ctx context.Context) error {
-	if err := p.cfg.Kafka.AwaitTopics(ctx, p.client, p.cfg.Log, p.cfg.Status); err != nil {
+	if err := p.cfg.Kafka.AwaitTopics(ctx, p.client, p.cfg.Log, p.status); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
 		return err
 	}
-	p.checked.Store(true)
 	tick := time.NewTicker(pingEvery)
 	defer tick.Stop()
 	for {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
@@ -45,14 +46,25 @@ func silence(c *kfake.Cluster) {
 	})
 }
 
+// whenReady closes the channel at the first status that is ready.
+func whenReady(cfg *Config) <-chan struct{} {
+	ready := make(chan struct{})
+	once := sync.OnceFunc(func() { close(ready) })
+	cfg.Status = func(ok bool, _ string) {
+		if ok {
+			once()
+		}
+	}
+	return ready
+}
+
 func produce(ctx context.Context, p *Producer) error {
 	return p.Produce(ctx, &kgo.Record{Topic: p.cfg.Kafka.Topics.Raw, Key: []byte("k"), Value: []byte("v")})
 }
 
 func TestProduceWaitsForTheTopics(t *testing.T) {
-	ready := make(chan bool, 1)
 	cfg := newConfig(kafkatest.New(t))
-	cfg.Status = func(ok bool, _ string) { ready <- ok }
+	ready := whenReady(&cfg)
 	p, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -64,9 +76,7 @@ func TestProduceWaitsForTheTopics(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- p.Run(ctx) }()
-	if !<-ready {
-		t.Error("reported as not ready")
-	}
+	<-ready
 	if err := produce(t.Context(), p); err != nil {
 		t.Errorf("with a broker: %v", err)
 	}
@@ -84,9 +94,8 @@ func TestProduceWaitsForTheTopics(t *testing.T) {
 
 func TestProduceWaitsBrieflyForASilentBroker(t *testing.T) {
 	c := kafkatest.Fake(t, "it falls silent here")
-	ready := make(chan bool, 1)
 	cfg := newConfig(&kafkatest.Broker{Addresses: c.ListenAddrs()})
-	cfg.Status = func(ok bool, _ string) { ready <- ok }
+	ready := whenReady(&cfg)
 	p, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
