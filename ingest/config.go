@@ -47,7 +47,7 @@ type Config struct {
 	ProxyProtocol   bool              `help:"Require the PROXY protocol, version 1 or 2, on connections from trusted proxies." env:"HOOKSTREAM_PROXY_PROTOCOL"`
 	AllowedNetworks map[string]string `help:"Networks that may send: provider=network,network or tenant/provider=network, separated by semicolons. Everybody may send what is not listed." env:"HOOKSTREAM_ALLOWED_NETWORKS" placeholder:"LIST"`
 
-	DefinitionsDir string        `help:"Folder of provider definitions that add to or replace the built-in ones." env:"HOOKSTREAM_DEFINITIONS_DIR" placeholder:"DIR"`
+	DefinitionsDir string        `help:"Folder of provider definitions that add to or replace the built-in ones. A change is noticed, and is in force together with the secrets or not at all." env:"HOOKSTREAM_DEFINITIONS_DIR" placeholder:"DIR"`
 	SecretsDir     string        `help:"Folder of signing secrets: files named TENANT/PROVIDER, one secret a line. A change is noticed." env:"HOOKSTREAM_SECRETS_DIR" placeholder:"DIR"`
 	Secrets        Secret        `help:"Signing secrets: tenant/provider=secret, separated by semicolons. Prefer the folder." env:"HOOKSTREAM_SECRETS" placeholder:"LIST"`
 	Outbound       outbound.Mode `help:"Requests that may be sent: off, keys (certificates and key sets that verify signatures) or all (confirmations of subscriptions too)." enum:"off,keys,all" default:"keys" env:"HOOKSTREAM_OUTBOUND"`

@@ -105,7 +105,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		"TLS without files":      {func(c *Config) { c.TLSCert, c.TLSKey = "missing", "missing" }, "HOOKSTREAM_TLS_CERT_FILE"},
 		"public URL with a path": {func(c *Config) { c.PublicURL = "https://x.example/hooks" }, "HOOKSTREAM_PUBLIC_URL"},
 		"Kafka":                  {func(c *Config) { c.Kafka.Partitions = 0 }, "HOOKSTREAM_PARTITIONS"},
-		"definitions":            {func(c *Config) { c.DefinitionsDir = "missing" }, "provider definitions"},
+		"definitions":            {func(c *Config) { c.DefinitionsDir = "missing" }, "HOOKSTREAM_DEFINITIONS_DIR"},
 		"secrets folder":         {func(c *Config) { c.SecretsDir = "missing" }, "HOOKSTREAM_SECRETS_DIR"},
 		"secret in a file":       {func(c *Config) { c.SecretsDir = secrets }, file + ":2: for v1: the secret is not base64"},
 		"secret in the variable": {func(c *Config) { c.Secrets = "default/svix=hunter2!" }, "HOOKSTREAM_SECRETS: entry 1: for v1: the secret is not base64"},

@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -19,20 +18,18 @@ import (
 	"github.com/hookstream/hookstream/ingest/internal/producer"
 	"github.com/hookstream/hookstream/ingest/internal/secret"
 	"github.com/hookstream/hookstream/ingest/internal/verify"
-	"github.com/hookstream/hookstream/schemas/provider"
 	"github.com/hookstream/hookstream/stage/admin"
 	"github.com/hookstream/hookstream/stage/failure"
+	"github.com/hookstream/hookstream/stage/reload"
 	"github.com/hookstream/hookstream/stage/service"
 )
 
 // The parts of readiness.
 const (
 	partKafka  = "kafka"
+	partSetup  = "definitions and secrets"
 	partServer = "server"
 )
-
-// secretsEvery is how soon a change of the secrets is noticed.
-const secretsEvery = 10 * time.Second
 
 // spareFiles are what the process has open besides senders' connections, with
 // room to spare: connections to Kafka and to probes, files.
@@ -45,10 +42,8 @@ type Service struct {
 	health   *admin.Health
 	admin    *admin.Server
 	server   *server
-	secrets  *verify.Source
+	setup    *reload.Source[setup]
 	producer *producer.Producer
-	// secretsEvery is how often the secrets are read.
-	secretsEvery time.Duration
 }
 
 // New checks the configuration, the definitions and the secrets, and opens the
@@ -57,11 +52,14 @@ func New(cfg Config, log *slog.Logger) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, failure.NewFatal("configuration: %w", err)
 	}
-	s := &Service{cfg: cfg, log: log, health: admin.NewHealth(partKafka, partServer), secretsEvery: secretsEvery}
+	s := &Service{cfg: cfg, log: log, health: admin.NewHealth(partKafka, partSetup, partServer)}
 	out := outbound.New(outbound.Config{Mode: cfg.Outbound})
-	catalog, verifiers, err := s.load(out)
-	if err != nil {
+	var err error
+	if s.setup, err = s.follow(verify.Trust{Fetcher: out}); err != nil {
 		return nil, failure.NewFatal("configuration: %w", err)
+	}
+	if s.setup.Value().pairs == 0 {
+		log.Warn("no signing secrets are configured, so every webhook is answered 404; set HOOKSTREAM_SECRETS_DIR or HOOKSTREAM_SECRETS")
 	}
 	s.producer, err = producer.New(producer.Config{
 		Kafka: &s.cfg.Kafka, ClientID: "hookstream-ingest", Timeout: cfg.ProduceTimeout,
@@ -70,34 +68,14 @@ func New(cfg Config, log *slog.Logger) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err = s.listen(catalog, verifiers, out); err != nil {
+	if err = s.listen(out); err != nil {
 		s.producer.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
-// load reads the definitions and the secrets.
-func (s *Service) load(out *outbound.Client) (provider.Catalog, verify.Verifiers, error) {
-	catalog, err := provider.Load(s.cfg.DefinitionsDir)
-	if err != nil {
-		return nil, nil, err
-	}
-	verifiers, err := verify.CompileAll(catalog, verify.Trust{Fetcher: out})
-	if err != nil {
-		return nil, nil, err
-	}
-	read := func() ([]secret.Entry, error) { return secret.Load(s.cfg.SecretsDir, s.cfg.Secrets) }
-	if s.secrets, err = verify.NewSource(read, verifiers, s.log); err != nil {
-		return nil, nil, err
-	}
-	if s.secrets.Keyring().Len() == 0 {
-		s.log.Warn("no signing secrets are configured, so every webhook is answered 404; set HOOKSTREAM_SECRETS_DIR or HOOKSTREAM_SECRETS")
-	}
-	return catalog, verifiers, nil
-}
-
-func (s *Service) listen(catalog provider.Catalog, verifiers verify.Verifiers, out *outbound.Client) error {
+func (s *Service) listen(out *outbound.Client) error {
 	intake, err := limit.NewIntake(limit.Config{
 		MaxConnections: s.maxConnections(), MaxBodyBytes: s.cfg.MaxInFlightBytes,
 		ReadTimeout: s.cfg.ReadTimeout, MinBodyRate: s.cfg.MinBodyRate,
@@ -111,7 +89,7 @@ func (s *Service) listen(catalog provider.Catalog, verifiers verify.Verifiers, o
 		return failure.NewFatal("configuration: %w", err)
 	}
 	handler, err := edge.New(edge.Config{
-		Catalog: catalog, Verifiers: verifiers, Keys: s.secrets, Producer: s.producer,
+		Setup: func() *edge.Setup { return s.setup.Value().Setup }, Producer: s.producer,
 		RawTopic: s.cfg.Kafka.Topics.Raw, MaxBody: s.cfg.MaxBodyBytes, MaxInFlight: s.cfg.MaxInFlight,
 		PublicURL: s.cfg.PublicURL, PublicURLs: s.cfg.PublicURLs,
 		Networks: allowlist, Limiter: rates, Memory: intake,
@@ -162,11 +140,7 @@ func (s *Service) work(ctx context.Context) error {
 	s.health.Set(partKafka, false, "waiting for Kafka, and for its topics to be checked")
 	g.Go(func() error { return s.producer.Run(gctx) })
 	g.Go(func() error { return s.server.serve(gctx) })
-	g.Go(func() error {
-		tick := time.NewTicker(s.secretsEvery)
-		defer tick.Stop()
-		return s.secrets.Run(gctx, tick.C)
-	})
+	g.Go(func() error { return s.setup.Run(gctx) })
 	g.Go(func() error {
 		s.health.Set(partServer, true, "")
 		s.log.InfoContext(gctx, "listening", "address", s.Address())

@@ -28,7 +28,7 @@ type Config struct {
 	RegistryUser     string       `help:"User for the schema registry." env:"HOOKSTREAM_REGISTRY_USER"`
 	RegistryPassword kafka.Secret `help:"Password for the schema registry." env:"HOOKSTREAM_REGISTRY_PASSWORD"`
 
-	DefinitionsDir string `help:"Folder of provider definitions laid over the embedded ones." env:"HOOKSTREAM_DEFINITIONS_DIR" placeholder:"DIR"`
+	DefinitionsDir string `help:"Folder of provider definitions laid over the embedded ones. A change is noticed." env:"HOOKSTREAM_DEFINITIONS_DIR" placeholder:"DIR"`
 
 	Group      string `help:"Consumer group; also the prefix of transactional ids." default:"hookstream-transform" env:"HOOKSTREAM_TRANSFORM_GROUP"`
 	InstanceID string `help:"Name of this instance, unique among the running ones and the same after a restart; the host name by default." env:"HOOKSTREAM_INSTANCE_ID"`

@@ -53,6 +53,15 @@ func Folder(dir, pattern string) (Fingerprint, error) {
 	return Files(names...)
 }
 
+// Join fingerprints what several say together.
+func Join(parts ...Fingerprint) Fingerprint {
+	h := sha256.New()
+	for _, p := range parts {
+		h.Write(p[:])
+	}
+	return Fingerprint(h.Sum(nil))
+}
+
 func read(name string) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {

@@ -8,6 +8,7 @@ package reload
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -39,15 +40,16 @@ type Config[T any] struct {
 	Log   *slog.Logger
 }
 
-// Source holds the value in force. Value is safe for concurrent use.
+// Source holds the value in force. It is safe for concurrent use.
 type Source[T any] struct {
 	cfg     Config[T]
 	value   atomic.Pointer[T]
 	reloads metric.Int64Counter
 
-	// Only Run uses these. InForce is what the value was made of; seen and
-	// wrong are what the last look that failed found, and told whether that
-	// was logged.
+	// mu is held during a look. InForce is what the value was made of; seen
+	// and wrong are what the last look that failed found, and told whether
+	// that was logged.
+	mu            sync.Mutex
 	inForce, seen Fingerprint
 	wrong         string
 	told          bool
@@ -95,8 +97,10 @@ func (s *Source[T]) Run(ctx context.Context) error {
 	}
 }
 
-// Look looks at the files once. It must not be called while Run runs.
+// Look looks at the files once, for those who do not wait for Run.
 func (s *Source[T]) Look(ctx context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	now, err := s.cfg.Fingerprint()
 	switch {
 	case err != nil:

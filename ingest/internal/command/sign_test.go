@@ -61,7 +61,7 @@ func edgeFrom(t *testing.T, dir, name, key string, at time.Time) (*edge.Handler,
 	}
 	stored := &kept{}
 	h, err := edge.New(edge.Config{
-		Catalog: catalog, Verifiers: verifiers, Keys: ring, Producer: stored, RawTopic: "raw", MaxBody: 1 << 20, MaxInFlight: 1,
+		Setup: edge.Fixed(edge.NewSetup(catalog, verifiers, ring)), Producer: stored, RawTopic: "raw", MaxBody: 1 << 20, MaxInFlight: 1,
 		Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return at },
 	})
 	if err != nil {

@@ -30,7 +30,8 @@ func rendered(a *provider.Answer, body, outcome string) *reply {
 func (h *Handler) answer(pattern string, work func(*exchange) (*reply, *refusal)) {
 	spans := newSpans(pattern)
 	h.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		ctx, span := h.tracer.Start(r.Context(), spans.name, spans.options(r)...)
+		b := spans.of(r.Method)
+		ctx, span := h.tracer.Start(r.Context(), b.name, b.linked(r)...)
 		defer span.End()
 		x := &exchange{
 			Request: r, ctx: ctx, received: h.cfg.Now(), log: h.cfg.Log,
@@ -56,6 +57,8 @@ func (h *Handler) answer(pattern string, work func(*exchange) (*reply, *refusal)
 		}
 		if span.IsRecording() {
 			describe(span, x, l)
+		} else {
+			h.keep(x, b, l)
 		}
 		h.metrics.answered(ctx, l, h.cfg.Now().Sub(x.received))
 	})

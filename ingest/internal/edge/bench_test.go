@@ -43,7 +43,7 @@ func BenchmarkReceive(b *testing.B) {
 // BenchmarkVerifyAndIdentify is what a webhook costs beyond a bare handler.
 func BenchmarkVerifyAndIdentify(b *testing.B) {
 	w := newWorld(b)
-	p, keys := w.providers["stripe"], w.cfg.Keys.Keys(DefaultTenant, "stripe")
+	p, keys := w.cfg.Setup().providers["stripe"], w.cfg.Setup().keys.Keys(DefaultTenant, "stripe")
 	r, data := stripe(body2KB), []byte(body2KB)
 	b.SetBytes(int64(len(data)))
 	b.ReportAllocs()

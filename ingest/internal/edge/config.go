@@ -10,15 +10,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/hookstream/hookstream/ingest/internal/verify"
-	"github.com/hookstream/hookstream/schemas/provider"
 )
 
 // Config of a Handler.
 type Config struct {
-	Catalog   provider.Catalog
-	Verifiers verify.Verifiers
-	Keys      Keys
-	Producer  Producer
+	// Setup is the one in force. A request is answered under the one that was
+	// in force when it came.
+	Setup    func() *Setup
+	Producer Producer
 	// RawTopic is where records go.
 	RawTopic string
 	// MaxBody is the largest body, in bytes, after decompression.

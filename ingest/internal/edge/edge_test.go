@@ -120,7 +120,7 @@ func newWorldOf(t testing.TB, catalog provider.Catalog, secrets string, change .
 	t.Helper()
 	w := &world{kept: &kept{}, log: &bytes.Buffer{}}
 	cfg := Config{
-		Catalog: catalog, Producer: w.kept,
+		Producer: w.kept,
 		RawTopic: "hookstream.raw", MaxBody: 1 << 20, MaxInFlight: 8,
 		Log: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now: func() time.Time { return noon },
@@ -128,25 +128,31 @@ func newWorldOf(t testing.TB, catalog provider.Catalog, secrets string, change .
 	for _, c := range change {
 		c(&cfg)
 	}
+	if cfg.Setup == nil {
+		cfg.Setup = Fixed(setupOf(t, catalog, secrets))
+	}
 	var err error
-	if cfg.Verifiers == nil {
-		if cfg.Verifiers, err = verify.CompileAll(catalog, verify.Trust{}); err != nil {
-			t.Fatal(err)
-		}
+	if w.Handler, err = New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func setupOf(t testing.TB, catalog provider.Catalog, secrets string) *Setup {
+	t.Helper()
+	verifiers, err := verify.CompileAll(catalog, verify.Trust{})
+	if err != nil {
+		t.Fatal(err)
 	}
 	entries, err := secret.Load("", secret.Secret(secrets))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cfg.Keys == nil {
-		if cfg.Keys, err = verify.NewKeyring(entries, cfg.Verifiers); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if w.Handler, err = New(cfg); err != nil {
+	keys, err := verify.NewKeyring(entries, verifiers)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return w
+	return NewSetup(catalog, verifiers, keys)
 }
 
 // define parses one definition.

@@ -23,8 +23,7 @@ const DefaultTenant = "default"
 
 // Handler answers /webhooks/{provider} and /webhooks/{tenant}/{provider}.
 type Handler struct {
-	cfg       Config
-	providers map[string]*compiled
+	cfg Config
 	// slots bound the requests that are verified and written at once. Those
 	// whose body is still on its way hold none: slow senders stop nobody.
 	slots   chan struct{}
@@ -34,7 +33,7 @@ type Handler struct {
 	lines   *sampler
 }
 
-// New compiles the definitions into a Handler.
+// New makes a Handler.
 func New(cfg Config) (*Handler, error) {
 	m, err := newMetrics()
 	if err != nil {
@@ -44,16 +43,12 @@ func New(cfg Config) (*Handler, error) {
 		cfg.Now = time.Now
 	}
 	h := &Handler{
-		cfg:       cfg,
-		providers: make(map[string]*compiled, len(cfg.Catalog)),
-		slots:     make(chan struct{}, cfg.MaxInFlight),
-		mux:       http.NewServeMux(),
-		metrics:   m,
-		tracer:    otel.Tracer("github.com/hookstream/hookstream/ingest/edge"),
-		lines:     newSampler(),
-	}
-	for name, def := range cfg.Catalog {
-		h.providers[name] = compile(def, cfg.Verifiers[name])
+		cfg:     cfg,
+		slots:   make(chan struct{}, cfg.MaxInFlight),
+		mux:     http.NewServeMux(),
+		metrics: m,
+		tracer:  otel.Tracer("github.com/hookstream/hookstream/ingest/edge"),
+		lines:   newSampler(),
 	}
 	h.answer("/webhooks/{provider}", h.receive)
 	h.answer("/webhooks/{tenant}/{provider}", h.receive)
@@ -77,6 +72,7 @@ type exchange struct {
 	// the metric label. The tenant is what the path says.
 	provider, tenant string
 
+	setup    *Setup
 	compiled *compiled
 	keys     []verify.Key
 	// memory is what the body took of Config.Memory, in bytes.
@@ -128,13 +124,14 @@ func (h *Handler) admit(x *exchange) *refusal {
 	if x.tenant == "" {
 		x.tenant = DefaultTenant
 	}
-	p, ok := h.providers[x.PathValue("provider")]
+	x.setup = h.cfg.Setup()
+	p, ok := x.setup.providers[x.PathValue("provider")]
 	if !ok {
 		x.tenant = ""
 		return unknownEndpoint()
 	}
 	x.provider, x.compiled = p.def.Provider, p
-	x.keys = h.cfg.Keys.Keys(x.tenant, x.provider)
+	x.keys = x.setup.keys.Keys(x.tenant, x.provider)
 	if len(x.keys) == 0 && !h.captures(x) {
 		x.tenant = ""
 		return unknownEndpoint() // the same, so that it tells nobody which tenants there are

@@ -203,7 +203,9 @@ func TestCorrelationID(t *testing.T) {
 // TestEachSecretOfAPairVerifies is a rotation: old and new deliveries cross.
 func TestEachSecretOfAPairVerifies(t *testing.T) {
 	w := newWorld(t)
-	w.cfg.Keys = pairKeys{w.cfg.Keys.Keys("acme", "stripe"), w.cfg.Keys.Keys("default", "stripe")}
+	setup := *w.cfg.Setup()
+	setup.keys = pairKeys{setup.keys.Keys("acme", "stripe"), setup.keys.Keys("default", "stripe")}
+	w.cfg.Setup = Fixed(&setup)
 	for _, key := range []string{acmeSecret, stripeSecret, acmeSecret} {
 		r := post("/webhooks/stripe", stripeBody)
 		r.Header.Set("Stripe-Signature", stripeSignature(key, stripeBody, noon))

@@ -63,7 +63,7 @@ func (h *Handler) act(x *exchange, req *request.Request, shake *provider.Handsha
 // checkToken compares the verify token that the provider repeats.
 func (h *Handler) checkToken(x *exchange, req *request.Request, shake *provider.Handshake) (bool, *refusal) {
 	token, ok := shake.Token.Expand(req.Lookup)
-	if ok && h.cfg.Keys.VerifyToken(x.tenant, x.provider, token) {
+	if ok && x.setup.keys.VerifyToken(x.tenant, x.provider, token) {
 		return true, nil
 	}
 	r := refuse(invalidSignature, "verify_token_mismatch: the verify token is not the configured one of this tenant and provider")

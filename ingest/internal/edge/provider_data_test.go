@@ -114,7 +114,8 @@ func (v *foreignVector) run(t *testing.T, catalog provider.Catalog) {
 	}
 	r, public := v.request(t, def)
 	w := newWorldOf(t, provider.Catalog{def.Provider: def}, "", func(c *Config) {
-		c.Verifiers, c.Keys, c.Now = verifiers, keys, func() time.Time { return now }
+		c.Setup = Fixed(NewSetup(provider.Catalog{def.Provider: def}, verifiers, keys))
+		c.Now = func() time.Time { return now }
 		c.PublicURLs = map[string]string{"default/" + def.Provider: public}
 	})
 	got := w.do(r)

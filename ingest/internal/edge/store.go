@@ -30,6 +30,7 @@ func (h *Handler) store(x *exchange, req *request.Request, b *batch, proof evide
 		}
 	}
 	h.metrics.stored(x.ctx, x.provider, len(stored))
+	identify(x, stored)
 	for i := range stored {
 		h.noteStored(x, &stored[i])
 	}

@@ -51,7 +51,7 @@ func newWorld(def *provider.Definition, e *Example, tenant string) (*world, erro
 	}
 	w := &world{verifier: verifiers[def.Provider], keys: keys.Keys(tenant, def.Provider)}
 	w.handler, err = edge.New(edge.Config{
-		Catalog: catalog, Verifiers: verifiers, Keys: keys, Producer: &w.produced, Capturer: capturer{e},
+		Setup: edge.Fixed(edge.NewSetup(catalog, verifiers, keys)), Producer: &w.produced, Capturer: capturer{e},
 		RawTopic: "raw", MaxBody: maxBody, MaxInFlight: 1,
 		Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return e.At },
 	})

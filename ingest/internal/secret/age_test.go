@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package verify
+package secret
 
 import (
 	"context"
@@ -11,8 +11,6 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
-
-	"github.com/hookstream/hookstream/ingest/internal/secret"
 )
 
 func TestAgesAreThoseOfTheFilesInForce(t *testing.T) {
@@ -20,23 +18,23 @@ func TestAgesAreThoseOfTheFilesInForce(t *testing.T) {
 	old := otel.GetMeterProvider()
 	otel.SetMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)))
 	t.Cleanup(func() { otel.SetMeterProvider(old) })
-	a, err := newAges()
+	a, err := NewAges()
 	if err != nil {
 		t.Fatal(err)
 	}
-	pair := secret.Pair{Tenant: "acme", Provider: "stripe"}
+	pair := Pair{Tenant: "acme", Provider: "stripe"}
 	yesterday := time.Now().Add(-24 * time.Hour)
-	a.set([]secret.Entry{
+	a.Set([]Entry{
 		{Pair: pair, Changed: yesterday},
 		{Pair: pair, VerifyToken: true, Changed: yesterday.Add(-time.Hour)},
-		{Pair: secret.Pair{Tenant: "acme", Provider: "github"}}, // of the variable
+		{Pair: Pair{Tenant: "acme", Provider: "github"}}, // of the variable
 	})
 	got := measured(t, reader)
 	want := attribute.NewSet(attribute.String("tenant", "acme"), attribute.String("provider", "stripe"))
 	if age, ok := got[want]; len(got) != 1 || !ok || age < 86400 || age > 86500 {
 		t.Errorf("got %v", got)
 	}
-	a.set(nil)
+	a.Set(nil)
 	if got := measured(t, reader); len(got) != 0 {
 		t.Errorf("a secret that was removed still has an age: %v", got)
 	}

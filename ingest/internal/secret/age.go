@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package verify
+package secret
 
 import (
 	"context"
@@ -10,21 +10,19 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
-
-	"github.com/hookstream/hookstream/ingest/internal/secret"
 )
 
-// ages tells how old the secrets in force are. The age is the file's, so that a
+// Ages tells how old the secrets in force are. The age is the file's, so that a
 // rotation that adds a secret beside the old one makes the pair young.
-type ages struct {
+type Ages struct {
 	mu      sync.Mutex
-	changed map[secret.Pair]time.Time
+	changed map[Pair]time.Time
 }
 
-// newAges measures until the process ends.
-func newAges() (*ages, error) {
-	a := &ages{}
-	_, err := otel.Meter("github.com/hookstream/hookstream/ingest/verify").Float64ObservableGauge(
+// NewAges measures until the process ends.
+func NewAges() (*Ages, error) {
+	a := &Ages{}
+	_, err := otel.Meter("github.com/hookstream/hookstream/ingest/secret").Float64ObservableGauge(
 		"hookstream.ingest.secret.age", metric.WithUnit("s"),
 		metric.WithDescription("Time since the file of a pair's signing secrets was written. Secrets of HOOKSTREAM_SECRETS have no age."),
 		metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {
@@ -34,7 +32,7 @@ func newAges() (*ages, error) {
 	return a, err
 }
 
-func (a *ages) observe(o metric.Float64Observer, now time.Time) {
+func (a *Ages) observe(o metric.Float64Observer, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for pair, changed := range a.changed {
@@ -43,9 +41,9 @@ func (a *ages) observe(o metric.Float64Observer, now time.Time) {
 	}
 }
 
-// set replaces what is measured by the secrets in force.
-func (a *ages) set(entries []secret.Entry) {
-	changed := map[secret.Pair]time.Time{}
+// Set replaces what is measured by the secrets in force.
+func (a *Ages) Set(entries []Entry) {
+	changed := map[Pair]time.Time{}
 	for _, e := range entries {
 		if !e.VerifyToken && !e.Changed.IsZero() {
 			changed[e.Pair] = e.Changed
