@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -395,7 +396,7 @@ func TestTraceBodyIsExact(t *testing.T) {
 	}
 	p.trace("a", "--body", "--delivery", "3").want(t, exitUsage, "there are 2")
 	shown := p.traceOn(&console.Console{In: strings.NewReader(""), OutTerminal: true}, "a", "--body").want(t, exitOK)
-	if strings.ContainsAny(shown.out, "\x1b\x07\xff") {
+	if strings.ContainsAny(shown.out, "\x1b\x07") || !utf8.ValidString(shown.out) {
 		t.Errorf("the terminal is sent %q", shown.out)
 	}
 }
@@ -420,6 +421,39 @@ func TestTraceIsNotMisledByRecords(t *testing.T) {
 	if out := p.trace(w.EventID).want(t, exitOK).out; strings.ContainsAny(out, "\x1b\u202e\u009b") {
 		t.Errorf("the terminal is sent %q", out)
 	}
+}
+
+// TestTraceOfAnEventThatComesAgainAndAgain bounds what is kept and shown of it.
+func TestTraceOfAnEventThatComesAgainAndAgain(t *testing.T) {
+	p := newPipeline(t)
+	const n = 1010
+	p.event(p.raw(delivery("a", 0)), 3*ms)
+	var again []*kgo.Record
+	for i := range n {
+		again = append(again, delivery("a", i+1).Record(p.cfg.Topics.Raw))
+	}
+	p.produce(again...)
+	p.transformDone()
+	r := p.report("a")
+	if got := len(r.Events[0].Deliveries); got != 1000 || len(r.Unknown) != 2 || !strings.HasPrefix(r.Unknown[0], "11 more deliveries of a") {
+		t.Errorf("%d deliveries, unknown: %q", got, r.Unknown)
+	}
+	out := p.trace("a").want(t, exitOK, "995 more deliveries are duplicates").out
+	if lines := strings.Count(out, "\n"); lines > 60 {
+		t.Errorf("%d lines are printed", lines)
+	}
+}
+
+// TestTraceGoesOnWithoutWhatIsAway asks a registry and a database that are not
+// there.
+func TestTraceGoesOnWithoutWhatIsAway(t *testing.T) {
+	p := newPipeline(t)
+	raw := p.raw(delivery("a", 1))
+	p.event(raw, 3*ms)
+	p.transformDone()
+	nobody := "127.0.0.1:1"
+	p.trace("a", "--registry-url", "http://"+nobody, "--database-url", "postgres://"+nobody+"/x?connect_timeout=1").
+		want(t, exitOK, "in-flight", "going on without the ledger", "Unknown: which revision of the definition made an event: schema registry")
 }
 
 func TestTraceUsage(t *testing.T) {

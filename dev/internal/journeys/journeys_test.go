@@ -85,7 +85,7 @@ func (x *installation) run(program string, args ...string) []byte {
 // exits is run for a program that ends with another code.
 func (x *installation) exits(code int, program string, args ...string) []byte {
 	x.Helper()
-	cmd := exec.CommandContext(x.Context(), filepath.Join(x.bin, program), args...) //nolint:gosec // built above
+	cmd := exec.CommandContext(x.Context(), filepath.Join(x.bin, program), args...)
 	cmd.Env = x.env
 	var stderr strings.Builder
 	cmd.Stderr = &stderr

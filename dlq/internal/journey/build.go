@@ -39,7 +39,7 @@ func build(e *evidence, at stages) *Journey {
 	j := &Journey{Tenant: e.tenant, Provider: e.provider, EventID: e.id, Fingerprint: e.fingerprint().String(), Deliveries: []*Delivery{}}
 	for i, d := range b.deliveries {
 		d.describe(j)
-		t := &trail{builder: b, delivery: d, out: &Delivery{Number: i + 1, CorrelationID: d.correlationID, Hops: []*Hop{}}}
+		t := &trail{of: b, d: d, out: &Delivery{Number: i + 1, CorrelationID: d.correlationID, Hops: []*Hop{}}}
 		t.walk()
 		j.Deliveries = append(j.Deliveries, t.out)
 	}

@@ -33,12 +33,26 @@ type evidence struct {
 	// acceptedAt is when transform first accepted the event, by the
 	// deduplication changelog; zero where that does not have it.
 	acceptedAt time.Time
+	// skipped raw records are beyond what is kept.
+	skipped int
 	// times of the event that only the ledger has.
 	times []time.Time
 }
 
 func newEvidence(k eventKey) *evidence {
 	return &evidence{eventKey: k, seen: map[record.Position]bool{}, resolutions: map[string][]*record.Resolution{}}
+}
+
+// maxDeliveries bounds what is kept of an event that a provider delivers again
+// and again.
+const maxDeliveries = 1000
+
+func (e *evidence) store(r *stored) {
+	if len(e.raws) >= maxDeliveries {
+		e.skipped++
+		return
+	}
+	e.raws = append(e.raws, r)
 }
 
 // occurred are the times that the records give the event: one, unless its
@@ -97,7 +111,7 @@ func newStored(r *kgo.Record) (*stored, error) {
 	}
 	s := &stored{Webhook: w, at: record.PositionOf(r), written: r.Timestamp, gone: r.Timestamp.IsZero(), traceID: traceID(r.Headers), bytes: len(r.Value)}
 	s.editedBy, _ = header.List(r.Headers).Get(header.EditedBy)
-	w.Body = nil
+	w.Body, w.Request = nil, nil
 	return s, nil
 }
 

@@ -89,14 +89,20 @@ func (s *Search) ranges(ctx context.Context, scopes []scope) ([]kafka.Range, err
 		if err != nil {
 			return nil, err
 		}
-		to, err := s.offsets(ctx, c.topic, c.until, s.admin.ListCommittedOffsets)
+		to, err := s.offsets(ctx, c.topic, time.Time{}, s.admin.ListCommittedOffsets)
 		if err != nil {
 			return nil, err
+		}
+		before := to
+		if !c.until.IsZero() {
+			if before, err = s.offsets(ctx, c.topic, c.until, nil); err != nil {
+				return nil, err
+			}
 		}
 		for p, start := range from {
 			if len(c.partitions) == 0 || slices.Contains(c.partitions, p) {
 				s.looked.partition(c.topic, p)
-				out = append(out, c.narrow(kafka.Range{Topic: c.topic, Partition: p, From: start, To: to[p]}))
+				out = append(out, c.narrow(kafka.Range{Topic: c.topic, Partition: p, From: start, To: min(to[p], before[p])}))
 			}
 		}
 	}

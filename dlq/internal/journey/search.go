@@ -46,8 +46,9 @@ type Search struct {
 
 	admin  *kadm.Client
 	looked looked
-	// undecoded is why an event's value could not be read.
-	undecoded error
+	// undecoded is why an event's value could not be read, and unread why the
+	// ledger could not.
+	undecoded, unread error
 }
 
 // Find follows the events that q asks for. A report without events says how far
@@ -73,7 +74,7 @@ func (s *Search) Find(ctx context.Context, q Query) (*Report, error) {
 		report.Events = append(report.Events, build(e, at))
 	}
 	s.transactionalIDs(ctx, report)
-	report.Unknown = s.unknown(report)
+	report.Unknown = s.unknown(report, found)
 	report.Searched = s.searched(q)
 	return report, nil
 }
@@ -90,15 +91,23 @@ func (s *Search) searched(q Query) Searched {
 }
 
 // unknown says what of the report could have been told, and what it takes.
-func (s *Search) unknown(report *Report) []string {
+func (s *Search) unknown(report *Report, f *finds) []string {
 	outcome, revision := false, false
 	report.eachHop(func(h *Hop) {
 		outcome = outcome || h.Kind == Unclear && h.Stage == record.StageSink
 		revision = revision || h.Kind == Event && (h.EventDetails == nil || h.Version == nil)
 	})
 	out := []string{}
-	if outcome && s.Ledger == nil {
+	switch {
+	case s.unread != nil:
+		out = append(out, "what the sink did: "+s.unread.Error())
+	case outcome && s.Ledger == nil:
 		out = append(out, "what the sink did: set HOOKSTREAM_DATABASE_URL")
+	}
+	for _, e := range f.events {
+		if e.skipped > 0 {
+			out = append(out, fmt.Sprintf("%d more deliveries of %s: a journey has %d at most", e.skipped, e.id, maxDeliveries))
+		}
 	}
 	switch {
 	case s.undecoded != nil:
@@ -262,7 +271,7 @@ func (s *Search) add(ctx context.Context, e *evidence, r *kgo.Record) error {
 	}
 	if r.Topic == s.Kafka.Topics.Raw {
 		if raw, err := newStored(r); err == nil { // else its dead letter says why
-			e.raws = append(e.raws, raw)
+			e.store(raw)
 		}
 		return nil
 	}
@@ -307,7 +316,7 @@ func (s *Search) addLetter(ctx context.Context, e *evidence, r *kgo.Record) erro
 		return s.addPublished(ctx, e, failed)
 	}
 	if raw, err := newStored(failed); err == nil {
-		e.raws = append(e.raws, raw)
+		e.store(raw)
 	}
 	return nil
 }

@@ -43,9 +43,11 @@ func (s *Search) stages(ctx context.Context) (stages, error) {
 		return st, err
 	}
 	if s.Ledger != nil {
-		st.database = true
 		st.sink, err = s.Ledger.offsets(ctx, s.SinkGroup)
-		return st, err
+		if st.database = err == nil; st.database || ctx.Err() != nil {
+			return st, err
+		}
+		s.Ledger, s.unread = nil, err // go on without it
 	}
 	st.sink, err = s.committed(ctx, s.SinkGroup)
 	return st, err

@@ -13,8 +13,8 @@ import (
 
 // trail walks one delivery from hop to hop.
 type trail struct {
-	*builder
-	*delivery
+	of  *builder
+	d   *delivery
 	out *Delivery
 	// last is the time of the last hop that has one.
 	last time.Time
@@ -26,7 +26,7 @@ type trail struct {
 
 func (t *trail) walk() {
 	t.request()
-	legs := t.rawLegs()
+	legs := t.d.rawLegs()
 	for i, leg := range legs {
 		t.raw(leg, i)
 		failed := t.failed(record.StageTransform, leg.at)
@@ -77,7 +77,7 @@ func (t *trail) end(s Status) {
 
 // request is what the edge wrote on the first record, or what came of it knows.
 func (t *trail) request() {
-	d := t.delivery
+	d := t.d
 	if !d.receivedAt.IsZero() {
 		t.out.ReceivedAt = &d.receivedAt
 	}
@@ -162,11 +162,11 @@ func (t *trail) raw(leg rawLeg, i int) {
 // failed adds the dead letter of the record at a place, if there is one, and
 // what was done with it.
 func (t *trail) failed(stage record.Stage, at record.Position) bool {
-	i := slices.IndexFunc(t.delivery.letters, func(l *letters.Letter) bool { return l.Stage == stage && l.Failed == at })
+	i := slices.IndexFunc(t.d.letters, func(l *letters.Letter) bool { return l.Stage == stage && l.Failed == at })
 	if i < 0 {
 		return false
 	}
-	l := t.delivery.letters[i]
+	l := t.d.letters[i]
 	t.add(&Hop{Kind: DeadLetter, Stage: stage, Position: position(l.At), DeadLetterDetails: &DeadLetterDetails{
 		DeadLetter: l.ID, Reason: l.Reason, Message: l.Message, Attempts: l.Attempts, ServiceVersion: l.ServiceVersion,
 	}}, l.LastFailedAt)
@@ -175,7 +175,7 @@ func (t *trail) failed(stage record.Stage, at record.Position) bool {
 		t.end(Conflict)
 	}
 	open := t.out.Status
-	for _, r := range t.resolutions[l.ID] {
+	for _, r := range t.of.resolutions[l.ID] {
 		t.add(&Hop{Kind: Resolution, ResolutionDetails: &ResolutionDetails{
 			Action: r.Action, By: r.By, Why: r.Why, ReplayID: r.ReplayID, Target: r.Target, Edit: r.Edit,
 		}}, r.At)
@@ -199,7 +199,7 @@ func (t *trail) wasReplayed() bool {
 
 // afterLostReplay goes on where the record of a replay was not found.
 func (t *trail) afterLostReplay() {
-	if t.delivery.isPublished() {
+	if t.d.isPublished() {
 		t.published()
 		return
 	}
@@ -216,9 +216,9 @@ func (d *delivery) isPublished() bool { return d.row != nil || len(d.repeats) > 
 
 // afterRaw tells what transform made of the last raw record.
 func (t *trail) afterRaw(at record.Position) {
-	done, behind := t.stages.transform.done(at)
+	done, behind := t.of.transform.done(at)
 	switch {
-	case t.delivery.isPublished():
+	case t.d.isPublished():
 		t.published()
 	case !done:
 		t.add(&Hop{Kind: Waiting, Stage: record.StageTransform, Behind: &behind}, time.Time{})
@@ -233,18 +233,18 @@ func (t *trail) afterRaw(at record.Position) {
 }
 
 // accepted reports whether transform made an event of another delivery.
-func (t *trail) accepted() bool { return !t.acceptedAt.IsZero() || t.repeatOf().Of > 0 }
+func (t *trail) accepted() bool { return !t.of.acceptedAt.IsZero() || t.repeatOf().Of > 0 }
 
 // repeatOf names the delivery that an event was made of.
 func (t *trail) repeatOf() *RepeatDetails {
-	for i, d := range t.deliveries {
-		if d.row != nil || d != t.delivery && len(d.events) > 0 {
+	for i, d := range t.of.deliveries {
+		if d.row != nil || d != t.d && len(d.events) > 0 {
 			return &RepeatDetails{Of: i + 1}
 		}
 	}
 	r := &RepeatDetails{}
-	if !t.acceptedAt.IsZero() {
-		r.AcceptedAt = &t.acceptedAt
+	if !t.of.acceptedAt.IsZero() {
+		r.AcceptedAt = &t.of.acceptedAt
 	}
 	return r
 }
@@ -253,7 +253,7 @@ func (t *trail) repeatOf() *RepeatDetails {
 // made of it. There is a second one where the deduplication had forgotten the
 // first.
 func (t *trail) published() {
-	legs := t.eventLegs()
+	legs := t.d.eventLegs()
 	for i, leg := range legs {
 		t.event(leg)
 		failed := t.failed(record.StageSink, leg.at)
@@ -292,10 +292,10 @@ func (d *delivery) eventLegs() []*published {
 
 // afterLostEvent goes on where only the ledger knows the event's record.
 func (t *trail) afterLostEvent() {
-	if r := t.delivery.row; r != nil {
+	if r := t.d.row; r != nil {
 		t.lostEvent(r, &EventDetails{Entity: r.entity, EntityID: r.entityID, Version: &r.version})
 	}
-	for _, r := range t.delivery.repeats {
+	for _, r := range t.d.repeats {
 		t.lostEvent(r, nil)
 	}
 }
@@ -321,7 +321,7 @@ func (t *trail) event(p *published) {
 	case p.meta != nil:
 		h.Version = (*Version)(&p.meta.Version)
 	case t.rowOf(p.Origin) != nil:
-		h.Version = &t.delivery.row.version
+		h.Version = &t.d.row.version
 	}
 	if kind == Event && p.producerID >= 0 {
 		h.Transaction = &Transaction{ProducerID: p.producerID, ProducerEpoch: p.producerEpoch}
@@ -338,7 +338,7 @@ func (t *trail) isApplied(p *published) bool {
 
 // rowOf is the ledger's row of the event that was first written at a place.
 func (t *trail) rowOf(origin record.Position) *row {
-	if r := t.delivery.row; r != nil && r.event == origin {
+	if r := t.d.row; r != nil && r.event == origin {
 		return r
 	}
 	return nil
@@ -346,11 +346,11 @@ func (t *trail) rowOf(origin record.Position) *row {
 
 // repeatAt is the repeat that the sink read at a place.
 func (t *trail) repeatAt(at record.Position) *row {
-	i := slices.IndexFunc(t.delivery.repeats, func(r *row) bool { return r.event == at })
+	i := slices.IndexFunc(t.d.repeats, func(r *row) bool { return r.event == at })
 	if i < 0 {
 		return nil
 	}
-	return t.delivery.repeats[i]
+	return t.d.repeats[i]
 }
 
 // afterEvent tells what the sink made of an event record, given where it was
@@ -365,13 +365,13 @@ func (t *trail) afterEvent(at, origin record.Position) {
 		t.row(r)
 		return
 	}
-	done, behind := t.sink.done(at)
+	done, behind := t.of.sink.done(at)
 	h := &Hop{Kind: Unclear, Stage: record.StageSink}
 	switch {
 	case !done:
 		h.Kind, h.Behind = Waiting, &behind
 		t.end(InFlight)
-	case !t.database:
+	case !t.of.database:
 		h.Note = "the sink has read it; what came of it is in the ledger: set HOOKSTREAM_DATABASE_URL"
 		t.end(Unknown)
 	default:

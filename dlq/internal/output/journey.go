@@ -76,13 +76,24 @@ func (j *journeys) event(e *journey.Journey) {
 	if e.RequestToRowSeconds != nil {
 		about("to the row", duration(*e.RequestToRowSeconds)+" after the request")
 	}
-	for _, d := range e.Deliveries {
+	hidden := 0
+	for i, d := range e.Deliveries {
+		if i >= maxDuplicates && d.Status == journey.Duplicate {
+			hidden++
+			continue
+		}
 		j.delivery(d, len(e.Deliveries))
+	}
+	if hidden > 0 {
+		fmt.Fprintf(&j.b, "\n%s more deliveries are duplicates; -o json has them\n", Number(hidden))
 	}
 	if next := advice(e); next != "" {
 		fmt.Fprintf(&j.b, "\nNext: %s\n", next)
 	}
 }
+
+// maxDuplicates is how many deliveries are shown that changed nothing.
+const maxDuplicates = 5
 
 // advice is what to do about an event that is stuck.
 func advice(e *journey.Journey) string {
