@@ -13,6 +13,7 @@ import (
 	"github.com/hookstream/hookstream/schemas/header"
 	"github.com/hookstream/hookstream/schemas/reason"
 	"github.com/hookstream/hookstream/schemas/record"
+	"github.com/hookstream/hookstream/stage/tracing"
 )
 
 func TestReplayGoesBackToItsStage(t *testing.T) {
@@ -30,11 +31,14 @@ func TestReplayGoesBackToItsStage(t *testing.T) {
 	for name, want := range map[string]string{
 		header.OriginTopic: w.cfg.Topics.Raw, header.OriginPartition: "1", header.OriginOffset: "1",
 		header.ReplayCount: "1", header.ReplayID: "r1",
-		header.TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+		header.OriginTraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 	} {
 		if v, _ := h.Get(name); v != want {
 			t.Errorf("header %s is %q, want %q", name, v, want)
 		}
+	}
+	if trace := tracing.SpanContext(r); !trace.IsSampled() || trace.TraceID().String() == "4bf92f3577b34da6a3ce929d0e0e4736" {
+		t.Errorf("the replay is of the trace %v, not of one of its own that is recorded", trace)
 	}
 	for _, kv := range h {
 		if header.IsFailure(kv.Key) {

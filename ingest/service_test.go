@@ -301,7 +301,7 @@ func checkTrace(t *testing.T, traceparent, theirs string) {
 	t.Helper()
 	eventually(t, "the request's span ended", func() bool {
 		for _, span := range spans.Ended() {
-			if !strings.HasPrefix(span.Name(), "ingest ") || !strings.Contains(traceparent, span.SpanContext().TraceID().String()) {
+			if !strings.HasPrefix(span.Name(), "POST /webhooks") || !strings.Contains(traceparent, span.SpanContext().TraceID().String()) {
 				continue
 			}
 			if span.Parent().IsValid() || len(span.Links()) != 1 || !strings.Contains(theirs, span.Links()[0].SpanContext.TraceID().String()) {

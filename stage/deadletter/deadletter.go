@@ -4,8 +4,10 @@
 package deadletter
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -58,6 +60,12 @@ func (w *Writer) Record(failed *kgo.Record, cause error, attempts int) *kgo.Reco
 	tracing.Fail(failed, string(w.Stage), cause)
 	tracing.Continue(r, failed)
 	return r
+}
+
+// Log writes the line about a dead letter that was written. The message may quote
+// the payload, so it is in the dead letter only.
+func Log(ctx context.Context, log *slog.Logger, failed *kgo.Record, cause error) {
+	log.WarnContext(tracing.Within(ctx, failed), "dead letter", tracing.LogAttr(failed), "reason", string(failure.ReasonOf(cause)))
 }
 
 // fit leaves out what makes a dead letter too large: the value, and if that is

@@ -99,7 +99,7 @@ const recordHeadroom = 32 << 10
 func (c *Config) MaxValueBytes() int { return int(c.MaxMessageBytes) - recordHeadroom }
 
 // batchHeadroom is what a record batch needs beside its only record: the batch
-// header, and the trace context that producing adds.
+// header, and what producing adds: the trace context and the transaction's id.
 const batchHeadroom = 2 << 10
 
 // Fits reports whether r fits into a batch of its own. Sizes count before

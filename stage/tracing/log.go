@@ -63,7 +63,7 @@ func (h logHandler) Handle(ctx context.Context, line slog.Record) error {
 			line.AddAttrs(slog.Int("attempt", t.attempt))
 		}
 	}
-	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
+	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() && !says(line, "trace_id") {
 		line.AddAttrs(slog.String("trace_id", sc.TraceID().String()))
 	}
 	return h.Handler.Handle(ctx, line)

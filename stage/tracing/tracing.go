@@ -51,6 +51,8 @@ const (
 	// Stage is who gave a record up, FailureClass why it was not tried again.
 	Stage        = attribute.Key("hookstream.stage")
 	FailureClass = attribute.Key("hookstream.failure.class")
+	// Entity is the canonical one of an event.
+	Entity = attribute.Key("hookstream.entity")
 	// ReplayID names an operator's replay.
 	ReplayID = attribute.Key("hookstream.replay.id")
 	// Ranges are the offsets of a batch: topic/partition:first-last.

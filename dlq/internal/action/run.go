@@ -17,6 +17,7 @@ import (
 	"github.com/hookstream/hookstream/dlq/internal/resolutions"
 	"github.com/hookstream/hookstream/stage/crash"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/tracing"
 )
 
 // maxBatchBytes bounds what a transaction holds in memory. Of every partition
@@ -207,6 +208,7 @@ func (r *run) add(ctx context.Context, l *letters.Letter) error {
 	r.claimed[l.ID] = true
 	w := r.writers[l.At.Partition]
 	if act.record != nil {
+		tracing.Replay(act.record)
 		w.next.records = append(w.next.records, act.record)
 		w.next.bytes += kafka.RecordBytes(act.record)
 	}

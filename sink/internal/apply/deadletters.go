@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/hookstream/hookstream/stage/deadletter"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
 )
@@ -59,9 +60,7 @@ func (b *batch) bury(ctx context.Context) error {
 		return kafka.Classify(fmt.Errorf("produce %d dead letters to %s: %w", len(letters), b.store.cfg.Letters.Topic, err))
 	}
 	for _, r := range refusals {
-		// The message may quote the payload, so it is in the dead letter only.
-		b.store.cfg.Log.WarnContext(ctx, "dead letter", "reason", string(failure.ReasonOf(r.cause)),
-			"topic", r.record.Topic, "partition", r.record.Partition, "offset", r.record.Offset)
+		deadletter.Log(ctx, b.store.cfg.Log, r.record, r.cause)
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/hookstream/hookstream/sink/internal/sqlstate"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/fenced"
+	"github.com/hookstream/hookstream/stage/tracing"
 )
 
 // metrics count what was committed, and only then.
@@ -54,7 +55,10 @@ func (m *metrics) committed(ctx context.Context, b *batch, started time.Time) {
 	events := map[series]int64{}
 	for _, it := range b.plan.fresh {
 		events[series{it.Event.Entity, it.Outcome}]++
-		m.latency.Record(ctx, now.Sub(it.Event.Meta.ReceivedAt).Seconds())
+		m.latency.Record(it.traced(ctx, string(it.Outcome)), now.Sub(it.Event.Meta.ReceivedAt).Seconds())
+	}
+	for _, it := range b.plan.repeats {
+		it.traced(ctx, "repeat")
 	}
 	for s, n := range events {
 		m.events.Add(ctx, n, metric.WithAttributes(attribute.String("entity", s.entity), attribute.String("outcome", string(s.outcome))))
@@ -69,6 +73,17 @@ func (m *metrics) committed(ctx context.Context, b *batch, started time.Time) {
 	for code, n := range letters {
 		m.letters.Add(ctx, n, metric.WithAttributes(attribute.String("reason", string(code))))
 	}
+}
+
+// traced is ctx in the item's trace, where that is recorded, so that what is
+// measured has an exemplar. The trace is told what became of the item.
+func (it *item) traced(ctx context.Context, outcome string) context.Context {
+	span, ok := tracing.Of(it.record)
+	if !ok {
+		return ctx
+	}
+	span.SetAttributes(tracing.Outcome.String(outcome), tracing.Entity.String(it.Event.Entity))
+	return it.record.Context
 }
 
 // retried counts a failed attempt. Codes are a closed set; what has none did

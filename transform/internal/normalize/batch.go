@@ -31,6 +31,13 @@ type batch struct {
 	tx      *dedup.Tx
 	out     []*kgo.Record
 	tally   tally
+	failed  []failed
+}
+
+// failed is a record that is dead-lettered, and why.
+type failed struct {
+	record *kgo.Record
+	cause  error
 }
 
 // perWorker is how many records make another goroutine worth its start.
@@ -79,7 +86,7 @@ func (b *batch) accept(r *kgo.Record, p *prepared) error {
 		return p.err
 	}
 	if p.event == nil {
-		b.tally.count(p.provider, outcomeDropped, "")
+		b.count(r, p.provider, outcomeDropped, "")
 		return nil
 	}
 	mark, known, err := b.tx.Lookup(partitionOf(r), p.identity)
@@ -89,7 +96,7 @@ func (b *batch) accept(r *kgo.Record, p *prepared) error {
 	case known && mark.Conflicts(p.mark):
 		return failure.NewPermanent(reason.IdentityConflict, fmt.Errorf("%s of %s: %w", p.event.Meta.EventID, p.provider, errConflict))
 	case known:
-		b.tally.count(p.provider, outcomeDuplicate, "")
+		b.count(r, p.provider, outcomeDuplicate, "")
 		return nil
 	case p.refuse != nil:
 		return p.refuse
@@ -99,7 +106,7 @@ func (b *batch) accept(r *kgo.Record, p *prepared) error {
 	}
 	tracing.Continue(p.record, r)
 	b.out = append(b.out, p.record)
-	b.tally.count(p.provider, outcomeEvent, "")
+	b.count(r, p.provider, outcomeEvent, "")
 	return nil
 }
 
@@ -119,5 +126,14 @@ func (b *batch) encode(ev *event.Event) (*kgo.Record, error) {
 
 func (b *batch) deadLetter(r *kgo.Record, provider string, cause error) {
 	b.out = append(b.out, b.cfg.DeadLetters.Record(r, cause, 1))
-	b.tally.count(provider, outcomeDeadLetter, failure.ReasonOf(cause))
+	b.failed = append(b.failed, failed{r, cause})
+	b.count(r, provider, outcomeDeadLetter, failure.ReasonOf(cause))
+}
+
+// count notes what becomes of a record, in the tally and in its trace.
+func (b *batch) count(r *kgo.Record, provider string, o outcome, why reason.Code) {
+	b.tally.count(provider, o, why)
+	if span, ok := tracing.Of(r); ok {
+		span.SetAttributes(tracing.Outcome.String(string(o)))
+	}
 }

@@ -87,6 +87,9 @@ func (p *Processor) Process(ctx context.Context, in []*kgo.Record) (transact.Out
 			b.tx.Commit(ctx)
 			verdict.Commit()
 			p.metrics.add(ctx, b.tally)
+			for _, f := range b.failed {
+				deadletter.Log(ctx, p.cfg.Log, f.record, f.cause)
+			}
 		},
 	}, nil
 }
