@@ -9,6 +9,7 @@ import (
 
 	"github.com/hookstream/hookstream/dev/internal/stack"
 	"github.com/hookstream/hookstream/dev/internal/traces"
+	"github.com/hookstream/hookstream/stage/tracing"
 )
 
 // tracesPage starts the page of traces and has this process export to it, every
@@ -36,6 +37,7 @@ func (c *runCommand) tracesPage(ctx context.Context) (*traces.Server, error) {
 			return nil, err
 		}
 	}
+	tracing.ShowTenants(true) // nobody else reads this page
 	return page, nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/hookstream/hookstream/dev/internal/stack"
 	"github.com/hookstream/hookstream/dev/internal/workload"
 	"github.com/hookstream/hookstream/stage/telemetry"
+	"github.com/hookstream/hookstream/stage/tracing"
 )
 
 // parts are the flags that both commands share: which parts are real.
@@ -44,7 +45,7 @@ func (p *parts) logger(ctx context.Context) (*slog.Logger, func(), error) {
 	if err := level.UnmarshalText([]byte(p.LogLevel)); err != nil {
 		return nil, nil, err
 	}
-	log := slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
+	log := slog.New(tracing.LogHandler(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})))
 	slog.SetDefault(log)
 	flush, err := telemetry.Start(ctx, "hookstream-dev", "dev")
 	if err != nil {
