@@ -15,9 +15,8 @@ import (
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v4"
-
 	"github.com/hookstream/hookstream/schemas/body"
+	"github.com/hookstream/hookstream/schemas/yamlfile"
 )
 
 //go:embed definitions/*.yaml
@@ -76,13 +75,10 @@ func (c Catalog) Names() []string { return slices.Sorted(maps.Keys(c)) }
 // Parse reads and validates one definition. File names it in errors; its base
 // must be the provider's name.
 func Parse(file string, data []byte) (*Definition, error) {
-	var root yaml.Node
-	if err := yaml.Load(data, &root); err != nil {
-		return nil, SyntaxProblem(file, err)
-	}
-	d := &Definition{Unmapped: UnmappedGeneric, File: file, position: positions{&root}}
-	if err := root.Load(d, yaml.WithKnownFields()); err != nil {
-		return nil, SyntaxProblem(file, err)
+	d := &Definition{Unmapped: UnmappedGeneric, File: file}
+	var err error
+	if d.source, err = yamlfile.Parse(file, data, d); err != nil {
+		return nil, err
 	}
 	d.setDefaults()
 	if err := d.validate(); err != nil {
@@ -92,23 +88,6 @@ func Parse(file string, data []byte) (*Definition, error) {
 		return nil, d.Problem(fmt.Sprintf("%q does not match the file's name", d.Provider), "provider")
 	}
 	return d, nil
-}
-
-// SyntaxProblem gives what the YAML library noticed in a file its line.
-func SyntaxProblem(file string, err error) error {
-	var list *yaml.LoadErrors
-	if errors.As(err, &list) {
-		errs := make([]error, len(list.Errors))
-		for i, e := range list.Errors {
-			errs[i] = &Problem{File: file, Line: e.Mark.Line, Message: e.Message}
-		}
-		return errors.Join(errs...)
-	}
-	var one *yaml.LoadError
-	if errors.As(err, &one) {
-		return &Problem{File: file, Line: one.Mark.Line, Message: one.Message}
-	}
-	return &Problem{File: file, Message: err.Error()}
 }
 
 // setDefaults writes out what a file may leave out, so that nobody else needs to

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/hookstream/hookstream/schemas/body"
+	"github.com/hookstream/hookstream/schemas/yamlfile"
 )
 
 func TestEmbeddedDefinitionsLoad(t *testing.T) {
@@ -54,7 +55,7 @@ func TestProblemsNameFileLineAndField(t *testing.T) {
 		"algorithm":       {"algorithm: sha256", "algorithm: md5", `acme.yaml:7: verify.algorithm: "md5" is not one of sha1, sha256, sha512`},
 		"body not signed": {`signed: "{body}"`, `signed: "{url}"`, "acme.yaml:10: verify.signed: must contain {body}"},
 		"unsigned time":   {`signed: "{body}"`, `signed: "{timestamp}.{body}"`, "acme.yaml:10: verify.signed: {timestamp}"},
-		"no key":          {`  key: [{from: "{body.customer}"}]`, "", "acme.yaml:13: identity.key: needs at least one alternative"},
+		"no key":          {`  key: [{from: "{body.customer}"}]`, "", "acme.yaml:12: identity.key: needs at least one alternative"},
 		"unknown entity":  {"entity: customer", "entity: client", `acme.yaml:18: events[0].entity: "client" is not one of`},
 		"unknown field":   {"name: .name", "nmae: .name", `acme.yaml:20: events[0].fields.nmae: customer has no field "nmae"`},
 		"bad glob":        {`["customer.*"]`, `["customer.["]`, "acme.yaml:17: events[0].types[0]: pattern"},
@@ -95,7 +96,7 @@ func TestDirectoryOverridesAndAdds(t *testing.T) {
 
 	write("wrong.yaml", minimal)
 	_, err = Load(dir)
-	var p *Problem
+	var p *yamlfile.Problem
 	if !errors.As(err, &p) || !strings.HasSuffix(p.File, "wrong.yaml") || p.Field != "provider" {
 		t.Errorf("got %v, want a problem with wrong.yaml", err)
 	}

@@ -6,7 +6,11 @@
 // it signs in a way that no Scheme describes.
 package provider
 
-import "path"
+import (
+	"path"
+
+	"github.com/hookstream/hookstream/schemas/yamlfile"
+)
 
 // Definition is one provider's YAML file.
 type Definition struct {
@@ -39,8 +43,8 @@ type Definition struct {
 
 	// File is where the definition was read from.
 	File string `yaml:"-"`
-	// position finds a field's line for errors that are noticed later.
-	position positions
+	// source finds a field's line for errors that are noticed later.
+	source *yamlfile.File
 }
 
 // Unmapped says what becomes of an event type without a rule.

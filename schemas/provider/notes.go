@@ -2,11 +2,7 @@
 
 package provider
 
-import (
-	"strings"
-
-	"go.yaml.in/yaml/v4"
-)
+import "strings"
 
 // Notes are what a definition's comments tell its readers.
 type Notes struct {
@@ -21,8 +17,8 @@ type Notes struct {
 
 // Notes reads the comments of the file that d was parsed from.
 func (d *Definition) Notes() Notes {
-	n := d.position.root
-	if n == nil || n.Kind != yaml.DocumentNode || len(n.Content) == 0 || len(n.Content[0].Content) == 0 {
+	n := d.source.Root()
+	if n == nil || len(n.Content[0].Content) == 0 {
 		return Notes{}
 	}
 	fields := n.Content[0].Content

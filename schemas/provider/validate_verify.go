@@ -69,7 +69,7 @@ func (s scope) add(message string, path ...any) {
 }
 
 func (s scope) has(path ...any) bool {
-	return s.def.position.has(append(slices.Clone(s.path), path...)...)
+	return s.def.source.Has(append(slices.Clone(s.path), path...)...)
 }
 
 func validateScheme(at scope, v *Verify) {

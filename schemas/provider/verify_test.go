@@ -104,7 +104,7 @@ func TestEverySchemeParses(t *testing.T) {
 func TestSchemesRefuseWhatTheyLackOrDoNotHave(t *testing.T) {
 	cases := []struct{ example, from, to, want string }{
 		{"hmac with a time", "hmac", "hmack", `acme.yaml:6: verify.scheme: "hmack" is not one of hmac, hash,`},
-		{"hmac with a time", "  encoding: base64\n", "", "acme.yaml:6: verify.encoding: the scheme hmac needs encoding"},
+		{"hmac with a time", "  encoding: base64\n", "", "acme.yaml:5: verify.encoding: the scheme hmac needs encoding"},
 		{"hmac with a time", "sha1", "md5", `verify.algorithm: "md5" is not one of`},
 		{"hmac with a time", "{timestamp}.{body}", "{body}", "acme.yaml:10: verify.timestamp: an unsigned time proves nothing"},
 		{"hmac with a time", "{timestamp}.{body}", "{timestamp}.{secret}{body}", "signs no {secret}"},
@@ -122,7 +122,7 @@ func TestSchemesRefuseWhatTheyLackOrDoNotHave(t *testing.T) {
 		{"time in the signed body", "{body}", "{body.id}", "verify.signed: must contain {body}"},
 		{"time in the signed body", "  timestamp", "  per_item: true\n  timestamp", "acme.yaml:10: verify.per_item: body.batch names no items"},
 		{"segments", "ts:{timestamp}", "ts:{timestamps}", "acme.yaml:13: template"},
-		{"segments", "  unsigned_body: true\n", "", "acme.yaml:12: verify.signed: must contain {body}"},
+		{"segments", "  unsigned_body: true\n", "", "acme.yaml:11: verify.signed: must contain {body}"},
 		{"hash", "{secret}", "", "verify.signed: must contain {secret}"},
 		{"hash", "  secret:", "  unsigned_body: true\n  secret:", "acme.yaml:11: verify.unsigned_body: the signature covers the body"},
 		{"rsa, CRC of the body", "|{secret}", "", "verify.signed: must contain {secret}, what the provider calls"},

@@ -3,7 +3,6 @@
 package command
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/hookstream/hookstream/ingest/internal/example"
 	"github.com/hookstream/hookstream/schemas/provider"
+	"github.com/hookstream/hookstream/schemas/yamlfile"
 )
 
 type checkCommand struct {
@@ -41,19 +41,11 @@ docs/adding-a-provider.md walks through a definition and its examples.`
 
 // checked is one definition and what is wrong with it.
 type checked struct {
-	File     string    `json:"file"`
-	Provider string    `json:"provider,omitempty"`
-	Examples int       `json:"examples"`
-	Refused  int       `json:"refused"`
-	Problems []problem `json:"problems"`
-}
-
-// problem is one thing that is wrong, as JSON has it.
-type problem struct {
-	File    string `json:"file"`
-	Line    int    `json:"line,omitempty"`
-	Field   string `json:"field,omitempty"`
-	Message string `json:"message"`
+	File     string              `json:"file"`
+	Provider string              `json:"provider,omitempty"`
+	Examples int                 `json:"examples"`
+	Refused  int                 `json:"refused"`
+	Problems []*yamlfile.Problem `json:"problems"`
 }
 
 // Run checks and reports.
@@ -95,7 +87,7 @@ func definitionFiles(path string) ([]string, error) {
 }
 
 func check(file string) *checked {
-	result := &checked{File: file, Problems: []problem{}}
+	result := &checked{File: file, Problems: []*yamlfile.Problem{}}
 	data, err := os.ReadFile(file)
 	if err != nil {
 		result.add(err)
@@ -124,27 +116,15 @@ func check(file string) *checked {
 	return result
 }
 
-// add takes a joined error apart.
 func (c *checked) add(err error) {
-	var p *provider.Problem
-	switch several, ok := err.(interface{ Unwrap() []error }); {
-	case err == nil:
-	case ok:
-		for _, e := range several.Unwrap() {
-			c.add(e)
-		}
-	case errors.As(err, &p):
-		c.Problems = append(c.Problems, problem(*p))
-	default:
-		c.Problems = append(c.Problems, problem{File: c.File, Message: err.Error()})
-	}
+	c.Problems = append(c.Problems, yamlfile.Problems(c.File, err)...)
 }
 
 // report writes a line a definition, below its problems.
 func report(w io.Writer, all []*checked, p painter) error {
 	for _, c := range all {
-		for i := range c.Problems {
-			if _, err := fmt.Fprintln(w, (*provider.Problem)(&c.Problems[i])); err != nil {
+		for _, problem := range c.Problems {
+			if _, err := fmt.Fprintln(w, problem); err != nil {
 				return err
 			}
 		}

@@ -17,7 +17,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"github.com/hookstream/hookstream/schemas/provider"
+	"github.com/hookstream/hookstream/schemas/yamlfile"
 )
 
 // Folder is where a folder of definitions keeps its examples, in a folder a
@@ -43,7 +43,7 @@ type Example struct {
 	// File is where the example was read from.
 	File string `yaml:"-"`
 
-	lines lines
+	source *yamlfile.File
 }
 
 // Request is what the provider sends.
@@ -131,13 +131,10 @@ func Load(dir string) ([]*Example, error) {
 
 // Parse reads one example. File names it in errors.
 func Parse(file string, data []byte) (*Example, error) {
-	var root yaml.Node
-	if err := yaml.Load(data, &root); err != nil {
-		return nil, provider.SyntaxProblem(file, err)
-	}
-	e := &Example{File: file, At: defaultTime, lines: linesOf(&root)}
-	if err := root.Load(e, yaml.WithKnownFields()); err != nil {
-		return nil, provider.SyntaxProblem(file, err)
+	e := &Example{File: file, At: defaultTime}
+	var err error
+	if e.source, err = yamlfile.Parse(file, data, e); err != nil {
+		return nil, err
 	}
 	if err := errors.Join(e.validate()...); err != nil {
 		return nil, err
@@ -146,20 +143,20 @@ func Parse(file string, data []byte) (*Example, error) {
 }
 
 func (e *Example) validate() (errs []error) {
-	add := func(field, format string, args ...any) { errs = append(errs, e.problem(field, format, args...)) }
+	add := func(field path, format string, args ...any) { errs = append(errs, e.problem(field, format, args...)) }
 	if e.Request.Body != "" && e.Request.BodyBase64 != "" {
-		add("request.body_base64", "give the body once, as body or as body_base64")
+		add(path{"request", "body_base64"}, "give the body once, as body or as body_base64")
 	}
 	if _, err := base64.StdEncoding.DecodeString(e.Request.BodyBase64); err != nil {
-		add("request.body_base64", "%v", err)
+		add(path{"request", "body_base64"}, "%v", err)
 	}
 	if e.Want.Refused != "" && len(e.Want.Records) > 0 {
-		add("want.records", "what is refused stores nothing; leave it out")
+		add(path{"want", "records"}, "what is refused stores nothing; leave it out")
 	}
 	for i := range e.Want.Records {
 		r := &e.Want.Records[i]
 		if r.Defect == "" && (r.ID == "" || r.Type == "" || r.Key == "") {
-			add(fmt.Sprintf("want.records[%d]", i), "needs id, type and key, unless it has a defect")
+			add(path{"want", "records", i}, "needs id, type and key, unless it has a defect")
 		}
 	}
 	return errs
@@ -174,7 +171,10 @@ func (r *Request) body() []byte {
 	return data
 }
 
+// path leads to a field, in mapping keys and list indices.
+type path []any
+
 // problem is something wrong with the example, or not as it wants.
-func (e *Example) problem(field, format string, args ...any) error {
-	return &provider.Problem{File: e.File, Line: e.lines.at(field), Field: field, Message: fmt.Sprintf(format, args...)}
+func (e *Example) problem(field path, format string, args ...any) error {
+	return e.source.Problem(fmt.Sprintf(format, args...), field...)
 }

@@ -51,7 +51,7 @@ func (c *Checker) Check(e *Example) error {
 	errs := e.compareAnswer(c.def, &got)
 	webhooks, err := w.produced.webhooks()
 	if err != nil {
-		return e.problem("want.records", "what was stored cannot be read: %v", err)
+		return e.problem(path{"want", "records"}, "what was stored cannot be read: %v", err)
 	}
 	errs = append(errs, e.compareRecords(webhooks)...)
 	errs = append(errs, c.checkEvidence(e, w, webhooks)...)
@@ -64,7 +64,7 @@ func (c *Checker) checkEvidence(e *Example, w *world, webhooks []*record.Webhook
 	for i, stored := range webhooks {
 		verdict := again.Check(context.Background(), stored, webhooks, w.keys)
 		if verdict.Outcome != evidence.Verified && again.Provable(stored) {
-			errs = append(errs, e.problem(fmt.Sprintf("want.records[%d]", i), "ingest verify-record could not verify it again: %s", verdict.Reason))
+			errs = append(errs, e.problem(path{"want", "records", i}, "ingest verify-record could not verify it again: %s", verdict.Reason))
 		}
 	}
 	return errs
@@ -79,7 +79,7 @@ func (c *Checker) checkMapping(e *Example, webhooks []*record.Webhook) (errs []e
 		_, err := c.mapper.Map(context.Background(), w)
 		var failed *mapping.Error
 		if errors.As(err, &failed) && failed.Reason != reason.Unmapped {
-			errs = append(errs, e.problem(fmt.Sprintf("want.records[%d]", i), "transform would dead-letter it: %v", err))
+			errs = append(errs, e.problem(path{"want", "records", i}, "transform would dead-letter it: %v", err))
 		}
 	}
 	return errs
@@ -88,13 +88,13 @@ func (c *Checker) checkMapping(e *Example, webhooks []*record.Webhook) (errs []e
 func (e *Example) compareAnswer(def *provider.Definition, got *response) (errs []error) {
 	cause := refusal(got)
 	if want := e.status(def); got.status != want {
-		errs = append(errs, e.problem("want.status", "got %d, want %d%s", got.status, want, got.detail()))
+		errs = append(errs, e.problem(path{"want", "status"}, "got %d, want %d%s", got.status, want, got.detail()))
 	}
 	if cause != e.Want.Refused {
-		errs = append(errs, e.problem("want.refused", "got %q, want %q%s", cause, e.Want.Refused, got.detail()))
+		errs = append(errs, e.problem(path{"want", "refused"}, "got %q, want %q%s", cause, e.Want.Refused, got.detail()))
 	}
 	if want := e.Want.Answer; want != nil && got.body.String() != *want {
-		errs = append(errs, e.problem("want.answer", "got %q, want %q", got.body.String(), *want))
+		errs = append(errs, e.problem(path{"want", "answer"}, "got %q, want %q", got.body.String(), *want))
 	}
 	return errs
 }
@@ -141,7 +141,7 @@ func (r *response) problem() (p struct{ Detail string }) {
 func (e *Example) compareRecords(got []*record.Webhook) (errs []error) {
 	want := e.Want.Records
 	if len(got) != len(want) {
-		errs = append(errs, e.problem("want.records", "%d stored, want %d%s", len(got), len(want), described(got)))
+		errs = append(errs, e.problem(path{"want", "records"}, "%d stored, want %d%s", len(got), len(want), described(got)))
 	}
 	for i := range min(len(got), len(want)) {
 		errs = append(errs, e.compareRecord(i, got[i])...)
@@ -163,7 +163,7 @@ func (e *Example) compareRecord(i int, got *record.Webhook) (errs []error) {
 	want := &e.Want.Records[i]
 	same := func(field, got, want string) {
 		if got != want {
-			errs = append(errs, e.problem(fmt.Sprintf("want.records[%d].%s", i, field), "got %q, want %q", got, want))
+			errs = append(errs, e.problem(path{"want", "records", i, field}, "got %q, want %q", got, want))
 		}
 	}
 	// Where a record has a defect, the edge makes up what is not given here.

@@ -39,7 +39,7 @@ func newWorld(def *provider.Definition, e *Example, tenant string) (*world, erro
 	catalog := provider.Catalog{def.Provider: def}
 	roots, err := e.roots()
 	if err != nil {
-		return nil, e.problem("certificate", "%v", err)
+		return nil, e.problem(path{"certificate"}, "%v", err)
 	}
 	verifiers, err := verify.CompileAll(catalog, verify.Trust{Fetcher: served{def, e}, Roots: roots})
 	if err != nil {
@@ -47,7 +47,7 @@ func newWorld(def *provider.Definition, e *Example, tenant string) (*world, erro
 	}
 	keys, err := verify.NewKeyring(e.secrets(tenant, def.Provider), verifiers)
 	if err != nil {
-		return nil, e.problem("secret", "%v", err)
+		return nil, e.problem(path{"secret"}, "%v", err)
 	}
 	w := &world{verifier: verifiers[def.Provider], keys: keys.Keys(tenant, def.Provider)}
 	w.handler, err = edge.New(edge.Config{
@@ -134,11 +134,11 @@ func (e *Example) httpRequest(def *provider.Definition) (*http.Request, error) {
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" {
-		return nil, e.problem("request.url", "%q is not an absolute URL", text)
+		return nil, e.problem(path{"request", "url"}, "%q is not an absolute URL", text)
 	}
 	r, err := http.NewRequestWithContext(context.Background(), method, text, bytes.NewReader(e.Request.body()))
 	if err != nil {
-		return nil, e.problem("request", "%v", err)
+		return nil, e.problem(path{"request"}, "%v", err)
 	}
 	for name, values := range e.Request.Headers {
 		for _, v := range values {

@@ -8,9 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v4"
-
 	"github.com/hookstream/hookstream/schemas/event"
+	"github.com/hookstream/hookstream/schemas/yamlfile"
 )
 
 // maxIdentifier is what Postgres keeps of a name (NAMEDATALEN - 1).
@@ -28,14 +27,12 @@ var accessMethods = []string{"btree", "hash", "gin", "gist", "spgist", "brin"}
 
 // checker collects what is wrong with a tables file.
 type checker struct {
-	file     string
-	root     *yaml.Node
+	source   *yamlfile.File
 	problems []error
 }
 
 func (c *checker) add(message string, path ...any) {
-	line, field := locate(c.root, path)
-	c.problems = append(c.problems, &Problem{File: c.file, Line: line, Field: field, Message: message})
+	c.problems = append(c.problems, c.source.Problem(message, path...))
 }
 
 func (c *checker) check(schema string, layouts map[string]Layout) {
@@ -208,45 +205,4 @@ func (c *checker) versions(e *event.Entity, t *Target, use func(column, as strin
 			}
 		}
 	}
-}
-
-// locate finds the line of the deepest part of a path that exists, and how the
-// path is written.
-func locate(n *yaml.Node, path []any) (line int, field string) {
-	if n.Kind == yaml.DocumentNode && len(n.Content) > 0 {
-		n = n.Content[0]
-	}
-	line = n.Line
-	for _, step := range path {
-		if i, isIndex := step.(int); isIndex {
-			field += fmt.Sprintf("[%d]", i)
-		} else {
-			field += fmt.Sprint(".", step)
-		}
-		if n = child(n, step); n != nil {
-			line = n.Line
-		}
-	}
-	return line, strings.TrimPrefix(field, ".")
-}
-
-func child(n *yaml.Node, step any) *yaml.Node {
-	if n == nil {
-		return nil
-	}
-	if n.Kind == yaml.AliasNode {
-		n = n.Alias
-	}
-	if i, isIndex := step.(int); isIndex {
-		if n.Kind != yaml.SequenceNode || i >= len(n.Content) {
-			return nil
-		}
-		return n.Content[i]
-	}
-	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == step {
-			return n.Content[i+1]
-		}
-	}
-	return nil
 }

@@ -26,7 +26,7 @@ func TestProblemsHaveFileLineAndField(t *testing.T) {
 		"empty":             {"", "tables.yaml:1: "},
 		"unknown setting":   {"customer:\n  tabel: c\n", "tables.yaml:2: "},
 		"wrong type":        {"customer:\n  partitions: many\n", "tables.yaml:2: "},
-		"entity":            {"custommer:\n  table: c\n", "tables.yaml:2: custommer: is no entity; there are "},
+		"entity":            {"custommer:\n  table: c\n", "tables.yaml:1: custommer: is no entity; there are "},
 		"schema":            {"customer:\n  schema: hookstream\n", "tables.yaml:2: customer.schema: is where the sink keeps its books"},
 		"same table":        {"customer:\n  table: t\norder:\n  table: t\n", "tables.yaml:4: order.table: is the table of customer too"},
 		"same as a default": {"customer:\n  table: order\n", "order.table: is the table of customer too"},

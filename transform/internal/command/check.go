@@ -7,7 +7,6 @@ package command
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/hookstream/hookstream/schemas/fixture"
 	"github.com/hookstream/hookstream/schemas/mapping"
 	"github.com/hookstream/hookstream/schemas/provider"
+	"github.com/hookstream/hookstream/schemas/yamlfile"
 )
 
 // Commands are kong's commands.
@@ -47,18 +47,9 @@ Exit codes:
 
 // report is what a check found.
 type report struct {
-	Definitions int       `json:"definitions"`
-	Fixtures    int       `json:"fixtures"`
-	Problems    []problem `json:"problems"`
-}
-
-// problem is one thing that is wrong, and where.
-type problem struct {
-	File    string `json:"file,omitempty"`
-	Line    int    `json:"line,omitempty"`
-	Field   string `json:"field,omitempty"`
-	Message string `json:"message"`
-	text    string
+	Definitions int                 `json:"definitions"`
+	Fixtures    int                 `json:"fixtures"`
+	Problems    []*yamlfile.Problem `json:"problems"`
 }
 
 // exit ends a command that has said itself what there is to say.
@@ -72,7 +63,7 @@ func (e exit) ExitCode() int { return int(e) }
 
 // Run checks and reports.
 func (c *checkCommand) Run(ctx context.Context, k *kong.Context) error {
-	r := report{Problems: []problem{}}
+	r := report{Problems: []*yamlfile.Problem{}}
 	r.check(ctx, c.Dir)
 	if err := c.write(k, &r); err != nil {
 		return err
@@ -90,7 +81,7 @@ func (c *checkCommand) write(k *kong.Context, r *report) error {
 		return e.Encode(r)
 	}
 	for _, p := range r.Problems {
-		if _, err := fmt.Fprintln(k.Stdout, p.text); err != nil {
+		if _, err := fmt.Fprintln(k.Stdout, p); err != nil {
 			return err
 		}
 	}
@@ -159,18 +150,4 @@ func (r *report) untried(def *provider.Definition, tried map[*provider.Rule]bool
 	}
 }
 
-// add takes joined errors apart.
-func (r *report) add(err error) {
-	var p *provider.Problem
-	switch several, joined := err.(interface{ Unwrap() []error }); {
-	case err == nil:
-	case joined:
-		for _, e := range several.Unwrap() {
-			r.add(e)
-		}
-	case errors.As(err, &p):
-		r.Problems = append(r.Problems, problem{p.File, p.Line, p.Field, p.Message, p.Error()})
-	default:
-		r.Problems = append(r.Problems, problem{Message: err.Error(), text: err.Error()})
-	}
-}
+func (r *report) add(err error) { r.Problems = append(r.Problems, yamlfile.Problems("", err)...) }
