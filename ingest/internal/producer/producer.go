@@ -89,7 +89,6 @@ func New(cfg Config) (*Producer, error) {
 func (p *Producer) status(ready bool, reason string) {
 	if ready {
 		p.checked.Store(true)
-		p.cfg.Status(true, "")
 	}
 	p.cfg.Status(ready, reason)
 }
@@ -115,14 +114,6 @@ func (p *Producer) Run(ctx context.Context) error {
 				return err
 			}
 		}
-	}
-}
-
-// waiting tells for what the topics wait. That they are there is told when records
-// are taken.
-func (p *Producer) waiting(ready bool, reason string) {
-	if !ready {
-		p.cfg.Status(false, reason)
 	}
 }
 
