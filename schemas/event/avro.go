@@ -3,6 +3,7 @@
 package event
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -143,6 +144,7 @@ func kindOf(f *avro.SchemaField) (Kind, error) {
 // Decoder reads events of one writer schema as its entity's current schema.
 type Decoder struct {
 	entity *Entity
+	// schema is nil where the writer's is the entity's own.
 	schema *avro.Schema
 }
 
@@ -154,6 +156,9 @@ func (e *Entity) Decoder(writer string) (*Decoder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("writer schema of %s: %w", e.Name, err)
 	}
+	if bytes.Equal(w.Canonical(), e.codec.parsed.Canonical()) {
+		return &Decoder{entity: e}, nil
+	}
 	resolved, err := avro.Resolve(w, e.codec.parsed)
 	if err != nil {
 		return nil, fmt.Errorf("writer schema of %s: %w", e.Name, err)
@@ -163,6 +168,14 @@ func (e *Entity) Decoder(writer string) (*Decoder, error) {
 
 // Decode reads one event's Avro binary. Trailing bytes are an error.
 func (d *Decoder) Decode(src []byte) (*Event, error) {
+	if d.schema == nil {
+		return d.entity.decode(src)
+	}
+	return d.decode(src)
+}
+
+// decode has the library read the event.
+func (d *Decoder) decode(src []byte) (*Event, error) {
 	var decoded any // not a map: the library sets an interface's fields without reflection
 	rest, err := d.schema.Decode(src, &decoded)
 	if err != nil {

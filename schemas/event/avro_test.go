@@ -44,6 +44,7 @@ func TestAvroRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		library := &Decoder{entity: e, schema: e.codec.parsed}
 		t.Run(e.Name, rapid.MakeCheck(func(t *rapid.T) {
 			want := &Event{Entity: e.Name, ID: anyText.Draw(t, "id"), Fields: map[string]any{}, Meta: Meta{
 				EventID: anyText.Draw(t, "event id"), EventType: anyText.Draw(t, "type"), Provider: "p", Tenant: "t", BusinessKey: "k",
@@ -71,6 +72,9 @@ func TestAvroRoundTrip(t *testing.T) {
 			}
 			if !reflect.DeepEqual(got, want) {
 				t.Fatalf("got %+v, want %+v", got, want)
+			}
+			if read, err := library.Decode(data); err != nil || !reflect.DeepEqual(read, want) {
+				t.Fatalf("the library reads %+v, %v, want %+v", read, err, want)
 			}
 			if _, err := dec.Decode(append(data, 0)); err == nil {
 				t.Fatal("a byte after the record was accepted")
@@ -129,22 +133,30 @@ func TestEncodeRefusesValuesOfAnotherKind(t *testing.T) {
 	}
 }
 
+// FuzzDecode holds our reading to the library's.
 func FuzzDecode(f *testing.F) {
 	e, _ := Lookup("payment")
-	dec, err := e.Decoder(e.Schema())
+	ours, err := e.Decoder(e.Schema())
 	if err != nil {
 		f.Fatal(err)
 	}
-	seed, err := e.AppendEncode(nil, payment(map[string]any{"amount": int64(1), "extra": map[string]string{"a": "b"}}))
-	if err != nil {
-		f.Fatal(err)
+	library := &Decoder{entity: e, schema: e.codec.parsed}
+	for _, fields := range []map[string]any{
+		{"amount": int64(1), "extra": map[string]string{"a": "b"}},
+		{"created_at": time.UnixMicro(1).UTC(), "test": true, "status": "paid"},
+	} {
+		seed, err := e.AppendEncode(nil, payment(fields))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(seed)
 	}
-	f.Add(seed)
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		ev, err := dec.Decode(data)
-		if (ev == nil) == (err == nil) {
-			t.Fatalf("event %v and error %v", ev, err)
+		got, err := ours.Decode(data)
+		want, wantErr := library.Decode(data)
+		if (err == nil) != (wantErr == nil) || !reflect.DeepEqual(got, want) {
+			t.Fatalf("%+v, %v\nthe library reads %+v, %v", got, err, want, wantErr)
 		}
 	})
 }
