@@ -106,7 +106,7 @@ func define(t *testing.T, dir string, revision int, line string) {
 
 // start brings up an installation with metrics, on the Kafka of the environment
 // or an embedded one.
-func start(t *testing.T, definitions string) *stack.Stack {
+func start(t *testing.T, definitions string, more ...func(*stack.Options)) *stack.Stack {
 	t.Helper()
 	flush, err := telemetry.Start(t.Context(), "test", "v0")
 	if err != nil {
@@ -119,6 +119,9 @@ func start(t *testing.T, definitions string) *stack.Stack {
 	}
 	if b := kafkatest.Shared(t); b != nil {
 		opts.Brokers, opts.Prefix = b.Addresses, b.Prefix
+	}
+	for _, change := range more {
+		change(&opts)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
