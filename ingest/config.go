@@ -11,10 +11,10 @@ import (
 
 	"github.com/hookstream/hookstream/ingest/internal/limit"
 	"github.com/hookstream/hookstream/ingest/internal/network"
-	"github.com/hookstream/hookstream/ingest/internal/outbound"
 	"github.com/hookstream/hookstream/ingest/internal/secret"
 	"github.com/hookstream/hookstream/schemas/provider"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/outbound"
 	"github.com/hookstream/hookstream/stage/service"
 )
 

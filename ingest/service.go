@@ -14,12 +14,12 @@ import (
 
 	"github.com/hookstream/hookstream/ingest/internal/edge"
 	"github.com/hookstream/hookstream/ingest/internal/limit"
-	"github.com/hookstream/hookstream/ingest/internal/outbound"
 	"github.com/hookstream/hookstream/ingest/internal/producer"
 	"github.com/hookstream/hookstream/ingest/internal/secret"
 	"github.com/hookstream/hookstream/ingest/internal/verify"
 	"github.com/hookstream/hookstream/stage/admin"
 	"github.com/hookstream/hookstream/stage/failure"
+	"github.com/hookstream/hookstream/stage/outbound"
 	"github.com/hookstream/hookstream/stage/reload"
 	"github.com/hookstream/hookstream/stage/service"
 )

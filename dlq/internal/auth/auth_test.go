@@ -173,8 +173,12 @@ func (i *issuer) rotate(kid string) {
 
 func (i *issuer) authenticator() Authenticator {
 	now := func() time.Time { return i.now }
+	keys, err := Keys(i.server.URL, i.server.Client().Transport, now)
+	if err != nil {
+		i.Fatal(err)
+	}
 	return Authenticator{OIDC: &OIDC{
-		Issuer: "https://id.example.com", Audience: "dlq", Keys: NewKeySet(i.server.URL, i.server.Client(), quiet, now),
+		Issuer: "https://id.example.com", Audience: "dlq", Keys: keys, Log: quiet,
 		ScopeClaim: "scope", Scopes: map[string]Scope{"dlq:read": Read, "dlq:replay": Replay}, SubjectClaim: "sub", Now: now,
 	}}
 }
@@ -261,18 +265,18 @@ func TestKeysAreFetchedNowAndThen(t *testing.T) {
 	call(ErrUnavailable)
 	fetched(1)
 	i.down.Store(false)
-	i.now = i.now.Add(keysAgain)
+	i.now = i.now.Add(30 * time.Second)
 	call(nil)
 	call(nil)
 	fetched(2)
 	i.rotate("new")
 	call(ErrInvalid) // too soon
 	fetched(2)
-	i.now = i.now.Add(keysAgain)
+	i.now = i.now.Add(10 * time.Second)
 	call(nil)
 	fetched(3)
 	i.down.Store(true)
-	i.now = i.now.Add(keysFor)
+	i.now = i.now.Add(10 * time.Minute)
 	call(nil) // the keys before stay
 	fetched(4)
 }

@@ -7,37 +7,36 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/jwt"
+	"github.com/hookstream/hookstream/stage/jwks"
+	"github.com/hookstream/hookstream/stage/outbound"
 )
 
-const (
-	// leeway is how far clocks may differ.
-	leeway = time.Minute
-	// maxTokenBytes bounds what is parsed for strangers.
-	maxTokenBytes = 8 << 10
-	// maxSubject bounds what is written to resolutions.
-	maxSubject = 256
-)
+// maxSubject bounds what is written to resolutions.
+const maxSubject = 256
 
-// algorithms are the asymmetric ones: with an HMAC, the published key would be
-// the secret.
-var algorithms = []jose.SignatureAlgorithm{
-	jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512,
-	jose.ES256, jose.ES384, jose.ES512, jose.EdDSA,
+// Keys is the key set at url: fetched again after ten minutes, as keys are also
+// taken back, and for an unknown key every ten seconds at most. Transport and now
+// may be nil.
+func Keys(url string, transport http.RoundTripper, now func() time.Time) (*jwks.Set, error) {
+	return jwks.New(url, outbound.New(outbound.Config{
+		Mode: outbound.Keys, Loopback: true, FreshFor: 10 * time.Minute, RefreshEvery: 10 * time.Second,
+		Transport: transport, Now: now,
+	}))
 }
 
-// OIDC accepts JSON Web Tokens (RFC 7519) that an OpenID provider signed for
+// OIDC accepts JSON Web Tokens that an OpenID provider signed for
 // this service.
 type OIDC struct {
 	// Issuer and Audience are what a token must be from and for.
 	Issuer, Audience string
 	// Keys that tokens are signed with.
-	Keys *KeySet
+	Keys *jwks.Set
 	// ScopeClaim holds the token's scopes, as text with spaces between or as a
 	// list.
 	ScopeClaim string
@@ -47,48 +46,37 @@ type OIDC struct {
 	SubjectClaim string
 	// Now is the clock.
 	Now func() time.Time
+	Log *slog.Logger
 }
 
 func (o *OIDC) caller(ctx context.Context, token string) (*Caller, error) {
-	if len(token) > maxTokenBytes {
+	signed, err := o.Keys.Verify(ctx, token)
+	switch {
+	case errors.Is(err, jwks.ErrUnavailable):
+		o.Log.WarnContext(ctx, "cannot check a token", "error", err)
+		return nil, ErrUnavailable
+	case err != nil:
 		return nil, ErrInvalid
 	}
-	parsed, err := jwt.ParseSigned(token, algorithms)
-	if err != nil || len(parsed.Headers) != 1 || parsed.Headers[0].KeyID == "" {
-		return nil, ErrInvalid
-	}
-	key, err := o.Keys.key(ctx, &parsed.Headers[0])
-	if err != nil {
-		return nil, err
-	}
-	var registered jwt.Claims
-	var claims map[string]json.RawMessage
-	if parsed.Claims(key, &registered, &claims) != nil {
-		return nil, ErrInvalid
-	}
-	if err := o.valid(&registered); err != nil {
+	if err := o.valid(signed); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	subject := texts(claims[o.SubjectClaim])
+	subject := texts(signed.All[o.SubjectClaim])
 	if len(subject) != 1 || subject[0] == "" || len(subject[0]) > maxSubject {
 		return nil, fmt.Errorf("%w: it does not say in %s who has it", ErrInvalid, o.SubjectClaim)
 	}
-	return &Caller{Name: "oidc/" + subject[0], Scopes: o.scopes(claims[o.ScopeClaim])}, nil
+	return &Caller{Name: "oidc/" + subject[0], Scopes: o.scopes(signed.All[o.ScopeClaim])}, nil
 }
 
 // valid tells the caller what is wrong: the signature is the provider's already.
-func (o *OIDC) valid(c *jwt.Claims) error {
+func (o *OIDC) valid(t *jwks.Token) error {
 	switch {
-	case c.Issuer != o.Issuer:
+	case t.Issuer != o.Issuer:
 		return errors.New("it is from another issuer")
-	case !c.Audience.Contains(o.Audience):
+	case !t.Audience.Contains(o.Audience):
 		return errors.New("it is for another audience")
-	case c.Expiry == nil:
-		return errors.New("it does not say when it expires")
-	case c.ValidateWithLeeway(jwt.Expected{Time: o.Now()}, leeway) != nil:
-		return errors.New("it has expired or is not valid yet")
 	}
-	return nil
+	return t.ValidAt(o.Now())
 }
 
 func (o *OIDC) scopes(claim json.RawMessage) []Scope {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -96,8 +95,12 @@ func (c *Config) authenticator(log *slog.Logger) (*auth.Authenticator, error) {
 		}
 	}
 	if c.OIDCIssuer != "" {
+		keys, err := auth.Keys(c.OIDCKeys, nil, nil)
+		if err != nil {
+			return nil, err
+		}
 		a.OIDC = &auth.OIDC{
-			Issuer: c.OIDCIssuer, Audience: c.OIDCAudience, Keys: auth.NewKeySet(c.OIDCKeys, http.DefaultClient, log, time.Now),
+			Issuer: c.OIDCIssuer, Audience: c.OIDCAudience, Keys: keys, Log: log,
 			ScopeClaim: c.OIDCClaim, Scopes: c.OIDCScopes, SubjectClaim: c.OIDCSubject, Now: time.Now,
 		}
 	}

@@ -16,12 +16,12 @@ import (
 
 	"github.com/hookstream/hookstream/ingest/internal/edge"
 	"github.com/hookstream/hookstream/ingest/internal/evidence"
-	"github.com/hookstream/hookstream/ingest/internal/outbound"
 	"github.com/hookstream/hookstream/ingest/internal/stored"
 	"github.com/hookstream/hookstream/ingest/internal/verify"
 	"github.com/hookstream/hookstream/schemas/header"
 	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/outbound"
 )
 
 type verifyCommand struct {

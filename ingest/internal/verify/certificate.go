@@ -18,6 +18,7 @@ import (
 
 	"github.com/hookstream/hookstream/ingest/internal/request"
 	"github.com/hookstream/hookstream/schemas/provider"
+	"github.com/hookstream/hookstream/stage/outbound"
 )
 
 // certified is an RSA signature (PKCS #1 v1.5) by the key of a certificate that
@@ -28,7 +29,7 @@ type certified struct {
 	*alternative
 	hash  crypto.Hash
 	trust Trust
-	last  memo[*issued]
+	last  outbound.Memo[*issued]
 }
 
 // issued is a document's certificate, or what is wrong with it.
@@ -83,9 +84,9 @@ func (c *certified) check(ctx context.Context, at *attempt) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	doc, err := c.trust.fetch(ctx, location, false)
+	doc, err := c.trust.fetcher().Fetch(ctx, location)
 	if err != nil {
-		return 0, err
+		return 0, unavailable(err)
 	}
 	key, err := c.key(doc, at.now)
 	if err != nil {
@@ -126,7 +127,7 @@ func plain(u *url.URL) bool {
 
 // key is the certificate's, if it is trusted now.
 func (c *certified) key(doc []byte, now time.Time) (*rsa.PublicKey, error) {
-	found := c.last.get(doc, c.examine)
+	found := c.last.Get(doc, c.examine)
 	problem := found.problem
 	switch {
 	case problem != "":
@@ -207,21 +208,4 @@ func (c *certified) names(leaf *x509.Certificate) bool {
 	return slices.ContainsFunc(c.spec.Certificate.Subjects, func(pattern string) bool {
 		return slices.ContainsFunc(names, func(name string) bool { return provider.MatchHost(pattern, name) })
 	})
-}
-
-// fetch gets a document, or says that the request should be sent again.
-func (t *Trust) fetch(ctx context.Context, location string, again bool) ([]byte, error) {
-	err := errors.New("nothing can be fetched here")
-	var doc []byte
-	switch {
-	case t.Fetcher == nil:
-	case again:
-		doc, err = t.Fetcher.Refresh(ctx, location)
-	default:
-		doc, err = t.Fetcher.Fetch(ctx, location)
-	}
-	if err != nil {
-		return nil, &Error{Cause: KeysUnavailable, Detail: "the keys to verify with could not be fetched; send it again", Err: err}
-	}
-	return doc, nil
 }

@@ -469,7 +469,7 @@ func TestPublicKeyBesideSecretNeedsPrefix(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err = verify.Compile(def, verify.Trust{}); err == nil || !strings.Contains(err.Error(), "own.yaml:7") || !strings.Contains(err.Error(), "secret.required") {
+	if _, err = verify.Compile(def, verify.Trust{}); err == nil || !strings.Contains(err.Error(), "own.yaml:6: verify: ") || !strings.Contains(err.Error(), "secret.required") {
 		t.Errorf("got %v", err)
 	}
 }

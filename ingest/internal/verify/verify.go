@@ -6,31 +6,12 @@ package verify
 
 import (
 	"context"
-	"crypto/x509"
 	"fmt"
 	"time"
 
 	"github.com/hookstream/hookstream/ingest/internal/request"
 	"github.com/hookstream/hookstream/schemas/provider"
 )
-
-// Fetcher gets certificates and key sets.
-type Fetcher interface {
-	// Fetch returns the document at an https URL that was pinned, from a cache
-	// where it is fresh. It is not changed.
-	Fetch(ctx context.Context, url string) ([]byte, error)
-	// Refresh is Fetch past the cache, at most now and then.
-	Refresh(ctx context.Context, url string) ([]byte, error)
-}
-
-// Trust is what verification relies on besides the configured secrets.
-type Trust struct {
-	// Fetcher may be nil: then nothing is fetched, and schemes that need it
-	// find no keys.
-	Fetcher Fetcher
-	// Roots that certificates must chain to; nil is the system's.
-	Roots *x509.CertPool
-}
 
 // Verifier is a definition's verification, compiled. It is safe for concurrent
 // use.

@@ -70,10 +70,10 @@ func TestDocumentsAreCached(t *testing.T) {
 	version = 2
 	expect("fresh", "version 1", 1, client.Fetch)
 	expect("refreshed at once", "version 1", 1, client.Refresh)
-	clock.add(refreshEvery)
+	clock.add(time.Minute)
 	expect("refreshed later", "version 2", 2, client.Refresh)
 	version = 3
-	clock.add(freshFor)
+	clock.add(time.Hour)
 	expect("stale", "version 3", 3, client.Fetch)
 }
 
@@ -89,7 +89,7 @@ func TestDocumentOutlivesAnOutage(t *testing.T) {
 		t.Fatal(err)
 	}
 	up = false
-	clock.add(freshFor)
+	clock.add(time.Hour)
 	for range 3 {
 		if doc, err := client.Fetch(t.Context(), document); err != nil || string(doc) != "keys" {
 			t.Fatalf("got %q, error %v", doc, err)
@@ -121,7 +121,7 @@ func TestFailures(t *testing.T) {
 		}, "status 302"},
 		"too large": {document, func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.Copy(w, bytes.NewReader(make([]byte, maxDocument+1)))
-		}, "larger than 65536"},
+		}, "larger than 262144"},
 		"not https": {"http://keys.example/set", nil, "only https"},
 		"no URL":    {"https://keys.example/\x00token", nil, "outbound request"},
 	}
@@ -154,6 +154,24 @@ func TestModes(t *testing.T) {
 		for _, err := range []error{errFetch, errConfirm} {
 			if err != nil && !errors.Is(err, ErrOff) {
 				t.Errorf("%q: %v", mode, err)
+			}
+		}
+	}
+}
+
+// TestLoopback: plain http goes to this machine alone, and only where that is
+// allowed.
+func TestLoopback(t *testing.T) {
+	for url, allowed := range map[string]bool{
+		"http://127.0.0.1:8080/keys": true, "http://[::1]/keys": true, "https://keys.example/set": true,
+		"http://localhost/keys": false, "http://10.0.0.1/keys": false, "http://127.0.0.1.example/keys": false, "file:///keys": false,
+	} {
+		for _, loopback := range []bool{true, false} {
+			o := &outside{handler: func(http.ResponseWriter, *http.Request) {}}
+			_, err := New(Config{Mode: Keys, Transport: o, Loopback: loopback}).Fetch(t.Context(), url)
+			want := allowed && (loopback || strings.HasPrefix(url, "https"))
+			if got := err == nil; got != want || o.asked.Load() > 0 != want {
+				t.Errorf("loopback %t: %s gives %v", loopback, url, err)
 			}
 		}
 	}

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package outbound makes the few requests that ingest sends: for certificates
-// and key sets that verify signatures, and for confirmations of subscriptions.
-// All of it is bounded, for a request that is not verified yet may ask for it.
+// Package outbound makes the few requests that services send to others than
+// Kafka and databases: for certificates and key sets that verify signatures, and
+// for confirmations of subscriptions. All of it is bounded, for a request that is
+// not verified yet may ask for it.
 package outbound
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -31,11 +35,11 @@ const (
 	timeout = 5 * time.Second
 	// maxDocument bounds what is read; certificates and key sets have a few
 	// kilobytes.
-	maxDocument = 64 << 10
+	maxDocument = 256 << 10
 	// maxAtOnce requests are out at once. More fail instead of waiting, so
 	// that they cannot hold the slots of requests that need none.
 	maxAtOnce = 8
-	userAgent = "hookstream-ingest"
+	userAgent = "hookstream"
 )
 
 // ErrOff is a request that the mode does not allow.
@@ -52,17 +56,25 @@ type Config struct {
 	Transport http.RoundTripper
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
+	// FreshFor is how long a document is used before it is fetched again, and
+	// RefreshEvery how soon one that lacks something is. 0 is an hour, and a
+	// minute.
+	FreshFor, RefreshEvery time.Duration
+	// Loopback allows http to addresses of this machine. Nothing that senders
+	// choose may then become a URL.
+	Loopback bool
 }
 
 // Client sends requests. Every URL must have been pinned by the caller, with
 // Pinned or by being part of a definition. It is safe for concurrent use.
 type Client struct {
-	mode   Mode
-	http   *http.Client
-	now    func() time.Time
-	slots  chan struct{}
-	flight singleflight.Group
-	cache  cache
+	mode     Mode
+	loopback bool
+	http     *http.Client
+	now      func() time.Time
+	slots    chan struct{}
+	flight   singleflight.Group
+	cache    cache
 }
 
 // New makes a Client. It connects to nothing.
@@ -70,6 +82,8 @@ func New(cfg Config) *Client {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	cfg.FreshFor = cmp.Or(cfg.FreshFor, time.Hour)
+	cfg.RefreshEvery = cmp.Or(cfg.RefreshEvery, time.Minute)
 	if cfg.Transport == nil {
 		cfg.Transport = &http.Transport{
 			Proxy:               http.ProxyFromEnvironment,
@@ -81,7 +95,7 @@ func New(cfg Config) *Client {
 		}
 	}
 	return &Client{
-		mode: cfg.Mode,
+		mode: cfg.Mode, loopback: cfg.Loopback,
 		http: &http.Client{
 			Transport: cfg.Transport,
 			Timeout:   timeout,
@@ -90,7 +104,7 @@ func New(cfg Config) *Client {
 		},
 		now:   cfg.Now,
 		slots: make(chan struct{}, maxAtOnce),
-		cache: cache{entries: map[string]*entry{}},
+		cache: cache{freshFor: cfg.FreshFor, refreshEvery: cfg.RefreshEvery, entries: map[string]*entry{}},
 	}
 }
 
@@ -106,7 +120,7 @@ func (c *Client) Confirm(ctx context.Context, url string) error {
 	return err
 }
 
-// Fetch returns the document at url, at most 64 KiB of it, from the cache where
+// Fetch returns the document at url, at most 256 KiB of it, from the cache where
 // it is fresh. It must not be changed. A failure is remembered for a while.
 func (c *Client) Fetch(ctx context.Context, url string) ([]byte, error) {
 	if doc, ok, err := c.cache.get(url, c.now()); ok {
@@ -116,7 +130,7 @@ func (c *Client) Fetch(ctx context.Context, url string) ([]byte, error) {
 }
 
 // Refresh is Fetch for when the cached document lacks something: it fetches
-// again, unless that was done within the last minute.
+// again, unless that was done just now.
 func (c *Client) Refresh(ctx context.Context, url string) ([]byte, error) {
 	if doc, ok, err := c.cache.recent(url, c.now()); ok {
 		return doc, err
@@ -157,7 +171,7 @@ func (c *Client) get(ctx context.Context, url string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("outbound request: %w", err)
 	}
-	if req.URL.Scheme != "https" {
+	if req.URL.Scheme != "https" && !c.local(req.URL) {
 		return nil, fmt.Errorf("outbound request to %s: only https is sent", req.URL.Host)
 	}
 	req.Header.Set("User-Agent", userAgent)
@@ -176,4 +190,10 @@ func (c *Client) get(ctx context.Context, url string) ([]byte, error) {
 		return nil, fmt.Errorf("outbound request to %s: the answer is larger than %d bytes", req.URL.Host, maxDocument)
 	}
 	return doc, nil
+}
+
+// local reports whether plain http is sent to u.
+func (c *Client) local(u *url.URL) bool {
+	ip, err := netip.ParseAddr(u.Hostname())
+	return c.loopback && u.Scheme == "http" && err == nil && ip.IsLoopback()
 }

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package verify
+package outbound
 
 import "sync/atomic"
 
-// memo keeps what was made of the last document, as a Fetcher gives the same one
-// until it is fetched again.
-type memo[T any] struct{ last atomic.Pointer[made[T]] }
+// Memo keeps what was made of the last document, as a Client gives the same one
+// until it is fetched again. It is safe for concurrent use.
+type Memo[T any] struct{ last atomic.Pointer[made[T]] }
 
 type made[T any] struct {
 	of    []byte
 	value T
 }
 
-// get makes the value unless it was made of this very document.
-func (m *memo[T]) get(doc []byte, from func([]byte) T) T {
+// Get makes the value unless it was made of this very document.
+func (m *Memo[T]) Get(doc []byte, from func([]byte) T) T {
 	if last := m.last.Load(); last != nil && identical(last.of, doc) {
 		return last.value
 	}

@@ -11,20 +11,21 @@ import (
 
 const (
 	maxEntries = 64
-	freshFor   = time.Hour
 	// staleFor bounds how long a document is used while it cannot be fetched
 	// again: webhooks should outlive an outage of the key server, revoked
 	// keys should not outlive a day.
 	staleFor = 24 * time.Hour
 	// failedFor keeps a failure from being asked for again by every request.
 	failedFor = 30 * time.Second
-	// refreshEvery bounds the fetches that unknown key ids cause.
-	refreshEvery = time.Minute
 )
 
 // cache keeps the last documents and failures by URL. It holds at most
 // maxEntries: senders choose URLs.
 type cache struct {
+	freshFor time.Duration
+	// refreshEvery bounds the fetches that unknown key ids cause.
+	refreshEvery time.Duration
+
 	mu      sync.Mutex
 	entries map[string]*entry
 }
@@ -45,7 +46,7 @@ func (c *cache) get(key string, now time.Time) (doc []byte, ok bool, err error) 
 
 // recent finds what was tried so recently that it is not worth another try.
 func (c *cache) recent(key string, now time.Time) (doc []byte, ok bool, err error) {
-	return c.find(key, now, func(e *entry) bool { return now.Before(e.tried.Add(refreshEvery)) })
+	return c.find(key, now, func(e *entry) bool { return now.Before(e.tried.Add(c.refreshEvery)) })
 }
 
 func (c *cache) find(key string, now time.Time, good func(*entry) bool) (doc []byte, ok bool, err error) {
@@ -73,7 +74,7 @@ func (c *cache) put(key string, doc []byte, err error, now time.Time) ([]byte, e
 	e.tried, e.used = now, now
 	switch {
 	case err == nil:
-		e.doc, e.err, e.fetched, e.until = doc, nil, now, now.Add(freshFor)
+		e.doc, e.err, e.fetched, e.until = doc, nil, now, now.Add(c.freshFor)
 	case e.doc != nil && now.Before(e.fetched.Add(staleFor)):
 		e.until = now.Add(failedFor)
 	default:
