@@ -31,21 +31,22 @@ type Config struct {
 	Kafka    kafka.Config `embed:"" group:"kafka"`
 	Database DatabaseURL  `name:"database-url" group:"kafka" help:"The sink's Postgres, to tell what became of replays; only its ledger is read. Without it that is unknown." env:"HOOKSTREAM_DATABASE_URL" placeholder:"URL"`
 
-	Stats      statsCommand      `cmd:"" help:"Count dead letters by what failed."`
-	List       listCommand       `cmd:"" help:"List dead letters, newest first."`
-	Show       showCommand       `cmd:"" help:"Show everything about one dead letter."`
-	Simulate   simulateCommand   `cmd:"" help:"Say how many would pass with the definitions of now, and send nothing."`
-	Replay     replayCommand     `cmd:"" help:"Send dead letters through the pipeline again."`
-	Edit       editCommand       `cmd:"" help:"Mend the payload of one dead letter and replay it."`
-	Discard    discardCommand    `cmd:"" help:"Close dead letters without sending them again."`
-	Undo       undoCommand       `cmd:"" help:"Take discards back: the dead letters are open again."`
-	Export     exportCommand     `cmd:"" help:"Write dead letters to standard output, every byte of them, as lines of JSON."`
-	Import     importCommand     `cmd:"" help:"Put exported dead letters back on the topic."`
-	History    historyCommand    `cmd:"" help:"Tell who did what, when, to which."`
-	Tail       tailCommand       `cmd:"" help:"Follow dead letters as they arrive."`
-	Serve      serveCommand      `cmd:"" help:"Offer all of this as an HTTP API, with metrics of what is open."`
-	Completion completionCommand `cmd:"" help:"Print a script that completes this command line in a shell."`
-	Version    kong.VersionFlag  `help:"Print the version and exit."`
+	Stats       statsCommand       `cmd:"" help:"Count dead letters by what failed."`
+	List        listCommand        `cmd:"" help:"List dead letters, newest first."`
+	Show        showCommand        `cmd:"" help:"Show everything about one dead letter."`
+	Simulate    simulateCommand    `cmd:"" help:"Say how many would pass with the definitions of now, and send nothing."`
+	Replay      replayCommand      `cmd:"" help:"Send dead letters through the pipeline again."`
+	Edit        editCommand        `cmd:"" help:"Mend the payload of one dead letter and replay it."`
+	Discard     discardCommand     `cmd:"" help:"Close dead letters without sending them again."`
+	Undo        undoCommand        `cmd:"" help:"Take discards back: the dead letters are open again."`
+	Export      exportCommand      `cmd:"" help:"Write dead letters to standard output, every byte of them, as lines of JSON."`
+	Import      importCommand      `cmd:"" help:"Put exported dead letters back on the topic."`
+	History     historyCommand     `cmd:"" help:"Tell who did what, when, to which."`
+	Tail        tailCommand        `cmd:"" help:"Follow dead letters as they arrive."`
+	Serve       serveCommand       `cmd:"" help:"Offer all of this as an HTTP API, with metrics of what is open."`
+	Healthcheck healthcheckCommand `cmd:"" help:"Ask the API running on this machine whether it is ready; exit 0 or 1."`
+	Completion  completionCommand  `cmd:"" help:"Print a script that completes this command line in a shell."`
+	Version     kong.VersionFlag   `help:"Print the version and exit."`
 }
 
 // usageError is the operator's to correct.

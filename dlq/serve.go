@@ -71,7 +71,7 @@ func (c *serveCommand) Help() string {
   curl -H "Authorization: Bearer $TOKEN" localhost:8090/v1/stats`
 }
 
-// errStopped ends a service that has logged why.
+// errStopped is a failure of the service that has been told already.
 var errStopped = errors.New("stopped by a failure")
 
 // Run serves until a signal.
@@ -85,6 +85,18 @@ func (c *serveCommand) Run(s *session) error {
 		return svc.Run(ctx)
 	}
 	if Info.Run(&cfg, start) != 0 {
+		return errStopped
+	}
+	return nil
+}
+
+type healthcheckCommand struct {
+	AdminAddress string `help:"Admin address of dlq serve." default:"${admin_address}" env:"HOOKSTREAM_ADMIN_ADDRESS"`
+}
+
+// Run asks. What is wrong was printed.
+func (c *healthcheckCommand) Run(*session) error {
+	if service.Healthcheck(c.AdminAddress) != 0 {
 		return errStopped
 	}
 	return nil

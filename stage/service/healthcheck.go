@@ -17,9 +17,10 @@ const (
 	maxHealthBytes = 64 << 10
 )
 
-// healthcheck asks a service's own /readyz and prints the answer. It is what
-// container health checks run, where the image has no shell.
-func healthcheck(address string) int {
+// Healthcheck asks the /readyz of the service whose admin address it is given,
+// prints the answer, and returns the exit code. It is what container health
+// checks run, where the image has no shell.
+func Healthcheck(address string) int {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "HOOKSTREAM_ADMIN_ADDRESS %q: %v\n", address, err)

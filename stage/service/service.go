@@ -118,7 +118,7 @@ func (i Info) run(cfg Configured, start Start, args []string, commands kong.Plug
 	case "healthcheck":
 		// Only the address matters; what else is wrong the service itself says.
 		_ = i.Defaults(cfg)
-		return healthcheck(cfg.Settings().AdminAddress)
+		return Healthcheck(cfg.Settings().AdminAddress)
 	}
 	return execute(i.Name, parsed)
 }

@@ -23,7 +23,7 @@ import (
 const root = "../../.."
 
 // ours are the programs built here.
-var ours = []string{"ingest", "transform", "sink", "dlq", "hookstream"}
+var ours = []string{"ingest", "transform", "sink", "dlq", "dlq-api", "hookstream"}
 
 // parts are what ours run on and are watched by.
 var parts = []string{"kafka", "schema-registry", "postgres", "otel-collector", "jaeger", "prometheus", "grafana"}
@@ -37,6 +37,8 @@ var environment = []string{
 	"HOOKSTREAM_DATABASE_URL",
 	"HOOKSTREAM_DEDUP_WINDOW",
 	"HOOKSTREAM_DEFINITIONS_DIR",
+	"HOOKSTREAM_DLQ_ADDRESS",
+	"HOOKSTREAM_DLQ_TOKENS_FILE",
 	"HOOKSTREAM_INSTANCE_ID",
 	"HOOKSTREAM_KAFKA_CA_FILE",
 	"HOOKSTREAM_KAFKA_CERT_FILE",
@@ -309,7 +311,7 @@ func (s service) misbuilt(name string) []string {
 	switch {
 	case s.Build == nil || s.Build.Context != ".":
 		return []string{"is not built from this repository"}
-	case cmp.Or(s.Build.Args["PROGRAM"], s.Build.Args["SERVICE"]) != name:
+	case cmp.Or(s.Build.Args["PROGRAM"], s.Build.Args["SERVICE"]) != strings.TrimSuffix(name, "-api"):
 		return []string{fmt.Sprintf("built with SERVICE=%s PROGRAM=%s", s.Build.Args["SERVICE"], s.Build.Args["PROGRAM"])}
 	}
 	return nil
