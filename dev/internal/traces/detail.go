@@ -18,13 +18,12 @@ type tracePage struct {
 	Facts   []Attribute
 	Rows    []Row
 	Ticks   []string
-	// LinkedFrom and LinksTo are traces, each once.
-	LinkedFrom, LinksTo relations
+	Related relations
 }
 
-// relations are the traces at the other ends of links.
+// relations are the traces at the other ends of links, each once, whoever made
+// the link.
 type relations struct {
-	Title  string
 	Traces []related
 	// More are further ones, Absent those that are not kept.
 	More, Absent int
@@ -62,7 +61,7 @@ func (s *Server) trace(w http.ResponseWriter, r *http.Request) {
 	for i := range ticks {
 		p.Ticks = append(p.Ticks, formatDuration(p.Summary.Duration*time.Duration(i)/ticks))
 	}
-	p.LinksTo, p.LinkedFrom = s.relate("Links to", linksTo(p.Trace)), s.relate("Linked from", s.linkedFrom(p.ID))
+	p.Related = s.relate(append(linksTo(p.Trace), s.linkedFrom(p.ID)...))
 	render(w, http.StatusOK, "trace.html", p)
 }
 
@@ -89,8 +88,8 @@ func (s *Server) linkedFrom(id string) []Link {
 }
 
 // relate looks up the traces that links lead to.
-func (s *Server) relate(title string, links []Link) relations {
-	out := relations{Title: title}
+func (s *Server) relate(links []Link) relations {
+	var out relations
 	seen := map[string]bool{}
 	for _, l := range links {
 		if seen[l.TraceID] {

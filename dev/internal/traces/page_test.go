@@ -51,7 +51,7 @@ func TestList(t *testing.T) {
 	s := filled(t)
 	s.Point(Pointer{"metrics", "http://127.0.0.1:1/metrics"})
 	_, page := get(t, s, "/")
-	mustContain(t, page, `href="/trace/`+webhookTrace+`"`, "POST /webhooks/{provider}", "1 failed", "accepted", "stripe", "9.00 ms",
+	mustContain(t, page, `href="/trace/`+webhookTrace+`"`, "POST /webhooks/{provider}", `<b class="error">failed</b>`, "accepted", "stripe", "9.00 ms",
 		`<i class="dot transform">`, `<option>stripe</option>`, `href="http://127.0.0.1:1/metrics"`, "1 trace.")
 	_, page = get(t, s, "/?batches=1")
 	mustContain(t, page, "process_batch", "2 traces.")
@@ -69,10 +69,10 @@ func TestList(t *testing.T) {
 func TestTracePage(t *testing.T) {
 	s := filled(t)
 	_, page := get(t, s, "/trace/"+strings.ToUpper(webhookTrace))
-	mustContain(t, page, `id="a000000000000002" class="failed"`, "jq: &lt;nothing&gt;", `<rect class="transform" x="33.33%" width="66.67%"`,
-		"Linked from", `href="/trace/`+batchTrace+`#b000000000000001"`)
+	mustContain(t, page, `id="a000000000000002" class="failed" open`, "jq: &lt;nothing&gt;", `<rect class="transform" x="33.33%" width="66.67%"`,
+		"Linked traces", `href="/trace/`+batchTrace+`#b000000000000001"`)
 	_, page = get(t, s, "/trace/"+batchTrace)
-	mustContain(t, page, "Links to", `href="/trace/`+webhookTrace+`#a000000000000001"`, "2 links", "1 that is not here")
+	mustContain(t, page, "Linked traces", `href="/trace/`+webhookTrace+`#a000000000000001"`, "2 links", "1 that is not here")
 	code, page := get(t, s, "/trace/ffffffffffffffffffffffffffffffff")
 	if code != http.StatusNotFound {
 		t.Errorf("a trace that is not there: %d", code)

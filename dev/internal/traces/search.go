@@ -3,6 +3,7 @@
 package traces
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ const (
 	keyCorrelationID = "hookstream.correlation_id"
 	keyReplayID      = "hookstream.replay.id"
 	keyOutcome       = "hookstream.outcome"
+	keyErrorType     = "error.type"
 	keyStage         = "hookstream.stage"
 	keyClientID      = "messaging.client.id"
 	keyGroup         = "messaging.consumer.group.name"
@@ -25,27 +27,29 @@ const (
 
 // Summary is one line of the list.
 type Summary struct {
-	ID, Name                              string
-	Provider, EventType, EventID, Outcome string
-	Services                              []string
-	Start                                 time.Time
-	Duration                              time.Duration
-	Spans, Errors                         int
+	ID, Name                     string
+	Provider, EventType, EventID string
+	// Outcome is the last that a stage told, Failure the first.
+	Outcome, Failure string
+	// Replay tells that it is of a dead letter that was replayed.
+	Replay   bool
+	Services []string
+	Start    time.Time
+	Duration time.Duration
+	Spans    int
 }
 
 // Summary is what the list says of a trace.
 func (t *Trace) Summary() Summary {
-	root := t.Root()
 	s := Summary{
-		ID: t.ID, Name: root.Name, Outcome: root.Attribute(keyOutcome), Spans: len(t.Spans) + t.Dropped,
+		ID: t.ID, Name: t.Root().Name, Spans: len(t.Spans) + t.Dropped, Services: t.services(),
 		Provider: t.attribute(keyProvider), EventType: t.attribute(keyEventType), EventID: t.attribute(keyEventID),
-		Services: t.services(),
+		Replay: t.attribute(keyReplayID) != "",
 	}
 	s.Start, s.Duration = t.extent()
 	for _, span := range t.Spans {
-		if span.Err {
-			s.Errors++
-		}
+		s.Outcome = cmp.Or(span.Attribute(keyOutcome), s.Outcome)
+		s.Failure = cmp.Or(s.Failure, span.Failure())
 	}
 	return s
 }

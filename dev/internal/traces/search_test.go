@@ -46,12 +46,13 @@ func TestSummary(t *testing.T) {
 	trace := &Trace{ID: "t", Spans: []*Span{
 		span("t", "b", "a", "publish", 1, 20, keyEventType, "charge.succeeded"),
 		span("t", "a", "", "POST", 2, 10, keyProvider, "stripe", keyOutcome, "accepted"),
+		span("t", "c", "a", "process", 3, 4, keyErrorType, "mapping_failed", keyOutcome, "dead-letter", keyReplayID, "r"),
 	}, Dropped: 1}
-	trace.Spans[0].Service, trace.Spans[0].Err = "transform", true
+	trace.Spans[0].Service, trace.Spans[0].Err, trace.Spans[2].Err = "transform", true, true
 	got := trace.Summary()
 	// The root names the trace although, by another clock, it came later.
-	if got.Name != "POST" || got.Provider != "stripe" || got.EventType != "charge.succeeded" || got.Outcome != "accepted" ||
-		got.Spans != 3 || got.Errors != 1 || got.Duration != 19*time.Millisecond || !slices.Equal(got.Services, []string{"transform", "ingest"}) {
+	if got.Name != "POST" || got.Provider != "stripe" || got.EventType != "charge.succeeded" || got.Outcome != "dead-letter" ||
+		got.Spans != 4 || got.Failure != "failed" || !got.Replay || trace.Spans[2].Failure() != "mapping_failed" || got.Duration != 19*time.Millisecond || !slices.Equal(got.Services, []string{"transform", "ingest"}) {
 		t.Errorf("got %+v", got)
 	}
 }

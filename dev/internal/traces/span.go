@@ -60,6 +60,14 @@ func (s *Span) Attribute(key string) string {
 	return ""
 }
 
+// Failure is a short name of what went wrong, or "" where nothing did.
+func (s *Span) Failure() string {
+	if !s.Err {
+		return ""
+	}
+	return cmp.Or(s.Attribute(keyErrorType), "failed")
+}
+
 // Duration is how long it took.
 func (s *Span) Duration() time.Duration { return s.End.Sub(s.Start) }
 
