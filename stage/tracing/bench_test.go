@@ -11,6 +11,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/hookstream/hookstream/schemas/header"
+	"github.com/hookstream/hookstream/stage/tracingtest"
 )
 
 // batchOf is n records of which every nth is sampled; 0 is none.
@@ -47,7 +48,7 @@ func BenchmarkBatch(b *testing.B) {
 	const n = 1000
 	for name, nth := range map[string]int{"none": 0, "1 percent": 100, "all": 1} {
 		b.Run(name, func(b *testing.B) {
-			provide(b, sdktrace.NewTracerProvider(sdktrace.WithSampler(Keep(sdktrace.NeverSample()))))
+			tracingtest.Provide(b, sdktrace.NewTracerProvider(sdktrace.WithSampler(Keep(sdktrace.NeverSample()))))
 			in, out := batchOf(n, nth)
 			c, p := NewConsumer("group", "client"), NewProducer("client")
 			b.ReportAllocs()
@@ -62,7 +63,7 @@ func BenchmarkBatch(b *testing.B) {
 // TestAllocations: what is not sampled takes none, whatever the batch; the batch's
 // own are those of the context for its log lines.
 func TestAllocations(t *testing.T) {
-	record(t, Keep(sdktrace.NeverSample()))
+	tracingtest.Record(t, Keep(sdktrace.NeverSample()))
 	c, p := NewConsumer("group", "client"), NewProducer("client")
 	ctx := t.Context()
 	for _, n := range []int{1, 1000} {

@@ -67,13 +67,13 @@ func (c *Consumer) Start(ctx context.Context, transactionID string, attempt int,
 	if n == 0 {
 		return ctx, b
 	}
-	ctx, span := b.start(ctx, Sampled.Int(n))
+	traced, span := b.start(ctx, Sampled.Int(n))
 	if !span.IsRecording() {
 		return ctx, b
 	}
 	b.span = span
 	b.startRecords(n)
-	return ctx, b
+	return traced, b
 }
 
 // start starts the span of the batch.

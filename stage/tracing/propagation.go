@@ -4,6 +4,7 @@ package tracing
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"slices"
 
@@ -104,6 +105,12 @@ func inject(r *kgo.Record, sc trace.SpanContext) {
 		return
 	}
 	remove(r, header.TraceState)
+}
+
+// Outside is ctx without a span, for producing the records of a batch: they belong
+// to the traces of what they are made of, or to none, and not to the batch's.
+func Outside(ctx context.Context) context.Context {
+	return trace.ContextWithSpanContext(ctx, trace.SpanContext{})
 }
 
 // Continue makes out, a record made of in, part of in's trace: the span that in

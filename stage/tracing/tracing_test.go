@@ -13,39 +13,23 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/hookstream/hookstream/schemas/header"
 	"github.com/hookstream/hookstream/schemas/reason"
 	"github.com/hookstream/hookstream/stage/failure"
+	"github.com/hookstream/hookstream/stage/tracingtest"
 )
 
 const (
 	unsampledParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
 	sampledParent   = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 )
-
-// record makes spans with a sampler until the test ends, and returns what gets
-// them.
-func record(t *testing.T, s sdktrace.Sampler) *tracetest.SpanRecorder {
-	t.Helper()
-	recorder := tracetest.NewSpanRecorder()
-	provide(t, sdktrace.NewTracerProvider(sdktrace.WithSampler(s), sdktrace.WithSpanProcessor(recorder)))
-	return recorder
-}
-
-func provide(t testing.TB, p trace.TracerProvider) {
-	old := otel.GetTracerProvider()
-	otel.SetTracerProvider(p)
-	t.Cleanup(func() { otel.SetTracerProvider(old) })
-}
 
 func webhook(parent string) *kgo.Record {
 	r := &kgo.Record{Topic: "raw", Partition: 2, Offset: 7, Key: []byte("acme/stripe/secret-key"), Value: []byte("secret-value"), Headers: []kgo.RecordHeader{
@@ -59,15 +43,6 @@ func webhook(parent string) *kgo.Record {
 	return r
 }
 
-// attributes are a span's as text.
-func attributes(s sdktrace.ReadOnlySpan) map[string]string {
-	m := map[string]string{}
-	for _, kv := range s.Attributes() {
-		m[string(kv.Key)] = kv.Value.Emit()
-	}
-	return m
-}
-
 func named(t *testing.T, spans []sdktrace.ReadOnlySpan, name string) sdktrace.ReadOnlySpan {
 	t.Helper()
 	i := slices.IndexFunc(spans, func(s sdktrace.ReadOnlySpan) bool { return s.Name() == name })
@@ -75,12 +50,6 @@ func named(t *testing.T, spans []sdktrace.ReadOnlySpan, name string) sdktrace.Re
 		t.Fatalf("no span %q among %d", name, len(spans))
 	}
 	return spans[i]
-}
-
-func linksTo(s sdktrace.ReadOnlySpan, sc trace.SpanContext) bool {
-	return slices.ContainsFunc(s.Links(), func(l sdktrace.Link) bool {
-		return l.SpanContext.TraceID() == sc.TraceID() && l.SpanContext.SpanID() == sc.SpanID()
-	})
 }
 
 // TestParsingIsTheSDKs compares the parser with OpenTelemetry's own.
@@ -105,7 +74,7 @@ func TestParsingIsTheSDKs(t *testing.T) {
 }
 
 func TestContextIsReplaced(t *testing.T) {
-	record(t, sdktrace.AlwaysSample())
+	tracingtest.Record(t, sdktrace.AlwaysSample())
 	for _, flags := range []trace.TraceFlags{0, trace.FlagsSampled} {
 		ctx := trace.ContextWithSpanContext(t.Context(), anew(flags))
 		r := webhook(sampledParent)
@@ -130,7 +99,7 @@ func TestContextIsReplaced(t *testing.T) {
 // TestBatch: a batch has a span in a trace of its own, a sampled record one in its
 // own trace, and each links to the other.
 func TestBatch(t *testing.T) {
-	recorder := record(t, Keep(sdktrace.ParentBased(sdktrace.NeverSample())))
+	recorder := tracingtest.Record(t, Keep(sdktrace.ParentBased(sdktrace.NeverSample())))
 	r, other := webhook(sampledParent), webhook(unsampledParent)
 	other.Offset = 8
 	ctx, batch := NewConsumer("group", "client").Start(t.Context(), "tx-1", 1, []*kgo.Record{r, other})
@@ -153,7 +122,7 @@ func TestBatch(t *testing.T) {
 	if process.Parent().SpanID() != SpanContext(r).SpanID() || process.SpanKind() != trace.SpanKindConsumer {
 		t.Error("the record's span is not a child of the one that wrote it")
 	}
-	if !linksTo(all, SpanContext(r)) || len(all.Links()) != 1 || !linksTo(process, all.SpanContext()) || !linksTo(process, SpanContext(r)) {
+	if !tracingtest.LinksTo(all, SpanContext(r)) || len(all.Links()) != 1 || !tracingtest.LinksTo(process, all.SpanContext()) || !tracingtest.LinksTo(process, SpanContext(r)) {
 		t.Errorf("links: batch %v, record %v", all.Links(), process.Links())
 	}
 	if send.Parent().SpanID() != process.SpanContext().SpanID() || send.SpanKind() != trace.SpanKindProducer || SpanContext(out).SpanID() != send.SpanContext().SpanID() {
@@ -168,7 +137,7 @@ func TestBatch(t *testing.T) {
 
 func want(t *testing.T, s sdktrace.ReadOnlySpan, pairs string) {
 	t.Helper()
-	have := attributes(s)
+	have := tracingtest.Attributes(s)
 	for pair := range strings.FieldsSeq(pairs) {
 		key, value, _ := strings.Cut(pair, "=")
 		if have[key] != value {
@@ -191,7 +160,7 @@ func TestTenantsAreShownWhereAskedFor(t *testing.T) {
 }
 
 func TestWhatIsNotSampledHasNoSpans(t *testing.T) {
-	recorder := record(t, sdktrace.AlwaysSample())
+	recorder := tracingtest.Record(t, sdktrace.AlwaysSample())
 	r := webhook(unsampledParent)
 	ctx, batch := NewConsumer("group", "client").Start(t.Context(), "tx-1", 1, []*kgo.Record{r})
 	out := &kgo.Record{Topic: "events", Context: t.Context()}
@@ -209,7 +178,7 @@ func TestWhatIsNotSampledHasNoSpans(t *testing.T) {
 // TestFailuresAreAlwaysRecorded: a record that nobody sampled is traced from its
 // failure on.
 func TestFailuresAreAlwaysRecorded(t *testing.T) {
-	recorder := record(t, Keep(sdktrace.ParentBased(sdktrace.NeverSample())))
+	recorder := tracingtest.Record(t, Keep(sdktrace.ParentBased(sdktrace.NeverSample())))
 	r := webhook(unsampledParent)
 	cause := failure.NewPermanent(reason.InvalidValue, errors.New("secret-message"))
 	Fail(r, "sink", cause)
@@ -234,7 +203,7 @@ func TestFailuresAreAlwaysRecorded(t *testing.T) {
 }
 
 func TestAFailedBatchIsAlwaysRecorded(t *testing.T) {
-	recorder := record(t, Keep(sdktrace.NeverSample()))
+	recorder := tracingtest.Record(t, Keep(sdktrace.NeverSample()))
 	for _, err := range []error{ErrGivenUp, nil, context.DeadlineExceeded} {
 		ctx, batch := NewConsumer("group", "client").Start(t.Context(), "tx-1", 3, []*kgo.Record{webhook("")})
 		batch.End(ctx, err)
@@ -251,7 +220,7 @@ func TestAFailedBatchIsAlwaysRecorded(t *testing.T) {
 func TestReplay(t *testing.T) {
 	for name, sampler := range map[string]sdktrace.Sampler{"recorded": Keep(sdktrace.NeverSample()), "by a tool that exports nothing": sdktrace.NeverSample()} {
 		t.Run(name, func(t *testing.T) {
-			recorder := record(t, sampler)
+			recorder := tracingtest.Record(t, sampler)
 			r := webhook(sampledParent)
 			r.Headers = append(r.Headers, kgo.RecordHeader{Key: header.ReplayID, Value: []byte("replay-1")})
 			first := SpanContext(r)
@@ -261,7 +230,7 @@ func TestReplay(t *testing.T) {
 			if got := SpanContext(r); got.TraceID() == first.TraceID() || !got.IsSampled() {
 				t.Errorf("the replay is of %v", got)
 			}
-			if spans := recorder.Ended(); len(spans) > 0 && (spans[0].Parent().IsValid() || !linksTo(spans[0], first)) {
+			if spans := recorder.Ended(); len(spans) > 0 && (spans[0].Parent().IsValid() || !tracingtest.LinksTo(spans[0], first)) {
 				t.Errorf("the replay has the parent %v and the links %v", spans[0].Parent(), spans[0].Links())
 			}
 			if links := origins(r, SpanContext(r)); len(links) != 2 || links[1].SpanContext.SpanID() != first.SpanID() {

@@ -20,6 +20,7 @@ import (
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/kafkatest"
+	"github.com/hookstream/hookstream/stage/tracing"
 	"github.com/hookstream/hookstream/stage/transact"
 )
 
@@ -189,7 +190,9 @@ func (c *copier) Process(ctx context.Context, records []*kgo.Record) (transact.O
 		if p := (transact.Partition{Topic: r.Topic, Partition: r.Partition}); !c.owned[p] {
 			c.broken = fmt.Errorf("record of %s processed without its state", p)
 		}
-		o.Records = append(o.Records, &kgo.Record{Topic: c.out, Key: r.Key, Value: r.Value})
+		out := &kgo.Record{Topic: c.out, Key: r.Key, Value: r.Value}
+		tracing.Continue(out, r)
+		o.Records = append(o.Records, out)
 	}
 	o.Committed = func() {
 		c.mu.Lock()

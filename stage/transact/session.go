@@ -288,10 +288,10 @@ func (s *session) produce(ctx context.Context, tx *transaction, out *Output) (co
 	}
 	crash.At(crash.BeforeProduce)
 	var produced firstError
-	id := []byte(tx.id)
+	id, outside := []byte(tx.id), tracing.Outside(ctx)
 	for _, r := range out.Records {
 		(*header.List)(&r.Headers).Put(header.TransactionID, id)
-		s.client.Produce(ctx, r, produced.promise)
+		s.client.Produce(outside, r, produced.promise)
 	}
 	if err := s.client.Client().Flush(ctx); err != nil {
 		s.abandon(ctx)

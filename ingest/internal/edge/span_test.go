@@ -8,40 +8,27 @@ import (
 	"strings"
 	"testing"
 
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/codes"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/hookstream/hookstream/stage/tracing"
+	"github.com/hookstream/hookstream/stage/tracingtest"
 )
 
-// traced is a world whose requests are sampled by s.
-func traced(t *testing.T, s sdktrace.Sampler) (*world, *tracetest.SpanRecorder) {
+// only is the only span and its attributes.
+func only(t *testing.T, spans tracingtest.Spans) (sdktrace.ReadOnlySpan, map[string]string) {
 	t.Helper()
-	recorder, old := tracetest.NewSpanRecorder(), otel.GetTracerProvider()
-	otel.SetTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSampler(s), sdktrace.WithSpanProcessor(recorder)))
-	t.Cleanup(func() { otel.SetTracerProvider(old) })
-	return newWorld(t), recorder
-}
-
-// only is the attributes of the only span.
-func only(t *testing.T, r *tracetest.SpanRecorder) (sdktrace.ReadOnlySpan, map[string]string) {
-	t.Helper()
-	spans := r.Ended()
-	if len(spans) != 1 {
-		t.Fatalf("%d spans", len(spans))
+	ended := spans.Ended()
+	if len(ended) != 1 {
+		t.Fatalf("%d spans", len(ended))
 	}
-	attrs := map[string]string{}
-	for _, kv := range spans[0].Attributes() {
-		attrs[string(kv.Key)] = kv.Value.Emit()
-	}
-	return spans[0], attrs
+	return ended[0], tracingtest.Attributes(ended[0])
 }
 
 func TestASpanSaysWhichEventARequestHeld(t *testing.T) {
-	w, recorder := traced(t, sdktrace.AlwaysSample())
+	recorder := tracingtest.Record(t, sdktrace.AlwaysSample())
+	w := newWorld(t)
 	r := stripe(body2KB)
 	r.Header.Set("X-Request-Id", "abc")
 	rec := w.do(r)
@@ -65,7 +52,8 @@ func TestASpanSaysWhichEventARequestHeld(t *testing.T) {
 // TestRequestsThatFailAreAlwaysRecorded: also where nobody sampled them. What the
 // sender did wrong is no failure of ours.
 func TestRequestsThatFailAreAlwaysRecorded(t *testing.T) {
-	w, recorder := traced(t, tracing.Keep(sdktrace.NeverSample()))
+	recorder := tracingtest.Record(t, tracing.Keep(sdktrace.NeverSample()))
+	w := newWorld(t)
 	w.do(stripe(body2KB))
 	forged := stripe(body2KB)
 	forged.Header.Set("Stripe-Signature", "t=1,v1=00")

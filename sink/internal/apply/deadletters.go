@@ -15,6 +15,7 @@ import (
 	"github.com/hookstream/hookstream/stage/deadletter"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/tracing"
 )
 
 // refusal is a record that cannot be applied, and why.
@@ -51,7 +52,7 @@ func (b *batch) bury(ctx context.Context) error {
 	for i, r := range refusals {
 		letters[i] = b.store.cfg.Letters.Record(r.record, r.cause, 1)
 	}
-	err := b.store.cfg.Producer.ProduceSync(ctx, letters...).FirstErr()
+	err := b.store.cfg.Producer.ProduceSync(tracing.Outside(ctx), letters...).FirstErr()
 	if errors.Is(err, kerr.MessageTooLarge) {
 		return failure.NewFatal("a dead letter is larger than the broker takes: raise max.message.bytes of %s and HOOKSTREAM_MAX_MESSAGE_BYTES: %w",
 			b.store.cfg.Letters.Topic, err)
