@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"maps"
 	"slices"
 	"strings"
@@ -85,7 +86,7 @@ func (c *collection) askGroup(ctx context.Context, admin *kadm.Client) error {
 	c.kafka.owners, c.kafka.hasMembers = map[fenced.Partition]member{}, true
 	for _, g := range groups {
 		for _, m := range g.Members {
-			who := member{m.ClientID, strings.TrimPrefix(m.ClientHost, "/")}
+			who := member{m.ClientID, hostOf(m.ClientHost)}
 			assigned, ok := m.Assigned.AsConsumer()
 			if !ok {
 				continue
@@ -98,6 +99,16 @@ func (c *collection) askGroup(ctx context.Context, admin *kadm.Client) error {
 		}
 	}
 	return nil
+}
+
+// hostOf is the host of a member's connection. Kafka writes "/192.0.2.1"; other
+// brokers leave the slash out or add the port.
+func hostOf(clientHost string) string {
+	clientHost = strings.TrimPrefix(clientHost, "/")
+	if host, _, err := net.SplitHostPort(clientHost); err == nil {
+		return host
+	}
+	return clientHost
 }
 
 // askRecords reads the record that is next of each partition that is behind.
