@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/hookstream/hookstream/dev/internal/bench/plot"
 )
 
 // Benchmark compares a subject with its baseline.
@@ -24,7 +26,7 @@ type Benchmark struct {
 }
 
 // All are the benchmarks, in the order in which they run.
-var All = []Benchmark{edge, transformation, mappingCPU, dedupRestore, dedupMemory, sinkRows, replayed}
+var All = []Benchmark{edge, transformation, mappingCPU, dedupLookup, dedupRestore, dedupGrowth, sinkRows, replayed, operators}
 
 // Options of the benchmarks.
 type Options struct {
@@ -37,6 +39,10 @@ type Options struct {
 	// ProfileDir, where not empty, gets the CPU and allocation profiles of
 	// every process.
 	ProfileDir string
+	// Quick makes the sets that benchmarks work on small.
+	Quick bool
+	// Full adds what takes many minutes: tables of ten million rows.
+	Full bool
 	// Progress gets a line at each step.
 	Progress io.Writer
 }
@@ -63,7 +69,8 @@ func Names() []string {
 	return names
 }
 
-// Start runs the chosen benchmarks one after the other.
+// Start runs the chosen benchmarks one after the other. With an error it returns
+// the results that there are.
 func Start(ctx context.Context, o Options) ([]Result, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -73,11 +80,12 @@ func Start(ctx context.Context, o Options) ([]Result, error) {
 		if len(o.Only) > 0 && !slices.Contains(o.Only, b.Name) {
 			continue
 		}
-		measures, err := b.run(ctx, &Run{Options: o, name: b.Name})
+		r := &Run{Options: o, name: b.Name}
+		measures, err := b.run(ctx, r)
 		if err != nil {
-			return nil, fmt.Errorf("benchmark %s: %w", b.Name, err)
+			return results, fmt.Errorf("benchmark %s: %w", b.Name, err)
 		}
-		results = append(results, newResult(b, o, measures))
+		results = append(results, newResult(b, r, measures))
 	}
 	return results, nil
 }
@@ -86,6 +94,8 @@ func Start(ctx context.Context, o Options) ([]Result, error) {
 type Run struct {
 	Options
 	name string
+	// charts of what was measured.
+	charts []plot.Chart
 }
 
 // turn is one side's part of a round.

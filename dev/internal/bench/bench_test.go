@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hookstream/hookstream/dev/internal/bench/plot"
 )
 
 // TestMain lets the test's program be the servers that a benchmark starts.
@@ -110,7 +112,7 @@ func TestSave(t *testing.T) {
 	if err := json.Unmarshal(data, &got); err != nil {
 		t.Fatal(err)
 	}
-	if len(got) != 2 || got[0].Name != "b" || got[1].Rounds != 3 {
+	if len(got) != 2 || got[1].Name != "b" || got[0].Rounds != 3 {
 		t.Errorf("got %+v", got)
 	}
 	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
@@ -121,22 +123,67 @@ func TestSave(t *testing.T) {
 	}
 }
 
-func TestTable(t *testing.T) {
-	r := newResult(Benchmark{Name: "n", Title: "t", Baseline: "old", Subject: "new"}, Options{Rounds: 1, Turn: time.Second}, []Measure{
-		{Name: "rate", Unit: "/s", By: Ratio, Baseline: []float64{1000}, Subject: []float64{500}, Limit: atLeast(.6)},
+func results() []Result {
+	r := &Run{Options: Options{Rounds: 2, Turn: time.Second}}
+	r.chart(plot.Chart{Name: "c", Title: "A chart", Lines: []plot.Line{{Name: "new", Points: []plot.Point{{X: 1, Y: 2}}}}})
+	return []Result{newResult(Benchmark{Name: "n", Title: "t", Baseline: "old", Subject: "new"}, r, []Measure{
+		{Name: "rate of a name that is much longer than its column", Unit: "/s", By: Ratio, Baseline: []float64{1000, 1000}, Subject: []float64{500, 400}, Limit: atLeast(.6)},
 		{Name: "p99", Unit: "ms", By: Difference, Baseline: []float64{1}, Subject: []float64{3.5}, Limit: atMost(5)},
-	})
+		absolute("memory", "bytes", atMost(30), 29),
+	})}
+}
+
+func TestTable(t *testing.T) {
+	list := results()
 	var b strings.Builder
-	if err := r.Write(&b); err != nil {
+	if err := WriteTable(&b, list); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"FAIL  0.50", "≥ 0.60", "pass  +2.50", "≤ +5.00", "old", "new"} {
+	for _, want := range []string{"MISS     0.45× 0.40× to 0.50×", "≥ 0.60×", "ok       +2.50", "≤ +5.00", "old", "new", "≤ 30", "2 of 3 goals"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("lacks %q:\n%s", want, &b)
 		}
 	}
-	if r.OK {
+	for line := range strings.Lines(b.String()) {
+		if n := len([]rune(line)); n > 111 {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+	if list[0].OK {
 		t.Error("a missed limit is OK")
+	}
+}
+
+func TestReport(t *testing.T) {
+	document := filepath.Join(t.TempDir(), "performance.md")
+	if err := os.WriteFile(document, []byte("before\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Report(document, results()); err == nil || !strings.Contains(err.Error(), "no lines") {
+		t.Errorf("got %v", err)
+	}
+	if err := os.WriteFile(document, []byte("before\n"+reportBegin+"\nold\n"+reportEnd+"\nafter\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second changes nothing
+		if err := Report(document, results()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"before\n<!--", "-->\nafter\n", "| 0.45× | 0.40× to 0.50× | ≥ 0.60× **missed** |", "![A chart](performance/c.svg)"} {
+		if strings.Count(string(text), want) != 1 {
+			t.Errorf("%q is not in it once:\n%s", want, text)
+		}
+	}
+	if strings.Contains(string(text), "old\n<!--") {
+		t.Error("the old results are still there")
+	}
+	if _, err := os.Stat(filepath.Join(filepath.Dir(document), "performance", "c.svg")); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/hookstream/hookstream/dev/internal/bench/plot"
 )
 
 // edge is what verification, identification and a broker's acknowledgement cost
@@ -13,9 +15,15 @@ import (
 var edge = Benchmark{
 	Name:     "edge",
 	Title:    fmt.Sprintf("signed Stripe webhooks of %d bytes on %d keep-alive connections", bodyBytes, connections),
-	Baseline: "bare net/http", Subject: "ingest",
+	Baseline: bareSide, Subject: ingestSide,
 	run: runEdge,
 }
+
+// The sides.
+const (
+	bareSide   = "net/http"
+	ingestSide = "ingest"
+)
 
 const (
 	// connections are enough that the wait for an acknowledgement does not bound
@@ -30,8 +38,9 @@ const (
 	percentage = 100
 )
 
-// shares of ingest's capacity, in percent, at which latencies are taken.
-var shares = []int{25, goalShare, 75}
+// shares of ingest's capacity, in percent, at which latencies are taken. At 100
+// nobody keeps up: it shows how latency grows.
+var shares = []int{25, goalShare, 75, percentage}
 
 // runEdge loads both servers as much as they take, and then both equally, at
 // shares of what ingest took.
@@ -48,13 +57,17 @@ func runEdge(ctx context.Context, r *Run) (_ []Measure, err error) {
 	}
 	measures := capacity.measures()
 	rate := median(capacity.rate.Subject)
+	curves := newEdgeCurves()
 	for _, share := range shares {
-		more, err := b.latency(ctx, share, rate*float64(share)/percentage)
+		l, err := b.latency(ctx, share, rate*float64(share)/percentage)
 		if err != nil {
 			return nil, err
 		}
-		measures = append(measures, more...)
+		measures = append(measures, l.measures...)
+		curves.add(l)
 	}
+	r.chart(curves.throughput)
+	r.chart(curves.p99)
 	return measures, nil
 }
 
@@ -184,34 +197,66 @@ func (b *edgeBench) capacity(ctx context.Context, c *capacity) error {
 		})
 }
 
+// atRate is what a fixed rate of requests gave.
+type atRate struct {
+	offered float64
+	// measures are p50, p99 and p99.9.
+	measures []Measure
+	// answered requests a second, of both sides.
+	answered Measure
+}
+
 // latency takes the rounds of a fixed rate of requests.
-func (b *edgeBench) latency(ctx context.Context, share int, rate float64) ([]Measure, error) {
-	at := fmt.Sprintf("at %.0f/s, %d %% of ingest's capacity", rate, share)
-	list := []Measure{
+func (b *edgeBench) latency(ctx context.Context, share int, rate float64) (*atRate, error) {
+	at := fmt.Sprintf("at %.0f/s, %d %% of capacity", rate, share)
+	out := &atRate{offered: rate, measures: []Measure{
 		{Name: "p50 " + at, Unit: "ms", By: Difference},
 		{Name: "p99 " + at, Unit: "ms", By: Difference},
 		{Name: "p99.9 " + at, Unit: "ms", By: Difference},
-	}
+	}}
 	if share == goalShare {
-		list[1].Limit = atMost(mostP99)
+		out.measures[1].Limit = atMost(mostP99)
 	}
 	var baseline *spent
-	at50 := func(t *target) (*spent, error) {
+	open := func(t *target) (*spent, error) {
 		return b.turn(ctx, t, func(requests [][]byte) (*load, error) {
 			return openLoop(ctx, t.conns, requests, rate, b.Turn)
 		})
 	}
 	err := b.rounds(ctx, at,
-		func(context.Context) (err error) { baseline, err = at50(b.bare); return err },
+		func(context.Context) (err error) { baseline, err = open(b.bare); return err },
 		func(context.Context) error {
-			subject, err := at50(b.ingest)
+			subject, err := open(b.ingest)
 			if err != nil {
 				return err
 			}
 			for i, q := range []float64{.50, .99, .999} {
-				list[i].add(baseline.milliseconds(q), subject.milliseconds(q))
+				out.measures[i].add(baseline.milliseconds(q), subject.milliseconds(q))
 			}
+			out.answered.add(baseline.rate(), subject.rate())
 			return nil
 		})
-	return list, err
+	return out, err
+}
+
+// edgeCurves are what both sides do as the load grows.
+type edgeCurves struct{ throughput, p99 plot.Chart }
+
+func newEdgeCurves() *edgeCurves {
+	offered := plot.Axis{Title: "offered, webhooks a second"}
+	lines := func() []plot.Line { return []plot.Line{{Name: ingestSide}, {Name: bareSide, Reference: true}} }
+	return &edgeCurves{
+		throughput: plot.Chart{Name: "edge-throughput", Title: "Webhooks answered by offered load", X: offered, Y: plot.Axis{Title: "answered, webhooks a second"}, Lines: lines()},
+		p99:        plot.Chart{Name: "edge-p99", Title: "99th percentile of latency by offered load", X: offered, Y: plot.Axis{Title: "p99, ms", Log: true}, Lines: lines()},
+	}
+}
+
+func (c *edgeCurves) add(l *atRate) {
+	for _, of := range []struct {
+		chart *plot.Chart
+		m     *Measure
+	}{{&c.throughput, &l.answered}, {&c.p99, &l.measures[1]}} {
+		of.chart.Lines[0].Points = append(of.chart.Lines[0].Points, point(l.offered, of.m.Subject))
+		of.chart.Lines[1].Points = append(of.chart.Lines[1].Points, point(l.offered, of.m.Baseline))
+	}
 }

@@ -8,10 +8,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
-	"time"
+
+	"github.com/hookstream/hookstream/dev/internal/bench/plot"
 )
 
 // functions is a benchmark of Go functions that lies beside them, because what
@@ -20,59 +23,31 @@ import (
 type functions struct {
 	// dir and pattern are what go test -bench gets.
 	dir, pattern string
-	// ratio is the metric that compares; subject, where there is one, is the
-	// metric of our side in that unit.
-	ratio, subject string
+	// metrics are what is reported, in the units that go test prints; ratio is
+	// the metric that compares them with the baseline, where there is one.
+	metrics []string
+	ratio   string
 	// once runs each round a single time, for benchmarks that are long.
-	once  bool
-	limit func(name string) *Limit
+	once bool
+	// limit is the goal of a line's metric.
+	limit func(name, metric string) *Limit
+	// charts of all lines.
+	charts func([]Measure) []plot.Chart
 }
-
-var mappingCPU = functions{
-	dir: "./schemas/mapping", pattern: "^BenchmarkEvent$", ratio: "of-encoding-json", subject: "ns/event",
-	limit: func(string) *Limit { return atMost(0.60) },
-}.benchmark("mapping", "CPU of one event: record, identity, mapping, digest, Avro and headers", "encoding/json", "an event")
-
-var sinkRows = functions{
-	dir: "./sink/internal/apply", pattern: "^BenchmarkSink$/^synchronous_commit=false$/.*/^half_there=false$", ratio: "ratio", subject: "rows/s",
-	limit: func(name string) *Limit {
-		if strings.Contains(name, "rows=100/") {
-			return atLeast(0.90)
-		}
-		return atLeast(0.75)
-	},
-}.benchmark("sink", "rows and their ledger into Postgres, fsync on", "COPY", "sink")
-
-var replayed = functions{
-	dir: "./dlq", pattern: "^BenchmarkReplay$", ratio: "ratio", once: true,
-	limit: func(string) *Limit { return atLeast(0.50) },
-}.benchmark("replay", "dead letters and their resolutions in transactions", "plain produce", "replay")
-
-// The restore and the memory of deduplication have fixed goals.
-const (
-	restoreGoal = 5  // million entries a second
-	memoryGoal  = 30 // bytes an entry
-)
-
-var dedupRestore = functions{
-	dir: "./transform/internal/dedup", pattern: "^BenchmarkRestore$", ratio: "Mentries/s", once: true,
-	limit: func(string) *Limit { return atLeast(restoreGoal) },
-}.benchmark("restore", "10 million events from the changelog's bytes, in millions a second", "-", "restore")
-
-var dedupMemory = functions{
-	dir: "./transform/internal/dedup", pattern: "^BenchmarkRestoreFromKafka$", ratio: "bytes/entry", once: true,
-	limit: func(string) *Limit { return atMost(memoryGoal) },
-}.benchmark("memory", "bytes that an event takes in deduplication, 10 million restored from Kafka", "-", "entry")
 
 func (f functions) benchmark(name, title, baseline, subject string) Benchmark {
 	return Benchmark{Name: name, Title: title, Baseline: baseline, Subject: subject, run: f.run}
 }
 
+// mostRounds of Go benchmarks, which start what they need anew each time.
+const mostRounds = 3
+
 // run gives every line of the benchmark a measure, and every round a value.
 func (f functions) run(ctx context.Context, r *Run) ([]Measure, error) {
+	r.Rounds = min(r.Rounds, mostRounds)
 	var measures []Measure
 	err := r.rounds(ctx, f.pattern, func(ctx context.Context) error {
-		out, err := f.test(ctx, r.Turn)
+		out, err := f.test(ctx, r)
 		if err != nil {
 			return err
 		}
@@ -80,25 +55,39 @@ func (f functions) run(ctx context.Context, r *Run) ([]Measure, error) {
 		if err != nil {
 			return err
 		}
-		for i, l := range lines {
-			if i == len(measures) {
-				measures = append(measures, f.measure(l.name))
-			}
-			if err := f.add(&measures[i], l); err != nil {
-				return err
+		for _, l := range lines {
+			for _, metric := range f.metrics {
+				i := slices.IndexFunc(measures, func(m Measure) bool { return m.Name == l.name && m.Unit == metric })
+				if i < 0 {
+					i = len(measures)
+					measures = append(measures, f.measure(l.name, metric))
+				}
+				if err := f.add(&measures[i], l); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
 	})
+	if err == nil && f.charts != nil {
+		r.charts = f.charts(measures)
+	}
 	return measures, err
 }
 
-func (f functions) test(ctx context.Context, turn time.Duration) ([]byte, error) {
-	benchtime := turn.String()
+func (f functions) test(ctx context.Context, r *Run) ([]byte, error) {
+	benchtime := r.Turn.String()
 	if f.once {
 		benchtime = "1x"
 	}
-	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", f.pattern, "-benchtime", benchtime, "-timeout", "30m", f.dir)
+	args := []string{"test", "-run", "^$", "-bench", f.pattern, "-benchtime", benchtime, "-timeout", "30m"}
+	if r.Quick {
+		args = append(args, "-short")
+	}
+	cmd := exec.CommandContext(ctx, "go", append(args, f.dir)...)
+	if r.Full {
+		cmd.Env = append(os.Environ(), "HOOKSTREAM_BENCH_FULL=1")
+	}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, out)
@@ -106,25 +95,32 @@ func (f functions) test(ctx context.Context, turn time.Duration) ([]byte, error)
 	return out, nil
 }
 
-func (f functions) measure(name string) Measure {
-	m := Measure{Name: name, Unit: f.subject, By: Ratio, Limit: f.limit(name)}
-	if f.subject == "" {
-		m.Unit = f.ratio
+func (f functions) measure(name, metric string) Measure {
+	m := Measure{Name: name, Unit: metric, By: Ratio}
+	if f.ratio == "" {
+		m.By = Absolute
+	}
+	if f.limit != nil {
+		m.Limit = f.limit(name, metric)
 	}
 	return m
 }
 
-// add takes a line into its measure. What only has a ratio is compared with 1.
+// add takes a line into its measure.
 func (f functions) add(m *Measure, l line) error {
-	ratio, ok := l.metrics[f.ratio]
-	if !ok || l.name != m.Name {
-		return fmt.Errorf("%s: a line of %s without %s", f.dir, l.name, f.ratio)
+	value, ok := l.metrics[m.Unit]
+	if !ok {
+		return fmt.Errorf("%s: the line of %s has no %s", f.dir, l.name, m.Unit)
 	}
-	if f.subject == "" {
-		m.add(1, ratio)
+	if f.ratio == "" {
+		m.Subject = append(m.Subject, value)
 		return nil
 	}
-	m.add(l.metrics[f.subject]/ratio, l.metrics[f.subject])
+	ratio, ok := l.metrics[f.ratio]
+	if !ok {
+		return fmt.Errorf("%s: the line of %s has no %s", f.dir, l.name, f.ratio)
+	}
+	m.add(value/ratio, value)
 	return nil
 }
 

@@ -3,8 +3,11 @@
 package bench
 
 import (
+	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/hookstream/hookstream/dev/internal/bench/plot"
 )
 
 func TestLinesOfGoBenchmarks(t *testing.T) {
@@ -29,16 +32,38 @@ PASS
 	}
 }
 
-func TestRatiosBecomeMeasures(t *testing.T) {
-	f := functions{ratio: "ratio", subject: "rows/s", limit: func(string) *Limit { return atLeast(0.75) }}
-	m := f.measure("Sink")
+func TestLinesBecomeMeasures(t *testing.T) {
+	f := functions{metrics: []string{"rows/s"}, ratio: "ratio", limit: fixed(atLeast(0.75))}
+	m := f.measure("Sink", "rows/s")
 	if err := f.add(&m, line{"Sink", map[string]float64{"ratio": .8, "rows/s": 800}}); err != nil {
 		t.Fatal(err)
 	}
 	if m.Baseline[0] != 1000 || m.Subject[0] != 800 || !m.OK() {
 		t.Errorf("got %+v", m)
 	}
-	if err := f.add(&m, line{"Sink", map[string]float64{"rows/s": 800}}); err == nil {
-		t.Error("a line without the ratio was taken")
+	for _, metrics := range []map[string]float64{{"rows/s": 800}, {"ratio": 1}} {
+		if err := f.add(&m, line{"Sink", metrics}); err == nil {
+			t.Errorf("%v was taken", metrics)
+		}
+	}
+	alone := functions{metrics: []string{"bytes/entry"}, limit: fixed(atMost(30))}
+	m = alone.measure("Memory", "bytes/entry")
+	if err := alone.add(&m, line{"Memory", map[string]float64{"bytes/entry": 31}}); err != nil || m.OK() || m.By != Absolute {
+		t.Errorf("got %+v, %v", m, err)
+	}
+}
+
+func TestSeriesBySize(t *testing.T) {
+	lines := bySize([]Measure{
+		{Name: "Sink/rows=1/new", Baseline: []float64{10, 30, 20}, Subject: []float64{1, 3, 2}},
+		{Name: "Sink/rows=100/new", Baseline: []float64{5}, Subject: []float64{4}},
+		{Name: "Sink"},
+	}, "rows", "COPY", "sink")
+	want := []plot.Line{
+		{Name: "sink", Points: []plot.Point{{X: 1, Y: 2, Low: 1, High: 3}, {X: 100, Y: 4}}},
+		{Name: "COPY", Reference: true, Points: []plot.Point{{X: 1, Y: 20, Low: 10, High: 30}, {X: 100, Y: 5}}},
+	}
+	if !reflect.DeepEqual(lines, want) {
+		t.Errorf("got %+v", lines)
 	}
 }

@@ -12,8 +12,8 @@ import (
 type Measure struct {
 	Name string `json:"name"`
 	Unit string `json:"unit"`
-	// Baseline and Subject have a value a round.
-	Baseline []float64 `json:"baseline"`
+	// Baseline and Subject have a value a round. What is Absolute has no baseline.
+	Baseline []float64 `json:"baseline,omitempty"`
 	Subject  []float64 `json:"subject"`
 	// By is how the two sides are compared.
 	By By `json:"by"`
@@ -24,10 +24,12 @@ type Measure struct {
 // By is a way to compare.
 type By string
 
-// The ways to compare: subject / baseline, and subject - baseline.
+// The ways to compare: subject / baseline, subject - baseline, and the subject
+// alone, which is compared with its goal.
 const (
 	Ratio      By = "ratio"
 	Difference By = "difference"
+	Absolute   By = "absolute"
 )
 
 // Limit bounds a comparison.
@@ -51,10 +53,13 @@ func (m *Measure) add(baseline, subject float64) {
 func (m *Measure) Compared() []float64 {
 	out := make([]float64, len(m.Subject))
 	for i := range out {
-		if m.By == Difference {
-			out[i] = m.Subject[i] - m.Baseline[i]
-		} else {
+		switch m.By {
+		case Ratio:
 			out[i] = m.Subject[i] / m.Baseline[i]
+		case Difference:
+			out[i] = m.Subject[i] - m.Baseline[i]
+		case Absolute:
+			out[i] = m.Subject[i]
 		}
 	}
 	return out
@@ -69,6 +74,11 @@ func (m *Measure) OK() bool {
 		return median(m.Compared()) <= m.Limit.Bound
 	}
 	return median(m.Compared()) >= m.Limit.Bound
+}
+
+// absolute is a figure that stands for itself.
+func absolute(name, unit string, limit *Limit, values ...float64) Measure {
+	return Measure{Name: name, Unit: unit, By: Absolute, Limit: limit, Subject: values}
 }
 
 // median of what is not sorted; NaN of nothing.
@@ -88,9 +98,11 @@ func quantile[T any](sorted []T, q float64) T {
 	return sorted[max(0, int(math.Ceil(q*float64(len(sorted))))-1)]
 }
 
-// number writes a value in three digits or more.
+// number writes a value in two or three digits, or all before the point.
 func number(v float64) string {
 	switch abs := math.Abs(v); {
+	case abs >= 1e7:
+		return fmt.Sprintf("%.1f M", v/1e6)
 	case abs >= 100 || v == 0:
 		return fmt.Sprintf("%.0f", v)
 	case abs >= 10:

@@ -6,100 +6,76 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"text/tabwriter"
 	"time"
+
+	"github.com/hookstream/hookstream/dev/internal/bench/plot"
 )
 
 // Result is what one benchmark gave.
 type Result struct {
 	Name     string    `json:"name"`
 	Title    string    `json:"title"`
-	Baseline string    `json:"baseline"`
+	Baseline string    `json:"baseline,omitempty"`
 	Subject  string    `json:"subject"`
 	Machine  string    `json:"machine"`
 	At       time.Time `json:"at"`
 	Rounds   int       `json:"rounds"`
 	// TurnSeconds is how long each side's turn lasted.
-	TurnSeconds float64   `json:"turnSeconds"`
-	OK          bool      `json:"ok"`
-	Measures    []Measure `json:"measures"`
+	TurnSeconds float64      `json:"turnSeconds"`
+	OK          bool         `json:"ok"`
+	Measures    []Measure    `json:"measures"`
+	Charts      []plot.Chart `json:"charts,omitempty"`
 }
 
-func newResult(b Benchmark, o Options, measures []Measure) Result {
-	r := Result{
+func newResult(b Benchmark, r *Run, measures []Measure) Result {
+	out := Result{
 		Name: b.Name, Title: b.Title, Baseline: b.Baseline, Subject: b.Subject,
 		Machine: Machine(), At: time.Now().UTC().Truncate(time.Second),
-		Rounds: o.Rounds, TurnSeconds: o.Turn.Seconds(), OK: true, Measures: measures,
+		Rounds: r.Rounds, TurnSeconds: r.Turn.Seconds(), OK: true, Measures: measures, Charts: r.charts,
 	}
 	for _, m := range measures {
-		r.OK = r.OK && m.OK()
+		out.OK = out.OK && m.OK()
 	}
-	return r
+	return out
 }
 
-// Write prints a table, the comparison first.
-func (r *Result) Write(w io.Writer) error {
-	fmt.Fprintf(w, "%s: %s\n%d rounds of %gs a side, in turn, on %s\n\n", r.Name, r.Title, r.Rounds, r.TurnSeconds, r.Machine)
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "\tcompared\tspread\tlimit\tmeasure\t%s\t%s\tunit\n", r.Baseline, r.Subject)
-	for i := range r.Measures {
-		r.Measures[i].write(t)
+// Load reads what Save wrote. A file that is not there holds nothing.
+func Load(path string) ([]Result, error) {
+	data, err := os.ReadFile(path) //nolint:gosec // the file is the user's choice
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
 	}
-	return t.Flush()
-}
-
-func (m *Measure) write(w io.Writer) {
-	compared := m.Compared()
-	verdict, limit := "", ""
-	if m.Limit != nil {
-		verdict, limit = "pass", m.Limit.text(m.By)
-		if !m.OK() {
-			verdict = "FAIL"
-		}
+	if err != nil {
+		return nil, err
 	}
-	fmt.Fprintf(w, "%s\t%s\t%s to %s\t%s\t%s\t%s\t%s\t%s\n", verdict,
-		m.By.text(median(compared)), m.By.text(slices.Min(compared)), m.By.text(slices.Max(compared)), limit,
-		m.Name, number(median(m.Baseline)), number(median(m.Subject)), m.Unit)
-}
-
-func (b By) text(v float64) string {
-	if b == Difference && v > 0 {
-		return "+" + number(v)
+	var all []Result
+	if err := json.Unmarshal(data, &all); err != nil {
+		return nil, fmt.Errorf("%s is not what a benchmark wrote, move it away: %w", path, err)
 	}
-	return number(v)
-}
-
-func (l *Limit) text(by By) string {
-	if l.Most {
-		return "≤ " + by.text(l.Bound)
-	}
-	return "≥ " + by.text(l.Bound)
+	return all, nil
 }
 
 // Save puts the results into a JSON file, and leaves those of other benchmarks
 // in it as they are.
 func Save(path string, results []Result) error {
-	var all []Result
-	data, err := os.ReadFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
+	all, err := Load(path)
+	if err != nil {
 		return err
-	default:
-		if err := json.Unmarshal(data, &all); err != nil {
-			return fmt.Errorf("%s is not what a benchmark wrote, move it away: %w", path, err)
-		}
 	}
 	for _, r := range results {
-		all = slices.DeleteFunc(all, func(old Result) bool { return old.Name == r.Name })
-		all = append(all, r)
+		i := slices.IndexFunc(all, func(old Result) bool { return old.Name == r.Name })
+		if i < 0 {
+			all = append(all, r)
+			continue
+		}
+		all[i] = r
 	}
-	if data, err = json.MarshalIndent(all, "", "  "); err != nil {
+	data, err := json.MarshalIndent(all, "", "  ")
+	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {

@@ -27,7 +27,7 @@ import (
 // the sink updates them, while COPY has new rows only.
 func BenchmarkSink(b *testing.B) {
 	for _, synchronous := range []bool{false, true} {
-		for _, size := range []int{100, 1000, 5000} {
+		for _, size := range []int{1, 100, 1000, 10_000} {
 			for _, mixed := range []bool{false, true} {
 				b.Run(fmt.Sprintf("synchronous_commit=%t/rows=%d/half_there=%t", synchronous, size, mixed), func(b *testing.B) {
 					benchSink(b, synchronous, size, mixed)

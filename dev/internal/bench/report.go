@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// The part of the document that is written anew lies between these lines.
+const (
+	reportBegin = "<!-- results: written by `go run ./dev bench report` -->"
+	reportEnd   = "<!-- /results -->"
+)
+
+// Report writes the results into a Markdown document, between two marks that it
+// has, and their charts into a folder beside it that is named like the document.
+func Report(document string, results []Result) error {
+	text, err := os.ReadFile(document) //nolint:gosec // the file is the user's choice
+	if err != nil {
+		return err
+	}
+	head, rest, ok := strings.Cut(string(text), reportBegin)
+	_, tail, ended := strings.Cut(rest, reportEnd)
+	if !ok || !ended {
+		return fmt.Errorf("%s has no lines %q and %q for the results to go between", document, reportBegin, reportEnd)
+	}
+	folder := strings.TrimSuffix(document, filepath.Ext(document))
+	if err := writeCharts(folder, results); err != nil {
+		return err
+	}
+	out := head + reportBegin + "\n" + markdown(filepath.Base(folder), results) + reportEnd + tail
+	return os.WriteFile(document, []byte(out), 0o644) //nolint:gosec // to be read by everybody
+}
+
+func writeCharts(folder string, results []Result) error {
+	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // to be read by everybody
+		return err
+	}
+	var errs []error
+	for i := range results {
+		for _, c := range results[i].Charts {
+			errs = append(errs, os.WriteFile(filepath.Join(folder, c.Name+".svg"), c.SVG(), 0o644)) //nolint:gosec // as above
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func markdown(folder string, results []Result) string {
+	var b strings.Builder
+	for i := range results {
+		r := &results[i]
+		fmt.Fprintf(&b, "\n### %s\n\n%s. %d rounds of %gs a side on %s, %s.\n\n", r.Name, sentence(r.Title), r.Rounds, r.TurnSeconds, r.Machine, r.At.Format("2006-01-02"))
+		baseline := r.Baseline
+		if baseline == "" {
+			baseline = "-"
+		}
+		fmt.Fprintf(&b, "| compared | spread | goal | | %s | %s | unit |\n|---:|---|---|---|---:|---:|---|\n", baseline, r.Subject)
+		for j := range r.Measures {
+			m := r.Measures[j].row()
+			goal := m.goal
+			switch m.verdict {
+			case reached:
+				goal += " reached"
+			case missed:
+				goal += " **missed**"
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", m.compared, m.spread, goal, m.name, m.baseline, m.subject, m.unit)
+		}
+		for _, c := range r.Charts {
+			fmt.Fprintf(&b, "\n![%s](%s/%s.svg)\n", c.Title, folder, c.Name)
+		}
+	}
+	b.WriteString("\n")
+	return b.String()
+}
+
+// sentence begins with a capital letter.
+func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
