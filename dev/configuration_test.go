@@ -3,9 +3,7 @@
 package main
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -13,12 +11,11 @@ import (
 
 	"github.com/hookstream/hookstream/dlq"
 	"github.com/hookstream/hookstream/ingest"
+	"github.com/hookstream/hookstream/schemas/golden"
 	"github.com/hookstream/hookstream/sink"
 	"github.com/hookstream/hookstream/stage/service"
 	"github.com/hookstream/hookstream/transform"
 )
-
-var update = flag.Bool("update", false, "write the generated documents")
 
 const configurationFile = "../docs/configuration.md"
 
@@ -26,18 +23,7 @@ const configurationFile = "../docs/configuration.md"
 // it is generated from.
 func TestConfigurationIsDocumented(t *testing.T) {
 	want := configuration(t)
-	if *update {
-		if err := os.WriteFile(configurationFile, []byte(want), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile(configurationFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != want {
-		t.Errorf("%s is out of date; run: go test ./dev -run Configuration -update", configurationFile)
-	}
+	golden.Check(t, configurationFile, []byte(want))
 }
 
 func configuration(t *testing.T) string {

@@ -4,10 +4,8 @@ package dlq
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/hookstream/hookstream/dlq/internal/console"
+	"github.com/hookstream/hookstream/schemas/golden"
 	"github.com/hookstream/hookstream/schemas/header"
 	"github.com/hookstream/hookstream/schemas/identity"
 	"github.com/hookstream/hookstream/schemas/reason"
@@ -23,8 +22,6 @@ import (
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/kafkatest"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 const partitions = 3
 
@@ -216,17 +213,5 @@ func (w *world) golden(name, text string) {
 			w.Errorf("%d columns: %s", n, line)
 		}
 	}
-	file := filepath.Join("testdata", "golden", name)
-	if *update {
-		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-			w.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		w.Fatal(err)
-	}
-	if string(want) != text {
-		w.Errorf("%s differs; got:\n%s", file, text)
-	}
+	golden.Check(w, filepath.Join("testdata", "golden", name), []byte(text))
 }

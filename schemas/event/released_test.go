@@ -3,15 +3,14 @@
 package event
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
-)
 
-var update = flag.Bool("update", false, "write the released schemas")
+	"github.com/hookstream/hookstream/schemas/golden"
+)
 
 // TestSchemasStayCompatible is the gate between what was ever released and what
 // is in entities: every version of released/<entity>/ and the current schema
@@ -29,7 +28,7 @@ func TestSchemasStayCompatible(t *testing.T) {
 			continue
 		}
 		next := filepath.Join("released", e.Name, fmt.Sprintf("%03d.avsc", len(versions)+1))
-		if !*update {
+		if !golden.Update() {
 			t.Errorf("%s has changed and %s is missing; write it with -update", e.Name, next)
 			continue
 		}

@@ -6,8 +6,6 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
-	"flag"
-	"os"
 	"path/filepath"
 	"reflect"
 	"testing"
@@ -18,12 +16,11 @@ import (
 
 	"github.com/hookstream/hookstream/schemas/body"
 	"github.com/hookstream/hookstream/schemas/event"
+	"github.com/hookstream/hookstream/schemas/golden"
 	"github.com/hookstream/hookstream/schemas/header"
 	"github.com/hookstream/hookstream/schemas/identity"
 	"github.com/hookstream/hookstream/schemas/reason"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // The golden files are the contract with every other reader of the topics, and
 // with records that are already there: a change to one is a change of format.
@@ -39,7 +36,7 @@ type goldenRecord struct {
 	ValueHex string   `json:"value_hex,omitempty"`
 }
 
-func golden(t *testing.T, name string, r *kgo.Record) {
+func goldenFile(t *testing.T, name string, r *kgo.Record) {
 	t.Helper()
 	g := goldenRecord{Topic: r.Topic, Partition: r.Partition, Timestamp: header.FormatTime(r.Timestamp), Key: string(r.Key)}
 	for _, h := range r.Headers {
@@ -55,19 +52,7 @@ func golden(t *testing.T, name string, r *kgo.Record) {
 	if err := enc.Encode(g); err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join("testdata", "golden", name+".json")
-	if *update {
-		if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(want, b.Bytes()) {
-		t.Errorf("%s differs; got:\n%s", file, b.String())
-	}
+	golden.Check(t, filepath.Join("testdata", "golden", name+".json"), b.Bytes())
 }
 
 var (
@@ -123,7 +108,7 @@ func at(r *kgo.Record, partition int32, offset int64) *kgo.Record {
 func TestGoldenWebhook(t *testing.T) {
 	for name, w := range map[string]*Webhook{"webhook": webhook(), "webhook-minimal": minimalWebhook(), "webhook-batched": batchedWebhook()} {
 		r := w.Record("hookstream.raw")
-		golden(t, name, r)
+		goldenFile(t, name, r)
 		got, err := ParseWebhook(at(r, 3, 42))
 		if err != nil {
 			t.Fatal(err)
@@ -141,7 +126,7 @@ func TestGoldenEvent(t *testing.T) {
 		OccurredAt: occurred, ReceivedAt: received, CorrelationID: "c",
 	}}
 	r := EventRecord("events.payment.v1", ev, []byte{0, 0, 0, 0, 7, 2, 0xff})
-	golden(t, "event", r)
+	goldenFile(t, "event", r)
 	got, err := ParseEvent(at(r, 1, 9))
 	want := &Event{
 		Entity: "payment", Tenant: "default", Provider: "stripe", EventID: "evt_1", EventType: "charge.refunded", BusinessKey: "pi_1",
@@ -158,7 +143,7 @@ func TestGoldenDeadLetter(t *testing.T) {
 	omitted.Value, omitted.Omitted, omitted.ServiceVersion = nil, "value of 9 bytes", ""
 	for name, d := range map[string]*DeadLetter{"deadletter": deadLetter(), "deadletter-omitted": omitted} {
 		r := d.Record("hookstream.dlq")
-		golden(t, name, r)
+		goldenFile(t, name, r)
 		got, err := ParseDeadLetter(at(r, 0, 5))
 		if err != nil || !reflect.DeepEqual(got, d) {
 			t.Errorf("%s: got %+v, %v, want %+v", name, got, err, d)
@@ -171,7 +156,7 @@ func TestGoldenReplay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "replay", r)
+	goldenFile(t, "replay", r)
 }
 
 func TestGoldenResolution(t *testing.T) {
@@ -183,7 +168,7 @@ func TestGoldenResolution(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		golden(t, name, r)
+		goldenFile(t, name, r)
 		if got, err := ParseResolution(r); err != nil || !reflect.DeepEqual(got, res) {
 			t.Errorf("%s: got %+v, %v", name, got, err)
 		}
@@ -196,7 +181,7 @@ func TestGoldenDedup(t *testing.T) {
 		{identity.Of("default", "stripe", "evt_2"), identity.NewMark([32]byte{5, 6, 7}, 8)},
 	}
 	r := DedupRecord("hookstream.dedup", "hookstream.raw", 3, received, entries)
-	golden(t, "dedup", r)
+	goldenFile(t, "dedup", r)
 	if got, err := ParseDedup(r); err != nil || !reflect.DeepEqual(got, entries) {
 		t.Errorf("got %v, %v", got, err)
 	}

@@ -3,35 +3,22 @@
 package metrics
 
 import (
-	"flag"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-)
 
-var update = flag.Bool("update", false, "write docs/metrics.md")
+	"github.com/hookstream/hookstream/schemas/golden"
+)
 
 // TestMetricsAreDocumented holds docs/metrics.md to the source: every instrument
 // that the services make, and no other.
 func TestMetricsAreDocumented(t *testing.T) {
 	want := document(t)
 	path := filepath.Join(root, "docs/metrics.md")
-	if *update {
-		if err := os.WriteFile(path, []byte(want), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != want {
-		t.Error("docs/metrics.md is out of date; run: go test ./dev/internal/metrics -run Documented -update")
-	}
+	golden.Check(t, path, []byte(want))
 }
 
 const introduction = `# Metrics

@@ -173,11 +173,11 @@ func (h *handler) begin(r *http.Request, c *Change, atMost *int) (answer, error)
 			state, _ := o.look()
 			return accepted(&state), nil
 		}
-		return nil, busy.because("%s is being carried out; wait for it (GET /v1/operations/%s/events) or stop it", other, url.PathEscape(other))
+		return nil, refuse(busy, "%s is being carried out; wait for it (GET /v1/operations/%s/events) or stop it", other, url.PathEscape(other))
 	}
 	plan, err := h.ops.Plan(r.Context(), c)
 	if err == nil && atMost != nil && plan.Outcome.Planned > *atMost {
-		err = tooMany.because("%d match by now, at_most is %d; nothing was changed", plan.Outcome.Planned, *atMost)
+		err = refuse(tooMany, "%d match by now, at_most is %d; nothing was changed", plan.Outcome.Planned, *atMost)
 	}
 	if err != nil || plan.Outcome.Planned == 0 {
 		h.runner.release()

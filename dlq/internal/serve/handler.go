@@ -85,7 +85,7 @@ func newHandler(h *handler) http.Handler {
 		mux.Handle(path, h.refuseMethod(path, allowed))
 	}
 	mux.Handle("/", h.measured("other", func(w http.ResponseWriter, r *http.Request) {
-		notFound.because("the API has no %s; docs/openapi-dlq.yaml has all paths", r.URL.EscapedPath()).write(w, r)
+		refuse(notFound, "the API has no %s; docs/openapi-dlq.yaml has all paths", r.URL.EscapedPath()).write(w, r)
 	}))
 	return mux
 }
@@ -98,7 +98,7 @@ func (h *handler) refuseMethod(path string, allowed []string) http.Handler {
 	}
 	return h.measured(path, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		methodNotAllowed.because("use %s", strings.Join(allowed, " or ")).write(w, r)
+		refuse(methodNotAllowed, "use %s", strings.Join(allowed, " or ")).write(w, r)
 	})
 }
 
@@ -122,7 +122,7 @@ func (h *handler) answer(w http.ResponseWriter, rt *route, r *http.Request) (ans
 	}
 	if rt.Scope != "" && !caller.May(rt.Scope) {
 		h.log.WarnContext(r.Context(), "refused", "audit", true, "by", caller.Name, "method", r.Method, "path", r.URL.Path, "scope", rt.Scope)
-		return nil, forbidden.because("%s lacks the scope %s", caller.Name, rt.Scope)
+		return nil, refuse(forbidden, "%s lacks the scope %s", caller.Name, rt.Scope)
 	}
 	if err := readBody(w, r); err != nil {
 		return nil, err
@@ -134,7 +134,7 @@ func (h *handler) answer(w http.ResponseWriter, rt *route, r *http.Request) (ans
 	case h.requests <- struct{}{}:
 		defer func() { <-h.requests }()
 	default:
-		return nil, overloaded.because("%d requests are in hand (HOOKSTREAM_DLQ_MAX_IN_FLIGHT); try again", cap(h.requests))
+		return nil, refuse(overloaded, "%d requests are in hand (HOOKSTREAM_DLQ_MAX_IN_FLIGHT); try again", cap(h.requests))
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), h.timeout)
 	defer cancel()
@@ -148,7 +148,7 @@ func readBody(w http.ResponseWriter, r *http.Request) error {
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
-		return tooLarge.because("the body is larger than %d KiB; select by a filter, or send several requests", large.Limit>>10)
+		return refuse(tooLarge, "the body is larger than %d KiB; select by a filter, or send several requests", large.Limit>>10)
 	case err != nil:
 		return InvalidError{errors.New("the body did not arrive")}
 	}
@@ -163,15 +163,15 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case errors.As(err, &p):
 	case errors.As(err, &invalid):
-		p = invalidRequest.because("%w", invalid)
+		p = refuse(invalidRequest, "%w", invalid)
 	case errors.Is(err, auth.ErrMissing), errors.Is(err, auth.ErrInvalid):
-		p = unauthorized.because("%w", err)
+		p = refuse(unauthorized, "%w", err)
 	case errors.Is(err, ErrNotFound):
-		p = notFound.because("%w", err)
+		p = refuse(notFound, "%w", err)
 	case errors.Is(err, context.DeadlineExceeded):
-		p = unavailable.because("it took longer than %s (HOOKSTREAM_DLQ_REQUEST_TIMEOUT); every request reads the whole topic", h.timeout)
+		p = refuse(unavailable, "it took longer than %s (HOOKSTREAM_DLQ_REQUEST_TIMEOUT); every request reads the whole topic", h.timeout)
 	default:
-		p = unavailable.because("%w", err)
+		p = refuse(unavailable, "%w", err)
 	}
 	switch p.Slug {
 	case unauthorized.Slug:

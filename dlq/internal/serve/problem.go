@@ -3,46 +3,37 @@
 package serve
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
+
+	"github.com/hookstream/hookstream/stage/problem"
 )
 
-// typeBase is where the types of problems are explained, one heading each.
-const typeBase = "https://github.com/hookstream/hookstream/blob/main/docs/dlq-api.md#"
-
-// Problem is a kind of error answer (RFC 9457). Its status and title never vary.
-type Problem struct {
-	Slug, Title string
-	Status      int
-}
-
-// URI identifies the kind and leads to its explanation.
-func (p Problem) URI() string { return typeBase + p.Slug }
+// page explains the problems, with a heading for each.
+const page = "https://github.com/hookstream/hookstream/blob/main/docs/dlq-api.md"
 
 // The problems.
 var (
-	invalidRequest   = Problem{"invalid-request", "The request is not valid", http.StatusBadRequest}
-	unauthorized     = Problem{"unauthorized", "The caller is not known", http.StatusUnauthorized}
-	forbidden        = Problem{"forbidden", "The caller may not do this", http.StatusForbidden}
-	notFound         = Problem{"not-found", "There is no such thing", http.StatusNotFound}
-	methodNotAllowed = Problem{"method-not-allowed", "The resource does not know this method", http.StatusMethodNotAllowed}
-	busy             = Problem{"busy", "Another change is being carried out", http.StatusConflict}
-	tooMany          = Problem{"too-many", "More dead letters would be changed than was agreed to", http.StatusConflict}
-	tooLarge         = Problem{"too-large", "The request body is too large", http.StatusRequestEntityTooLarge}
-	overloaded       = Problem{"overloaded", "Too many requests are in hand", http.StatusServiceUnavailable}
-	unavailable      = Problem{"unavailable", "What is needed to answer is away", http.StatusServiceUnavailable}
+	invalidRequest   = problem.Type{Page: page, Slug: "invalid-request", Title: "The request is not valid", Status: http.StatusBadRequest}
+	unauthorized     = problem.Type{Page: page, Slug: "unauthorized", Title: "The caller is not known", Status: http.StatusUnauthorized}
+	forbidden        = problem.Type{Page: page, Slug: "forbidden", Title: "The caller may not do this", Status: http.StatusForbidden}
+	notFound         = problem.Type{Page: page, Slug: "not-found", Title: "There is no such thing", Status: http.StatusNotFound}
+	methodNotAllowed = problem.Type{Page: page, Slug: "method-not-allowed", Title: "The resource does not know this method", Status: http.StatusMethodNotAllowed}
+	busy             = problem.Type{Page: page, Slug: "busy", Title: "Another change is being carried out", Status: http.StatusConflict}
+	tooMany          = problem.Type{Page: page, Slug: "too-many", Title: "More dead letters would be changed than was agreed to", Status: http.StatusConflict}
+	tooLarge         = problem.Type{Page: page, Slug: "too-large", Title: "The request body is too large", Status: http.StatusRequestEntityTooLarge}
+	overloaded       = problem.Type{Page: page, Slug: "overloaded", Title: "Too many requests are in hand", Status: http.StatusServiceUnavailable}
+	unavailable      = problem.Type{Page: page, Slug: "unavailable", Title: "What is needed to answer is away", Status: http.StatusServiceUnavailable}
 )
 
 // Problems are all of them.
-func Problems() []Problem {
-	return []Problem{invalidRequest, unauthorized, forbidden, notFound, methodNotAllowed, busy, tooMany, tooLarge, overloaded, unavailable}
+func Problems() []problem.Type {
+	return []problem.Type{invalidRequest, unauthorized, forbidden, notFound, methodNotAllowed, busy, tooMany, tooLarge, overloaded, unavailable}
 }
 
 // refusal is one occurrence, as an error.
 type refusal struct {
-	Problem
+	problem.Type
 	// Detail says what is wrong with this request and what to do.
 	Detail string
 	err    error
@@ -54,30 +45,16 @@ func (r *refusal) Error() string { return r.Slug + ": " + r.Detail }
 // Unwrap is the cause.
 func (r *refusal) Unwrap() error { return r.err }
 
-func (p Problem) because(format string, args ...any) *refusal {
+func refuse(t problem.Type, format string, args ...any) *refusal {
 	err := fmt.Errorf(format, args...)
-	return &refusal{p, err.Error(), err}
+	return &refusal{t, err.Error(), err}
 }
 
 // write answers with problem details.
 func (r *refusal) write(w http.ResponseWriter, req *http.Request) {
-	h := w.Header()
 	switch r.Slug {
 	case overloaded.Slug, unavailable.Slug, busy.Slug:
-		h.Set("Retry-After", "5")
+		w.Header().Set("Retry-After", "5")
 	}
-	data, err := json.Marshal(struct {
-		Type     string `json:"type"`
-		Title    string `json:"title"`
-		Status   int    `json:"status"`
-		Detail   string `json:"detail"`
-		Instance string `json:"instance"`
-	}{r.URI(), r.Title, r.Status, r.Detail, req.URL.EscapedPath()})
-	if err != nil { // it is text and a number
-		panic(err)
-	}
-	h.Set("Content-Type", "application/problem+json")
-	h.Set("Content-Length", strconv.Itoa(len(data)))
-	w.WriteHeader(r.Status)
-	_, _ = w.Write(data) // the client has gone; nobody is left to tell
+	_ = problem.Problem{Type: r.Type, Detail: r.Detail, Instance: req.URL.EscapedPath()}.Write(w) // the client has gone; nobody is left to tell
 }

@@ -35,7 +35,7 @@ func (h *handler) find(r *http.Request) (*operation, error) {
 	if o := h.runner.get(id); o != nil {
 		return o, nil
 	}
-	return nil, notFound.because("this instance remembers no operation %.128q, only the last %d since it started; GET /v1/history has what was done", id, remembered)
+	return nil, refuse(notFound, "this instance remembers no operation %.128q, only the last %d since it started; GET /v1/history has what was done", id, remembered)
 }
 
 func (h *handler) operation(r *http.Request, _ *auth.Caller) (answer, error) {
@@ -60,7 +60,7 @@ func (h *handler) stop(r *http.Request, caller *auth.Caller) (answer, error) {
 		needs = auth.Replay
 	}
 	if !caller.May(needs) {
-		return nil, forbidden.because("%s lacks the scope %s", caller.Name, needs)
+		return nil, refuse(forbidden, "%s lacks the scope %s", caller.Name, needs)
 	}
 	h.log.InfoContext(r.Context(), "a change is stopped", "audit", true, "operation", state.ID, "by", caller.Name)
 	o.cancel()
@@ -78,7 +78,7 @@ func (h *handler) events(r *http.Request, _ *auth.Caller) (answer, error) {
 	case h.streams <- struct{}{}:
 		return &stream{o, func() { <-h.streams }, h.runner.ctx.Done()}, nil
 	default:
-		return nil, overloaded.because("%d streams are open (HOOKSTREAM_DLQ_MAX_STREAMS); poll GET /v1/operations/ID", cap(h.streams))
+		return nil, refuse(overloaded, "%d streams are open (HOOKSTREAM_DLQ_MAX_STREAMS); poll GET /v1/operations/ID", cap(h.streams))
 	}
 }
 

@@ -3,16 +3,13 @@
 package catalogue
 
 import (
-	"flag"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/hookstream/hookstream/schemas/golden"
 	"github.com/hookstream/hookstream/schemas/provider"
 )
-
-var update = flag.Bool("update", false, "write the generated document")
 
 const document = "../../../docs/providers.md"
 
@@ -24,18 +21,7 @@ func TestProvidersAreDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Markdown(All(catalog))
-	if *update {
-		if err := os.WriteFile(document, []byte(want), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile(document)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != want {
-		t.Errorf("%s is out of date; run: make docs", document)
-	}
+	golden.Check(t, document, []byte(want))
 }
 
 const everything = `# Acme's webhooks.

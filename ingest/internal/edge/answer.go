@@ -7,8 +7,8 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/hookstream/hookstream/ingest/internal/problem"
 	"github.com/hookstream/hookstream/schemas/provider"
+	"github.com/hookstream/hookstream/stage/problem"
 )
 
 // reply is an answer that is no refusal.

@@ -2,7 +2,7 @@
 
 package edge
 
-import "github.com/hookstream/hookstream/ingest/internal/problem"
+import "github.com/hookstream/hookstream/stage/problem"
 
 // Problems lists every problem that the edge answers with, for its description.
 func Problems() []problem.Type {

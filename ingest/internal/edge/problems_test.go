@@ -23,7 +23,7 @@ func TestEveryProblemIsDescribed(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !strings.HasSuffix(file, "_test.go") {
-			defined += strings.Count(string(source), " problem.Type{Slug")
+			defined += strings.Count(string(source), " problem.Type{Page")
 		}
 	}
 	readme, err := os.ReadFile("../../README.md")

@@ -9,24 +9,27 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hookstream/hookstream/ingest/internal/problem"
+	"github.com/hookstream/hookstream/stage/problem"
 )
 
-// The problems that the edge answers with; README.md explains each.
+// page explains the problems.
+const page = "https://github.com/hookstream/hookstream/blob/main/ingest/README.md"
+
+// The problems that the edge answers with.
 var (
-	notFound            = problem.Type{Slug: "not-found", Title: "No such webhook endpoint", Status: http.StatusNotFound}
-	methodNotAllowed    = problem.Type{Slug: "method-not-allowed", Title: "Method not allowed", Status: http.StatusMethodNotAllowed}
-	tooLarge            = problem.Type{Slug: "too-large", Title: "Body too large", Status: http.StatusRequestEntityTooLarge}
-	unsupportedEncoding = problem.Type{Slug: "unsupported-encoding", Title: "Content-Encoding not supported", Status: http.StatusUnsupportedMediaType}
-	requestTimeout      = problem.Type{Slug: "request-timeout", Title: "Request timed out", Status: http.StatusRequestTimeout}
-	unreadableBody      = problem.Type{Slug: "unreadable-body", Title: "Body could not be read", Status: http.StatusBadRequest}
-	invalidSignature    = problem.Type{Slug: "invalid-signature", Title: "Signature not verified", Status: http.StatusUnauthorized}
-	forbidden           = problem.Type{Slug: "forbidden", Title: "Not taken from this address", Status: http.StatusForbidden}
-	rateLimited         = problem.Type{Slug: "rate-limited", Title: "Too many requests in a short time", Status: http.StatusTooManyRequests}
-	overloaded          = problem.Type{Slug: "overloaded", Title: "Too many requests at once", Status: http.StatusServiceUnavailable}
-	keysUnavailable     = problem.Type{Slug: "keys-unavailable", Title: "Signature could not be checked", Status: http.StatusServiceUnavailable}
-	notAcknowledged     = problem.Type{Slug: "not-acknowledged", Title: "Not stored", Status: http.StatusServiceUnavailable}
-	notConfirmed        = problem.Type{Slug: "not-confirmed", Title: "Subscription not confirmed", Status: http.StatusServiceUnavailable}
+	notFound            = problem.Type{Page: page, Slug: "not-found", Title: "No such webhook endpoint", Status: http.StatusNotFound}
+	methodNotAllowed    = problem.Type{Page: page, Slug: "method-not-allowed", Title: "Method not allowed", Status: http.StatusMethodNotAllowed}
+	tooLarge            = problem.Type{Page: page, Slug: "too-large", Title: "Body too large", Status: http.StatusRequestEntityTooLarge}
+	unsupportedEncoding = problem.Type{Page: page, Slug: "unsupported-encoding", Title: "Content-Encoding not supported", Status: http.StatusUnsupportedMediaType}
+	requestTimeout      = problem.Type{Page: page, Slug: "request-timeout", Title: "Request timed out", Status: http.StatusRequestTimeout}
+	unreadableBody      = problem.Type{Page: page, Slug: "unreadable-body", Title: "Body could not be read", Status: http.StatusBadRequest}
+	invalidSignature    = problem.Type{Page: page, Slug: "invalid-signature", Title: "Signature not verified", Status: http.StatusUnauthorized}
+	forbidden           = problem.Type{Page: page, Slug: "forbidden", Title: "Not taken from this address", Status: http.StatusForbidden}
+	rateLimited         = problem.Type{Page: page, Slug: "rate-limited", Title: "Too many requests in a short time", Status: http.StatusTooManyRequests}
+	overloaded          = problem.Type{Page: page, Slug: "overloaded", Title: "Too many requests at once", Status: http.StatusServiceUnavailable}
+	keysUnavailable     = problem.Type{Page: page, Slug: "keys-unavailable", Title: "Signature could not be checked", Status: http.StatusServiceUnavailable}
+	notAcknowledged     = problem.Type{Page: page, Slug: "not-acknowledged", Title: "Not stored", Status: http.StatusServiceUnavailable}
+	notConfirmed        = problem.Type{Page: page, Slug: "not-confirmed", Title: "Subscription not confirmed", Status: http.StatusServiceUnavailable}
 )
 
 // refusal is an answer that asks the sender to do something about it.

@@ -12,12 +12,12 @@ import (
 	"time"
 
 	"github.com/hookstream/hookstream/ingest/internal/evidence"
-	"github.com/hookstream/hookstream/ingest/internal/problem"
 	"github.com/hookstream/hookstream/schemas/identity"
 	"github.com/hookstream/hookstream/schemas/mapping"
 	"github.com/hookstream/hookstream/schemas/provider"
 	"github.com/hookstream/hookstream/schemas/reason"
 	"github.com/hookstream/hookstream/schemas/record"
+	"github.com/hookstream/hookstream/stage/problem"
 )
 
 // Checker holds one definition to examples.

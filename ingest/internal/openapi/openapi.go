@@ -8,49 +8,28 @@ package openapi
 import (
 	_ "embed"
 	"net/http"
-	"slices"
 	"strings"
 	"text/template"
 
 	"github.com/hookstream/hookstream/ingest/internal/edge"
-	"github.com/hookstream/hookstream/ingest/internal/problem"
+	"github.com/hookstream/hookstream/stage/problem"
 )
 
 //go:embed edge.yaml.tmpl
 var source string
 
-var document = template.Must(template.New("edge.yaml").Parse(source))
+var document = template.Must(template.New("edge.yaml").Funcs(template.FuncMap{
+	"headers": func(status int) []header { return headers[status] },
+}).Parse(source))
 
-// refusals are the problems of one status.
-type refusals struct {
-	Status   int
-	Text     string
-	Problems []problem.Type
-	// Headers that the answer has besides, by component name.
-	Headers []header
-}
-
+// header is one that an answer has besides, and the component that describes it.
 type header struct{ Name, Component string }
 
 // Document is the description in YAML.
 func Document() (string, error) {
 	var b strings.Builder
-	err := document.Execute(&b, map[string]any{"Refusals": byStatus(edge.Problems())})
+	err := document.Execute(&b, map[string]any{"Refusals": problem.ByStatus(edge.Problems())})
 	return b.String(), err
-}
-
-func byStatus(problems []problem.Type) []*refusals {
-	var out []*refusals
-	for _, p := range problems {
-		i := slices.IndexFunc(out, func(r *refusals) bool { return r.Status == p.Status })
-		if i < 0 {
-			i = len(out)
-			out = append(out, &refusals{Status: p.Status, Text: http.StatusText(p.Status), Headers: headers[p.Status]})
-		}
-		out[i].Problems = append(out[i].Problems, p)
-	}
-	slices.SortFunc(out, func(a, b *refusals) int { return a.Status - b.Status })
-	return out
 }
 
 // headers are those that a status brings.

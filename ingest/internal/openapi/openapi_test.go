@@ -3,8 +3,6 @@
 package openapi
 
 import (
-	"flag"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,9 +10,8 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/hookstream/hookstream/ingest/internal/edge"
+	"github.com/hookstream/hookstream/schemas/golden"
 )
-
-var update = flag.Bool("update", false, "write the generated document")
 
 const file = "../../../docs/openapi.yaml"
 
@@ -25,18 +22,7 @@ func TestDocumentIsCurrent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *update {
-		if err := os.WriteFile(file, []byte(want), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != want {
-		t.Errorf("%s is out of date; run: make docs", file)
-	}
+	golden.Check(t, file, []byte(want))
 }
 
 type operation struct {

@@ -3,20 +3,17 @@
 package document
 
 import (
-	"flag"
-	"os"
 	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v4"
 
 	"github.com/hookstream/hookstream/schemas/event"
+	"github.com/hookstream/hookstream/schemas/golden"
 	"github.com/hookstream/hookstream/schemas/provider"
 	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/schemas/topic"
 )
-
-var update = flag.Bool("update", false, "write the generated documents")
 
 const docs = "../../../docs/"
 
@@ -34,14 +31,7 @@ func TestDocumentsAreCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	for file, want := range map[string]string{docs + "events.md": page, docs + "asyncapi.yaml": string(api), docs + "failures.md": Failures()} {
-		if *update {
-			if err := os.WriteFile(file, []byte(want), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if got, err := os.ReadFile(file); err != nil || string(got) != want {
-			t.Errorf("%s is out of date (%v); run in schemas: go test ./internal/document -update", file, err)
-		}
+		golden.Check(t, file, []byte(want))
 	}
 }
 

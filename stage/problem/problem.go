@@ -12,11 +12,10 @@ import (
 // ContentType is the media type of problem details in JSON (RFC 9457, section 3).
 const ContentType = "application/problem+json"
 
-// typeBase is where the types are explained, one heading each.
-const typeBase = "https://github.com/hookstream/hookstream/blob/main/ingest/README.md#"
-
 // Type is a kind of problem. Its status and title never vary.
 type Type struct {
+	// Page explains the types of one API, with a heading for each.
+	Page string
 	// Slug names it: the heading that explains it and the fragment of its URI.
 	Slug   string
 	Title  string
@@ -24,7 +23,7 @@ type Type struct {
 }
 
 // URI identifies the type and leads to its explanation.
-func (t Type) URI() string { return typeBase + t.Slug }
+func (t Type) URI() string { return t.Page + "#" + t.Slug }
 
 // Problem is one occurrence.
 type Problem struct {
@@ -32,10 +31,10 @@ type Problem struct {
 	// Detail says what is wrong with this request and what to do.
 	Detail string
 	// Instance is the path of the request.
-	Instance      string
+	Instance string
+	// CorrelationID and TraceID may be empty.
 	CorrelationID string
-	// TraceID is empty where the request is not traced.
-	TraceID string
+	TraceID       string
 }
 
 // document is the JSON form, with correlationId and traceId as extension
@@ -46,7 +45,7 @@ type document struct {
 	Status        int    `json:"status"`
 	Detail        string `json:"detail"`
 	Instance      string `json:"instance"`
-	CorrelationID string `json:"correlationId"`
+	CorrelationID string `json:"correlationId,omitempty"`
 	TraceID       string `json:"traceId,omitempty"`
 }
 
