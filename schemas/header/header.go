@@ -124,12 +124,18 @@ type List []kgo.RecordHeader
 // Get returns a header's value and whether it is there. When a producer wrote
 // it several times, the last one counts, as in Kafka's Headers.lastHeader.
 func (l List) Get(name string) (string, bool) {
+	v, ok := l.Bytes(name)
+	return string(v), ok
+}
+
+// Bytes is Get without a copy.
+func (l List) Bytes(name string) ([]byte, bool) {
 	for i := len(l) - 1; i >= 0; i-- {
 		if l[i].Key == name {
-			return string(l[i].Value), true
+			return l[i].Value, true
 		}
 	}
-	return "", false
+	return nil, false
 }
 
 // Set replaces every header of that name by one.

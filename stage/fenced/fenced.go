@@ -53,6 +53,8 @@ type Batch struct {
 	// Claim must be what the database holds when the batch is applied.
 	Claim   Claim
 	Records []*kgo.Record
+	// Attempt at the transaction that the batch is applied in, from 1.
+	Attempt int
 	// Prepared is what Store.Prepare made of the records, or nil.
 	Prepared any
 }

@@ -61,6 +61,9 @@ func (l *Loop) drain(work, patience context.Context, client *kgo.Client, q queue
 // attempt is one attempt, counted from 1, at current, with its trace.
 func (l *Loop) attempt(work context.Context, current, next []Batch, attempt int) error {
 	l.transactions++
+	for i := range current {
+		current[i].Attempt = attempt
+	}
 	ctx, traced := l.tracer.Start(work, l.id+"-"+strconv.Itoa(l.transactions), attempt, runsOf(current)...)
 	err := l.applyWhilePreparing(ctx, current, next)
 	traced.End(ctx, err)

@@ -35,7 +35,7 @@ func through(ctx context.Context, c *Consumer, p *Producer, in, out []*kgo.Recor
 		o.Headers, o.Context = o.Headers[:0], nil
 		Continue(o, r)
 		if o.Context == nil {
-			o.Context = ctx // as the client does
+			o.Context = ctx //nolint:fatcontext // as the client does
 		}
 		p.OnProduceRecordBuffered(o)
 		p.OnProduceRecordUnbuffered(o, nil)

@@ -78,7 +78,7 @@ func (c *Consumer) Start(ctx context.Context, transactionID string, attempt int,
 
 // start starts the span of the batch.
 func (b *Batch) start(ctx context.Context, more ...attribute.KeyValue) (context.Context, trace.Span) {
-	return b.consumer.tracer.Start(ctx, b.name(), trace.WithNewRoot(), trace.WithTimestamp(b.begun),
+	return b.consumer.tracer.Start(ctx, b.name(), trace.WithNewRoot(), trace.WithTimestamp(b.begun), //nolint:spancheck // End ends it
 		trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(append(b.attributes(), more...)...), trace.WithLinks(b.links()...))
 }
 
@@ -170,11 +170,11 @@ func (b *Batch) startRecord(r *kgo.Record) trace.Span {
 	attrs := append(about(r), b.consumer.common("process")...)
 	attrs = append(attrs, place(r)...)
 	attrs = append(attrs, TransactionID.String(b.id), Attempt.Int(b.attempt))
-	ctx, span := b.consumer.tracer.Start(trace.ContextWithRemoteSpanContext(context.Background(), parent), "process "+r.Topic,
+	ctx, span := b.consumer.tracer.Start(trace.ContextWithRemoteSpanContext(context.Background(), parent), "process "+r.Topic, //nolint:spancheck // End ends it
 		trace.WithTimestamp(b.begun), trace.WithSpanKind(trace.SpanKindConsumer),
 		trace.WithAttributes(attrs...), trace.WithLinks(append(origins(r, parent), trace.Link{SpanContext: b.span.SpanContext()})...))
 	r.Context = ctx
-	return span
+	return span //nolint:spancheck // End ends it
 }
 
 // origins are what a record comes from: the span that wrote it, which is its

@@ -25,12 +25,8 @@ const (
 
 // get is the value of r's last header of that name, or nil.
 func get(r *kgo.Record, name string) []byte {
-	for i := len(r.Headers) - 1; i >= 0; i-- {
-		if r.Headers[i].Key == name {
-			return r.Headers[i].Value
-		}
-	}
-	return nil
+	value, _ := header.List(r.Headers).Bytes(name)
+	return value
 }
 
 // set replaces every header of that name by one. A record that is produced is its

@@ -79,7 +79,7 @@ func TestContextIsReplaced(t *testing.T) {
 		ctx := trace.ContextWithSpanContext(t.Context(), anew(flags))
 		r := webhook(sampledParent)
 		r.Headers = append(r.Headers, r.Headers[5], kgo.RecordHeader{Key: header.TraceState, Value: []byte("theirs=1")})
-		r.Context = ctx
+		r.Context = ctx //nolint:fatcontext // each record has its own
 		NewProducer("test").OnProduceRecordBuffered(r)
 		var parents, states int
 		for _, h := range r.Headers {

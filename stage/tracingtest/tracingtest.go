@@ -62,7 +62,7 @@ func (s Spans) Span(t TB, what string, is func(sdktrace.ReadOnlySpan) bool) sdkt
 func Attributes(span sdktrace.ReadOnlySpan) map[string]string {
 	m := map[string]string{}
 	for _, kv := range span.Attributes() {
-		m[string(kv.Key)] = kv.Value.Emit()
+		m[string(kv.Key)] = kv.Value.String()
 	}
 	return m
 }

@@ -192,7 +192,8 @@ func TestRepeatsBecomeDeliveries(t *testing.T) {
 func TestLedgerExplains(t *testing.T) {
 	w := newWorld(t)
 	r := w.record(t, newEvent("customer", "c", "e", 1, nil))
-	r.Headers = append(r.Headers, kgo.RecordHeader{Key: header.TraceParent, Value: []byte("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")})
+	r.Headers = append(r.Headers, kgo.RecordHeader{Key: header.TraceParent, Value: []byte("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")},
+		kgo.RecordHeader{Key: header.TransactionID, Value: []byte("transform/1-2")})
 	w.apply(t, r)
 	got := one[map[string]any](t, w, "select to_jsonb(e) - 'applied_at' - 'fingerprint' from hookstream.events e")
 	want := map[string]any{}
@@ -203,7 +204,8 @@ func TestLedgerExplains(t *testing.T) {
 		"version_order": 1772366401000000, "version_generation": 1, "version_offset": 1, "version_revision": 1,
 		"correlation_id": "c-e", "trace_id": "0af7651916cd43dd8448eb211c80319c",
 		"raw_topic": "hookstream.raw", "raw_partition": 3, "raw_offset": 1,
-		"event_topic": %q, "event_partition": 0, "event_offset": 0, "replay_count": 0}`, w.kafka.Topics.Events("customer")), &want))
+		"event_topic": %q, "event_partition": 0, "event_offset": 0, "replay_count": 0,
+		"transaction_id": "transform/1-2", "attempt": 1}`, w.kafka.Topics.Events("customer")), &want))
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("ledger has %v, want %v", got, want)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/hookstream/hookstream/schemas/event"
+	"github.com/hookstream/hookstream/schemas/header"
 	"github.com/hookstream/hookstream/schemas/identity"
 	"github.com/hookstream/hookstream/sink/internal/table"
 	"github.com/hookstream/hookstream/stage/failure"
@@ -33,10 +34,15 @@ func (s *Store) Prepare(ctx context.Context, batch *fenced.Batch) {
 
 func (s *Store) decode(ctx context.Context, records []*kgo.Record) (*prepared, error) {
 	p := &prepared{items: make([]*item, 0, len(records))}
+	transaction := "" // of the record before: most share it
 	for _, r := range records {
 		it, err := s.decoder.decode(ctx, r)
 		switch {
 		case err == nil:
+			if id, _ := header.List(r.Headers).Bytes(header.TransactionID); string(id) != transaction {
+				transaction = string(id)
+			}
+			it.TransactionID = transaction
 			p.items = append(p.items, it)
 		case failure.Of(err) == failure.Permanent:
 			p.refused = append(p.refused, refusal{r, err})
@@ -71,6 +77,9 @@ func (s *Store) gather(ctx context.Context, batches []fenced.Batch) (*batch, err
 			if p, err = s.decode(ctx, batches[i].Records); err != nil {
 				return nil, err
 			}
+		}
+		for _, it := range p.items {
+			it.Attempt = batches[i].Attempt
 		}
 		b.items = append(b.items, p.items...)
 		b.refused = append(b.refused, p.refused...)

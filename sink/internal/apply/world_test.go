@@ -148,7 +148,7 @@ func (w *world) batches(t testing.TB, records []*kgo.Record) []fenced.Batch {
 				must(t, err)
 				w.claims[p] = claims[p]
 			}
-			b = &fenced.Batch{Partition: p, Claim: w.claims[p]}
+			b = &fenced.Batch{Partition: p, Claim: w.claims[p], Attempt: 1}
 			byTopic[r.Topic] = b
 			order = append(order, r.Topic)
 		}

@@ -47,6 +47,10 @@ type Entry struct {
 	ReplayCount int
 	// TraceID in hexadecimal, or "".
 	TraceID string
+	// TransactionID is the one that transform wrote the event in, or "".
+	TransactionID string
+	// Attempt of the sink at the batch, from 1.
+	Attempt int
 }
 
 // column is one column of the ledger or of the deliveries.
@@ -76,6 +80,10 @@ var shared = []column{
 	col("published_at", "timestamptz", func(e *Entry) time.Time { return e.PublishedAt }),
 	col("correlation_id", "text", func(e *Entry) string { return e.Event.Meta.CorrelationID }),
 	col("trace_id", "text", func(e *Entry) pgtype.Text { return pgtype.Text{String: e.TraceID, Valid: e.TraceID != ""} }),
+	col("transaction_id", "text", func(e *Entry) pgtype.Text {
+		return pgtype.Text{String: e.TransactionID, Valid: e.TransactionID != ""}
+	}),
+	col("attempt", "integer", func(e *Entry) int32 { return int32(e.Attempt) }),
 	col("raw_topic", "text", func(e *Entry) string { return e.Event.Meta.RawTopic }),
 	col("raw_partition", "integer", func(e *Entry) int32 { return e.Event.Meta.RawPartition }),
 	col("raw_offset", "bigint", func(e *Entry) int64 { return e.Event.Meta.RawOffset }),
