@@ -136,7 +136,7 @@ func (r *reader) long() int64 {
 		u |= uint64(b&0x7f) << (7 * i)
 		if b < 0x80 {
 			r.rest = r.rest[i+1:]
-			return int64(u>>1) ^ -int64(u&1) //nolint:gosec // zig-zag is about the bits
+			return int64(u>>1) ^ -int64(u&1)
 		}
 	}
 	r.fail(errShort)
