@@ -14,6 +14,7 @@ import (
 
 	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/tracing"
 )
 
 // Follow reads the dead letters and their resolutions from the beginning and
@@ -122,7 +123,7 @@ func (f *follower) record(ctx context.Context, r *kgo.Record) {
 		err = f.resolved(r)
 	}
 	if err != nil {
-		f.log.WarnContext(ctx, "a record is not counted", "position", record.PositionOf(r).String(), "error", err)
+		f.log.WarnContext(tracing.Within(ctx, r), "a record is not counted", tracing.LogAttr(r), "error", err)
 	}
 }
 
