@@ -5,6 +5,7 @@ package dlq
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -32,6 +33,9 @@ type apiWorld struct {
 	*world
 	svc  *Service
 	base string
+	// client is nil for the default one, token empty for that of the scopes.
+	client *http.Client
+	token  string
 	logs *lockedBuffer
 	stop func()
 }
@@ -80,10 +84,12 @@ func newAPI(t *testing.T) *apiWorld {
 }
 
 // start runs a new instance, which ends with the test.
-func (w *apiWorld) start() {
+func (w *apiWorld) start() { w.Helper(); w.startWith(serveConfig(w.world)) }
+
+func (w *apiWorld) startWith(cfg ServiceConfig) {
 	w.Helper()
 	var err error
-	if w.svc, err = New(serveConfig(w.world), slog.New(slog.NewJSONHandler(w.logs, nil))); err != nil {
+	if w.svc, err = New(cfg, slog.New(slog.NewJSONHandler(w.logs, nil))); err != nil {
 		w.Fatal(err)
 	}
 	w.base = "http://" + w.svc.Address()
@@ -123,19 +129,29 @@ func (w *apiWorld) call(scopes, method, path string, body any) reply {
 	if err != nil {
 		w.Fatal(err)
 	}
-	if scopes != "" {
-		req.Header.Set("Authorization", "Bearer token-"+scopes)
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		w.Fatal(err)
-	}
+	res := w.send(req, scopes)
 	defer res.Body.Close()
 	data, err := io.ReadAll(res.Body)
 	if err != nil {
 		w.Fatal(err)
 	}
 	return reply{method + " " + path, res.Status, res.StatusCode, res.Header, data}
+}
+
+// send sends the request as a caller with these scopes.
+func (w *apiWorld) send(req *http.Request, scopes string) *http.Response {
+	w.Helper()
+	switch {
+	case w.token != "":
+		req.Header.Set("Authorization", "Bearer "+w.token)
+	case scopes != "":
+		req.Header.Set("Authorization", "Bearer token-"+scopes)
+	}
+	res, err := cmp.Or(w.client, http.DefaultClient).Do(req)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return res
 }
 
 const everything = "read,replay,discard"
@@ -164,11 +180,7 @@ func (w *apiWorld) follow(id string) (events []serve.Operation) {
 	if err != nil {
 		w.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer token-read")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		w.Fatal(err)
-	}
+	res := w.send(req, "read")
 	defer res.Body.Close()
 	if ct := res.Header.Get("Content-Type"); ct != "text/event-stream" {
 		w.Fatalf("%s, %s", res.Status, ct)
