@@ -36,8 +36,8 @@ type apiWorld struct {
 	// client is nil for the default one, token empty for that of the scopes.
 	client *http.Client
 	token  string
-	logs *lockedBuffer
-	stop func()
+	logs   *lockedBuffer
+	stop   func()
 }
 
 type lockedBuffer struct {
