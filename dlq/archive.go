@@ -16,6 +16,7 @@ import (
 	"github.com/hookstream/hookstream/dlq/internal/letters"
 	"github.com/hookstream/hookstream/dlq/internal/output"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/terminal"
 )
 
 type exportCommand struct {
@@ -81,7 +82,7 @@ func (c *importCommand) Run(s *session) error {
 		return err
 	}
 	if !c.DryRun && !c.Yes {
-		yes, err := s.Confirm(fmt.Sprintf("Add the dead letters of %s to %s?", output.Clean(c.File), output.Clean(s.cfg.Topics.DeadLetters)))
+		yes, err := s.Confirm(fmt.Sprintf("Add the dead letters of %s to %s?", terminal.Clean(c.File), terminal.Clean(s.cfg.Topics.DeadLetters)))
 		if err != nil {
 			return err
 		}
@@ -114,7 +115,7 @@ func (i *importing) run(in io.Reader) error {
 			return nil
 		}
 		if !i.cfg.Fits(r) {
-			return fmt.Errorf("dead letter %s is larger than HOOKSTREAM_MAX_MESSAGE_BYTES", output.Clean(id))
+			return fmt.Errorf("dead letter %s is larger than HOOKSTREAM_MAX_MESSAGE_BYTES", terminal.Clean(id))
 		}
 		i.known[d] = struct{}{}
 		if i.batch = append(i.batch, r); len(i.batch) < importBatch {

@@ -14,6 +14,7 @@ import (
 	"github.com/hookstream/hookstream/dlq/internal/letters"
 	"github.com/hookstream/hookstream/dlq/internal/output"
 	"github.com/hookstream/hookstream/schemas/record"
+	"github.com/hookstream/hookstream/stage/terminal"
 )
 
 // decided is how every change is carried out.
@@ -168,7 +169,7 @@ func (d *decided) confirm(s *session, job *action.Job, plan *action.Plan) error 
 	if d.Yes {
 		return nil
 	}
-	yes, err := s.Confirm(fmt.Sprintf("%s %s dead letters as %s?", verbs[job.Action], output.Number(plan.Total()), output.Clean(d.By)))
+	yes, err := s.Confirm(fmt.Sprintf("%s %s dead letters as %s?", verbs[job.Action], output.Number(plan.Total()), terminal.Clean(d.By)))
 	if err == nil && !yes {
 		fmt.Fprintln(s.Err, "nothing was changed")
 		return errPartial
@@ -191,7 +192,7 @@ func (d *decided) conclude(s *session, plan *action.Plan, out *output.Outcome, f
 	}
 	if failed != nil {
 		if out.ReplayID != "" {
-			fmt.Fprintf(s.Err, "to go on under the same name: the same command with --replay-id %s\n", output.Clean(out.ReplayID))
+			fmt.Fprintf(s.Err, "to go on under the same name: the same command with --replay-id %s\n", terminal.Clean(out.ReplayID))
 		}
 		return err
 	}
@@ -205,5 +206,5 @@ func named(replayID string) string {
 	if replayID == "" {
 		return ""
 	}
-	return " (replay " + output.Clean(replayID) + ")"
+	return " (replay " + terminal.Clean(replayID) + ")"
 }

@@ -21,9 +21,9 @@ import (
 // Exit codes. They are part of the tool's contract and in its help.
 const (
 	exitOK      = 0
-	exitFailed  = 1
-	exitUsage   = 2
-	exitPartial = 3
+	exitFailed  = service.ExitFailed
+	exitUsage   = service.ExitUsage
+	exitPartial = service.ExitPartial
 )
 
 // Config is the command line.

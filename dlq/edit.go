@@ -16,8 +16,8 @@ import (
 
 	"github.com/hookstream/hookstream/dlq/internal/edit"
 	"github.com/hookstream/hookstream/dlq/internal/letters"
-	"github.com/hookstream/hookstream/dlq/internal/output"
 	"github.com/hookstream/hookstream/schemas/record"
+	"github.com/hookstream/hookstream/stage/terminal"
 )
 
 type editCommand struct {
@@ -127,6 +127,6 @@ func (s *session) find(id string) (*letters.Letter, error) {
 
 // noSuch says that no dead letter has the ID.
 func (s *session) noSuch(id string) error {
-	fmt.Fprintf(s.Err, "dlq: no dead letter has the ID %s; dlq list --status all --limit 0 has every ID\n", output.Clean(id))
+	fmt.Fprintf(s.Err, "dlq: no dead letter has the ID %s; dlq list --status all --limit 0 has every ID\n", terminal.Clean(id))
 	return errPartial
 }

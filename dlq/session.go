@@ -17,6 +17,7 @@ import (
 	"github.com/hookstream/hookstream/dlq/internal/output"
 	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/terminal"
 )
 
 // DatabaseURL holds a password, so it never prints.
@@ -118,7 +119,7 @@ func (s *session) notOurs(at record.Position, err error) {
 func (s *session) warn() {
 	if s.foreign > 0 {
 		fmt.Fprintf(s.Err, "dlq: skipped %s records of %s that are not Hookstream's dead letters, the first at %s\n",
-			output.Number(s.foreign), s.cfg.Topics.DeadLetters, output.Clean(s.firstForeign))
+			output.Number(s.foreign), s.cfg.Topics.DeadLetters, terminal.Clean(s.firstForeign))
 		s.foreign = 0
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/hookstream/hookstream/schemas/registry"
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/service"
+	"github.com/hookstream/hookstream/stage/terminal"
 )
 
 // TraceConfig is the command line of hookstream.
@@ -190,7 +191,7 @@ func (c *traceCommand) notFound(s *session, report *journey.Report) error {
 			return err
 		}
 	}
-	fmt.Fprintf(s.Err, "hookstream: nothing found by the ID %s\n", output.Clean(c.ID))
+	fmt.Fprintf(s.Err, "hookstream: nothing found by the ID %s\n", terminal.Clean(c.ID))
 	output.Looked(s.Err, &report.Searched)
 	return errPartial
 }
@@ -202,7 +203,7 @@ func (c *traceCommand) links(s *session, report *journey.Report) error {
 		return errPartial
 	}
 	for _, l := range links {
-		fmt.Fprintln(s.Out, output.Clean(l))
+		fmt.Fprintln(s.Out, terminal.Clean(l))
 	}
 	return nil
 }
@@ -222,7 +223,7 @@ func (c *traceCommand) body(s *session, search *journey.Search, report *journey.
 	}
 	fmt.Fprintf(s.Err, "hookstream: the body as it was sent, %s bytes; it may hold personal data\n", output.Number(len(body)))
 	if s.OutTerminal {
-		_, err = fmt.Fprintln(s.Out, output.CleanLines(string(body)))
+		_, err = fmt.Fprintln(s.Out, terminal.CleanLines(string(body)))
 		return err
 	}
 	_, err = s.Out.Write(body)

@@ -10,6 +10,7 @@ import (
 	"github.com/hookstream/hookstream/dlq/internal/letters"
 	"github.com/hookstream/hookstream/dlq/internal/output"
 	"github.com/hookstream/hookstream/stage/failure"
+	"github.com/hookstream/hookstream/stage/terminal"
 )
 
 // How often a replay that is waited for is looked at: soon at first, and no
@@ -50,7 +51,7 @@ func (r *sending) ended(s *session, format string, t output.Tally) error {
 		err = output.Object(s.Out, format, t)
 	}
 	if t.Pending > 0 {
-		fmt.Fprintf(s.Err, "not all is known after %s; look again with: dlq list --run %s\n", r.WaitTimeout, output.Clean(r.ReplayID))
+		fmt.Fprintf(s.Err, "not all is known after %s; look again with: dlq list --run %s\n", r.WaitTimeout, terminal.Clean(r.ReplayID))
 	}
 	if err == nil && t.Pending+t.FailedAgain > 0 {
 		return errPartial

@@ -24,7 +24,7 @@ func Healthcheck(address string) int {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "HOOKSTREAM_ADMIN_ADDRESS %q: %v\n", address, err)
-		return exitUsage
+		return ExitUsage
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
@@ -34,17 +34,17 @@ func Healthcheck(address string) int {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/readyz", nil)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		return exitFailed
+		return ExitFailed
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		return exitFailed
+		return ExitFailed
 	}
 	defer res.Body.Close()
 	_, _ = io.Copy(os.Stdout, io.LimitReader(res.Body, maxHealthBytes))
 	if res.StatusCode != http.StatusOK {
-		return exitFailed
+		return ExitFailed
 	}
 	return 0
 }

@@ -22,12 +22,6 @@ import (
 	"github.com/hookstream/hookstream/stage/tracing"
 )
 
-// Exit codes, beside 0 for a clean end.
-const (
-	exitFailed = 1
-	exitUsage  = 2
-)
-
 // Common is the configuration that every service has.
 type Common struct {
 	AdminAddress string          `help:"Address of the listener for /livez, /readyz and /metrics; empty for none." default:"${admin_address}" env:"HOOKSTREAM_ADMIN_ADDRESS"`
@@ -105,12 +99,12 @@ func (i Info) run(cfg Configured, start Start, args []string, commands kong.Plug
 	parser, err := kong.New(&cli, i.options()...)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, i.Name+":", err)
-		return exitUsage
+		return ExitUsage
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, i.Name+":", err)
-		return exitUsage
+		return ExitUsage
 	}
 	switch parsed.Selected().Name {
 	case "run":
@@ -139,7 +133,7 @@ func execute(name string, command *kong.Context) int {
 	if errors.As(err, &coded) {
 		return coded.ExitCode()
 	}
-	return exitFailed
+	return ExitFailed
 }
 
 // untilSignal is a context that ends with SIGINT or SIGTERM. Once the first was
@@ -155,7 +149,7 @@ func serve(name string, cfg Configured, start Start) int {
 	log, err := telemetry.Logger(name, cfg.Settings().LogLevel)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, name+":", err)
-		return exitUsage
+		return ExitUsage
 	}
 	ctx, stop := untilSignal()
 	defer stop()
@@ -163,7 +157,7 @@ func serve(name string, cfg Configured, start Start) int {
 	flush, err := telemetry.Start(ctx, name, Version())
 	if err != nil {
 		log.Error("cannot start", "error", err)
-		return exitFailed
+		return ExitFailed
 	}
 	log.Info("starting", "version", Version())
 	err = profiled(ctx, cfg.Settings().PprofAddress, log, start)
@@ -174,7 +168,7 @@ func serve(name string, cfg Configured, start Start) int {
 	}
 	if err != nil {
 		log.Error("stopped by a failure", "error", err)
-		return exitFailed
+		return ExitFailed
 	}
 	log.Info("stopped")
 	return 0

@@ -108,15 +108,15 @@ func TestExitCodes(t *testing.T) {
 	}{
 		"clean end":          {nil, nil, 0, `"msg":"stopped"`},
 		"run is the default": {nil, []string{"run", "--mode=return"}, 0, `"service":"probe"`},
-		"failure":            {[]string{"TEST_MODE=fail"}, nil, exitFailed, `"error":"database is gone"`},
-		"unknown flag":       {nil, []string{"--nonsense"}, exitUsage, "unknown flag --nonsense"},
-		"not a number":       {[]string{"TEST_NUMBER=many"}, nil, exitUsage, "TEST_NUMBER"},
-		"not valid":          {[]string{"TEST_NUMBER=-1"}, nil, exitUsage, "TEST_NUMBER is -1, must not be negative"},
-		"not one of":         {[]string{"TEST_MODE=dance"}, nil, exitUsage, "mode must be one of"},
-		"log level":          {[]string{"HOOKSTREAM_LOG_LEVEL=loud"}, nil, exitUsage, "HOOKSTREAM_LOG_LEVEL"},
+		"failure":            {[]string{"TEST_MODE=fail"}, nil, ExitFailed, `"error":"database is gone"`},
+		"unknown flag":       {nil, []string{"--nonsense"}, ExitUsage, "unknown flag --nonsense"},
+		"not a number":       {[]string{"TEST_NUMBER=many"}, nil, ExitUsage, "TEST_NUMBER"},
+		"not valid":          {[]string{"TEST_NUMBER=-1"}, nil, ExitUsage, "TEST_NUMBER is -1, must not be negative"},
+		"not one of":         {[]string{"TEST_MODE=dance"}, nil, ExitUsage, "mode must be one of"},
+		"log level":          {[]string{"HOOKSTREAM_LOG_LEVEL=loud"}, nil, ExitUsage, "HOOKSTREAM_LOG_LEVEL"},
 		"help":               {nil, []string{"run", "--help"}, 0, "$TEST_NUMBER"},
 		"command":            {[]string{"TEST_NUMBER=-1"}, []string{"echo", "hello"}, 0, "hello <nil>\n"},
-		"command fails":      {nil, []string{"echo", "fail"}, exitFailed, "probe: no voice\n"},
+		"command fails":      {nil, []string{"echo", "fail"}, ExitFailed, "probe: no voice\n"},
 		"command's own code": {nil, []string{"echo", "silent"}, 7, ""},
 		"commands' help":     {nil, []string{"--help"}, 0, "Repeat a word."},
 		"version":            {nil, []string{"--version"}, 0, "\n"},
@@ -151,7 +151,7 @@ func TestHealthcheck(t *testing.T) {
 		}
 		return cmd.ProcessState.ExitCode(), string(out)
 	}
-	if code, out := check(server.Address()); code != exitFailed || !strings.Contains(out, "starting") {
+	if code, out := check(server.Address()); code != ExitFailed || !strings.Contains(out, "starting") {
 		t.Errorf("not ready: %d %s", code, out)
 	}
 	health.Set("kafka", true, "")
@@ -167,10 +167,10 @@ func TestHealthcheck(t *testing.T) {
 			t.Errorf("%s: %d %s", address, code, out)
 		}
 	}
-	if code, _ := check("127.0.0.1:1"); code != exitFailed {
+	if code, _ := check("127.0.0.1:1"); code != ExitFailed {
 		t.Errorf("nobody listens: %d", code)
 	}
-	if code, out := check("nonsense"); code != exitUsage || !strings.Contains(out, "HOOKSTREAM_ADMIN_ADDRESS") {
+	if code, out := check("nonsense"); code != ExitUsage || !strings.Contains(out, "HOOKSTREAM_ADMIN_ADDRESS") {
 		t.Errorf("bad address: %d %s", code, out)
 	}
 }

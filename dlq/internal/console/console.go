@@ -11,6 +11,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"github.com/hookstream/hookstream/stage/terminal"
 )
 
 // Console is where a command reads and writes.
@@ -27,20 +29,13 @@ type Console struct {
 func Standard() *Console {
 	return &Console{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
-		InTerminal: terminal(os.Stdin), OutTerminal: terminal(os.Stdout), ErrTerminal: terminal(os.Stderr),
-		NoColor: os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb",
+		InTerminal: terminal.Is(os.Stdin), OutTerminal: terminal.Is(os.Stdout), ErrTerminal: terminal.Is(os.Stderr),
+		NoColor: !terminal.Colour(),
 	}
 }
 
-// terminal takes any character device for one. That includes /dev/null, where
-// Confirm finds nobody to answer.
-func terminal(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}
-
-// Color reports whether Out shows colour.
-func (c *Console) Color() bool { return c.OutTerminal && !c.NoColor }
+// Color colours what is written to Out, or does not.
+func (c *Console) Color() terminal.Painter { return terminal.Painter(c.OutTerminal && !c.NoColor) }
 
 // ErrNobody means that there is no one to confirm.
 var ErrNobody = errors.New("nobody is at a terminal to confirm: look at the plan with --dry-run, then add --yes")

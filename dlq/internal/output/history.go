@@ -9,30 +9,31 @@ import (
 	"strings"
 
 	"github.com/hookstream/hookstream/dlq/internal/history"
+	"github.com/hookstream/hookstream/stage/terminal"
 )
 
 // History writes runs for a person.
 func History(w io.Writer, runs []*history.Run) error {
 	var b bytes.Buffer
 	for _, r := range runs {
-		fmt.Fprintf(&b, "%s  %s %s by %s\n", second(r.From), Number(r.Count), Clean(string(r.Action)), Clean(r.By))
+		fmt.Fprintf(&b, "%s  %s %s by %s\n", second(r.From), Number(r.Count), terminal.Clean(string(r.Action)), terminal.Clean(r.By))
 		line := func(name, value string) {
 			if value != "" {
 				fmt.Fprintf(&b, "  %-8s %s\n", name, wrap(value, 80-11, strings.Repeat(" ", 11)))
 			}
 		}
-		line("why", Clean(r.Why))
-		line("replay", Clean(r.ReplayID))
+		line("why", terminal.Clean(r.Why))
+		line("replay", terminal.Clean(r.ReplayID))
 		if r.Count == 1 {
-			line("which", Clean(r.Example))
+			line("which", terminal.Clean(r.Example))
 		} else {
-			line("such as", Clean(r.Example))
+			line("such as", terminal.Clean(r.Example))
 		}
 		if r.Edited > 0 {
 			line("edited", Number(r.Edited)+" of them")
-			line("patch", Clean(r.Patch))
+			line("patch", terminal.Clean(r.Patch))
 			for diff := range strings.Lines(r.Diff) {
-				fmt.Fprintf(&b, "%11s%s\n", "", CleanLines(strings.TrimSuffix(diff, "\n")))
+				fmt.Fprintf(&b, "%11s%s\n", "", terminal.CleanLines(strings.TrimSuffix(diff, "\n")))
 			}
 		}
 	}

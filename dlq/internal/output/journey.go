@@ -11,11 +11,12 @@ import (
 
 	"github.com/hookstream/hookstream/dlq/internal/journey"
 	"github.com/hookstream/hookstream/schemas/record"
+	"github.com/hookstream/hookstream/stage/terminal"
 )
 
 // Journeys writes a report for a person, in 80 columns: one block an event, one
 // below it for each delivery, one line or more a hop.
-func Journeys(w io.Writer, r *journey.Report, color bool) error {
+func Journeys(w io.Writer, r *journey.Report, color terminal.Painter) error {
 	j := &journeys{color: color}
 	for i, e := range r.Events {
 		if i > 0 {
@@ -28,7 +29,7 @@ func Journeys(w io.Writer, r *journey.Report, color bool) error {
 		if i > 0 {
 			name = "         "
 		}
-		fmt.Fprintf(&j.b, "%s%s\n", name, wrap(Clean(u), 80-9, "         "))
+		fmt.Fprintf(&j.b, "%s%s\n", name, wrap(terminal.Clean(u), 80-9, "         "))
 	}
 	if r.More > 0 {
 		fmt.Fprintf(&j.b, "\n%s more; --limit shows more, --since, --until and --provider fewer\n", Number(r.More))
@@ -39,31 +40,24 @@ func Journeys(w io.Writer, r *journey.Report, color bool) error {
 
 type journeys struct {
 	b     bytes.Buffer
-	color bool
-}
-
-func (j *journeys) paint(s, sgr string) string {
-	if !j.color {
-		return s
-	}
-	return "\x1b[" + sgr + "m" + s + "\x1b[0m"
+	color terminal.Painter
 }
 
 func (j *journeys) status(s journey.Status) string {
-	sgr := "33"
+	sgr := terminal.Yellow
 	switch s {
 	case journey.Applied, journey.Superseded:
-		sgr = "32"
+		sgr = terminal.Green
 	case journey.DeadLettered, journey.Conflict:
-		sgr = "31"
+		sgr = terminal.Red
 	case journey.Stale, journey.Duplicate, journey.Dropped, journey.Discarded:
-		sgr = "2"
+		sgr = terminal.Dim
 	}
-	return j.paint(Clean(string(s)), sgr)
+	return j.color.Text(terminal.Clean(string(s)), sgr)
 }
 
 func (j *journeys) event(e *journey.Journey) {
-	fmt.Fprintf(&j.b, "%s  %s\n", j.paint(wrap(Clean(e.EventID), 80, ""), "1"), j.status(e.Status))
+	fmt.Fprintf(&j.b, "%s  %s\n", j.color.Text(wrap(terminal.Clean(e.EventID), 80, ""), terminal.Bold), j.status(e.Status))
 	about := func(name, text string) {
 		fmt.Fprintf(&j.b, "  %-12s %s\n", name, wrap(text, 80-15, strings.Repeat(" ", 15)))
 	}
@@ -103,7 +97,7 @@ func advice(e *journey.Journey) string {
 		}
 		for i := len(d.Hops) - 1; i >= 0; i-- {
 			if letter := d.Hops[i].DeadLetterDetails; letter != nil {
-				return "dlq show " + Clean(letter.DeadLetter)
+				return "dlq show " + terminal.Clean(letter.DeadLetter)
 			}
 		}
 	}
@@ -117,7 +111,7 @@ func (j *journeys) delivery(d *journey.Delivery, of int) {
 		at := ""
 		if h.At != nil {
 			if today := h.At.Format(time.DateOnly); today != day {
-				fmt.Fprintf(&j.b, "%s UTC\n", j.paint(today, "2"))
+				fmt.Fprintf(&j.b, "%s UTC\n", j.color.Text(today, terminal.Dim))
 				day = today
 			}
 			at = h.At.Format("15:04:05.000")
@@ -147,7 +141,7 @@ func (j *journeys) hop(at string, d *journey.Delivery, h *journey.Hop) {
 	for i, line := range lines {
 		lines[i] = wrap(line, 80-hopIndent, indent)
 	}
-	kind := j.paint(fmt.Sprintf("%-*s", kindWidth, kindOf(h)), kindColor(h))
+	kind := j.color.Text(fmt.Sprintf("%-*s", kindWidth, kindOf(h)), kindColor(h))
 	fmt.Fprintf(&j.b, hopFormat, at, after, kind, strings.Join(lines, "\n"+indent))
 }
 
@@ -160,21 +154,21 @@ func kindOf(h *journey.Hop) string {
 	case journey.Drop:
 		return "no event"
 	case journey.Resolution:
-		return fit(Clean(string(h.Action)), kindWidth)
+		return fit(terminal.Clean(string(h.Action)), kindWidth)
 	}
 	return string(h.Kind)
 }
 
-func kindColor(h *journey.Hop) string {
+func kindColor(h *journey.Hop) terminal.SGR {
 	switch h.Kind {
 	case journey.DeadLetter:
-		return "31"
+		return terminal.Red
 	case journey.Row:
-		return "32"
+		return terminal.Green
 	case journey.Waiting, journey.Unclear:
-		return "33"
+		return terminal.Yellow
 	}
-	return "1"
+	return terminal.Bold
 }
 
 // hopLines are what is told about a hop; no word of it is made up here.
@@ -188,7 +182,7 @@ func hopLines(d *journey.Delivery, h *journey.Hop) []string {
 	case journey.Event, journey.SinkReplay:
 		lines = eventLines(h)
 	case journey.DeadLetter:
-		lines = []string{fmt.Sprintf("%s gave it up: %s, %s", h.Stage, Clean(string(h.Reason)), plural(h.Attempts, "attempt")), Clean(cut(h.Message)), Clean(h.DeadLetter)}
+		lines = []string{fmt.Sprintf("%s gave it up: %s, %s", h.Stage, terminal.Clean(string(h.Reason)), plural(h.Attempts, "attempt")), terminal.Clean(cut(h.Message)), terminal.Clean(h.DeadLetter)}
 	case journey.Resolution:
 		lines = resolutionLines(h.ResolutionDetails)
 	case journey.Row:
@@ -200,7 +194,7 @@ func hopLines(d *journey.Delivery, h *journey.Hop) []string {
 	case journey.Waiting:
 		lines = []string{fmt.Sprintf("for %s, which is %s away", h.Stage, plural(int(*h.Behind), "record"))}
 	default:
-		lines = []string{Clean(h.Note)}
+		lines = []string{terminal.Clean(h.Note)}
 	}
 	if h.TraceID != "" {
 		lines = append(lines, "new trace "+h.TraceID)
@@ -211,18 +205,18 @@ func hopLines(d *journey.Delivery, h *journey.Hop) []string {
 func requestLines(d *journey.Delivery, r *journey.RequestDetails) []string {
 	verified := "verified by " + orUnknown(r.Verification)
 	if r.VerificationKey != "" {
-		verified += ", key " + Clean(r.VerificationKey)
+		verified += ", key " + terminal.Clean(r.VerificationKey)
 	}
 	lines := []string{"from " + orUnknown(r.Remote), verified}
 	if r.BatchCount > 0 {
 		lines = append(lines, fmt.Sprintf("%d of the %d webhooks in it", r.BatchIndex, r.BatchCount))
 	}
 	if r.Defect != "" {
-		lines = append(lines, "stored with the defect "+Clean(string(r.Defect)))
+		lines = append(lines, "stored with the defect "+terminal.Clean(string(r.Defect)))
 	}
 	lines = append(lines, "correlation "+orUnknown(d.CorrelationID))
 	if d.TraceID != "" {
-		lines = append(lines, "trace "+Clean(d.TraceID))
+		lines = append(lines, "trace "+terminal.Clean(d.TraceID))
 	}
 	return lines
 }
@@ -231,11 +225,11 @@ func orUnknown(s string) string {
 	if s == "" {
 		return "unknown"
 	}
-	return Clean(s)
+	return terminal.Clean(s)
 }
 
 func recordLine(h *journey.Hop) string {
-	line := Clean(h.Position.String())
+	line := terminal.Clean(h.Position.String())
 	if h.Bytes != nil {
 		line += ", " + Number(*h.Bytes) + " bytes"
 	}
@@ -243,7 +237,7 @@ func recordLine(h *journey.Hop) string {
 		line += fmt.Sprintf(", replay %d", h.ReplayCount)
 	}
 	if h.EditedBy != "" {
-		line += ", edited by " + Clean(h.EditedBy)
+		line += ", edited by " + terminal.Clean(h.EditedBy)
 	}
 	if h.Gone {
 		line += "; no longer kept"
@@ -256,7 +250,7 @@ func eventLines(h *journey.Hop) []string {
 	if h.EventDetails == nil {
 		return lines
 	}
-	line := Clean(h.Entity + " " + h.EntityID)
+	line := terminal.Clean(h.Entity + " " + h.EntityID)
 	if h.Version != nil {
 		line += fmt.Sprintf(", by revision %d", h.Version.Revision)
 	}
@@ -264,7 +258,7 @@ func eventLines(h *journey.Hop) []string {
 	if t := h.Transaction; t != nil {
 		producer := fmt.Sprintf("producer %d", t.ProducerID)
 		if t.ID != "" {
-			producer = Clean(t.ID)
+			producer = terminal.Clean(t.ID)
 		}
 		lines = append(lines, fmt.Sprintf("tx %s/%d", producer, t.ProducerEpoch))
 	}
@@ -272,15 +266,15 @@ func eventLines(h *journey.Hop) []string {
 }
 
 func resolutionLines(r *journey.ResolutionDetails) []string {
-	by := "by " + Clean(r.By) + because(r.Why)
+	by := "by " + terminal.Clean(r.By) + because(r.Why)
 	lines := []string{by}
 	if r.Action == record.Replayed {
-		lines = append(lines, "to "+Clean(r.Target)+", run "+orDash(r.ReplayID))
+		lines = append(lines, "to "+terminal.Clean(r.Target)+", run "+orDash(r.ReplayID))
 	}
 	if r.Edit != nil {
 		lines = append(lines, "with another payload:")
 		for line := range strings.Lines(cut(r.Edit.Diff)) {
-			lines = append(lines, Clean(strings.TrimRight(line, "\n")))
+			lines = append(lines, terminal.Clean(strings.TrimRight(line, "\n")))
 		}
 	}
 	return lines
@@ -295,11 +289,11 @@ func rowLines(h *journey.Hop) []string {
 	}
 	v := h.RowVersion
 	lines := []string{
-		what + " " + Clean(h.Entity+" "+h.EntityID),
+		what + " " + terminal.Clean(h.Entity+" "+h.EntityID),
 		fmt.Sprintf("version %d/%d/%d, revision %d", v.Order, v.Generation, v.Offset, v.Revision),
 	}
 	if n := h.Newest; n != nil {
-		lines = append(lines, fmt.Sprintf("newer was %s of %s", Clean(n.EventID), moment(n.AppliedAt)))
+		lines = append(lines, fmt.Sprintf("newer was %s of %s", terminal.Clean(n.EventID), moment(n.AppliedAt)))
 	}
 	return lines
 }
@@ -357,7 +351,7 @@ func Looked(w io.Writer, s *journey.Searched) {
 			empty++
 			continue
 		}
-		fmt.Fprintf(w, "  %-36s %10s in %s\n", Clean(t.Topic), Number(int(t.Records)), plural(t.Partitions, "partition"))
+		fmt.Fprintf(w, "  %-36s %10s in %s\n", terminal.Clean(t.Topic), Number(int(t.Records)), plural(t.Partitions, "partition"))
 	}
 	if empty > 0 {
 		fmt.Fprintf(w, "  and %s without a record of that time\n", plural(empty, "topic"))

@@ -12,6 +12,8 @@ import (
 	"unicode"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/hookstream/hookstream/stage/terminal"
 )
 
 // List writes dead letters one after the other.
@@ -22,7 +24,7 @@ type List interface {
 // NewList makes the list of a format: table (two lines a dead letter, for 80
 // columns), tsv (one line, columns separated by tabs), json (one object a line)
 // or yaml (one document each).
-func NewList(w io.Writer, format string, color bool) List {
+func NewList(w io.Writer, format string, color terminal.Painter) List {
 	switch format {
 	case "json":
 		return jsonList{w}
@@ -70,7 +72,7 @@ func YAML(w io.Writer, v any) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(w, CleanLines(string(out)))
+	_, err = io.WriteString(w, terminal.CleanLines(string(out)))
 	return err
 }
 
@@ -113,8 +115,8 @@ func (t *tsvList) Write(l *Letter) error {
 			return err
 		}
 	}
-	return t.line(Clean(l.ID), l.FailedAt.Format(time.RFC3339), Clean(string(l.Stage)), orDash(l.Provider), orDash(l.Tenant),
-		orDash(l.EventType), orDash(l.EventID), orDash(l.Key), orDash(string(l.Reason)), Clean(l.Text()), l.Fingerprint)
+	return t.line(terminal.Clean(l.ID), l.FailedAt.Format(time.RFC3339), terminal.Clean(string(l.Stage)), orDash(l.Provider), orDash(l.Tenant),
+		orDash(l.EventType), orDash(l.EventID), orDash(l.Key), orDash(string(l.Reason)), terminal.Clean(l.Text()), l.Fingerprint)
 }
 
 func (t *tsvList) line(cells ...string) error {
@@ -124,7 +126,7 @@ func (t *tsvList) line(cells ...string) error {
 
 type tableList struct {
 	w      io.Writer
-	color  bool
+	color  terminal.Painter
 	headed bool
 }
 
@@ -138,32 +140,24 @@ func (t *tableList) Write(l *Letter) error {
 	if !t.headed {
 		t.headed = true
 		head := fmt.Sprintf(tableTop, "ID", "FAILED AT (UTC)", "STATUS") + fmt.Sprintf(tableBottom, "STAGE", "PROVIDER", "TYPE", "REASON")
-		if _, err := io.WriteString(t.w, t.paint(head, "1")); err != nil {
+		if _, err := io.WriteString(t.w, t.color.Text(head, terminal.Bold)); err != nil {
 			return err
 		}
 	}
 	_, err := fmt.Fprintf(t.w, tableTop+tableBottom,
-		Clean(l.ID), second(l.FailedAt), t.paint(Clean(l.Text()), statusColor(l.Text())),
-		fit(Clean(string(l.Stage)), 9), fit(orDash(l.Provider), 17), fit(orDash(l.EventType), 27), fit(orDash(string(l.Reason)), 22))
+		terminal.Clean(l.ID), second(l.FailedAt), t.color.Text(terminal.Clean(l.Text()), statusColor(l.Text())),
+		fit(terminal.Clean(string(l.Stage)), 9), fit(orDash(l.Provider), 17), fit(orDash(l.EventType), 27), fit(orDash(string(l.Reason)), 22))
 	return err
 }
 
-// paint puts s in an SGR colour (ECMA-48, 8.3.117).
-func (t *tableList) paint(s, sgr string) string {
-	if !t.color {
-		return s
-	}
-	return "\x1b[" + sgr + "m" + s + "\x1b[0m"
-}
-
-func statusColor(status string) string {
+func statusColor(status string) terminal.SGR {
 	switch status {
 	case "open", "pending":
-		return "33"
+		return terminal.Yellow
 	case "failed-again":
-		return "31"
+		return terminal.Red
 	case "replayed", "succeeded":
-		return "32"
+		return terminal.Green
 	}
-	return "2"
+	return terminal.Dim
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/hookstream/hookstream/dlq/internal/action"
 	"github.com/hookstream/hookstream/schemas/reason"
 	"github.com/hookstream/hookstream/schemas/record"
+	"github.com/hookstream/hookstream/stage/terminal"
 )
 
 // Outcome is a plan and what became of it, as -o json writes it.
@@ -46,7 +47,7 @@ func Plan(w io.Writer, a record.Action, p *action.Plan) error {
 	var b bytes.Buffer
 	if a == record.Replayed {
 		for _, topic := range slices.Sorted(maps.Keys(p.Targets)) {
-			fmt.Fprintf(&b, "%8s to %s\n", Number(p.Targets[topic]), Clean(topic))
+			fmt.Fprintf(&b, "%8s to %s\n", Number(p.Targets[topic]), terminal.Clean(topic))
 		}
 		for _, code := range slices.Sorted(maps.Keys(p.Hopeless)) {
 			fmt.Fprintf(&b, "%8s of them failed with %s, which a replay alone does not mend\n", Number(p.Hopeless[code]), code)
@@ -60,14 +61,14 @@ func Plan(w io.Writer, a record.Action, p *action.Plan) error {
 	if p.Edited > 0 {
 		fmt.Fprintf(&b, "%8s of them with another payload, for example\n", Number(p.Edited))
 		for line := range strings.Lines(p.EditExample) {
-			fmt.Fprintf(&b, "%9s%s\n", "", CleanLines(strings.TrimSuffix(line, "\n")))
+			fmt.Fprintf(&b, "%9s%s\n", "", terminal.CleanLines(strings.TrimSuffix(line, "\n")))
 		}
 	}
 	for _, r := range p.Refused {
-		fmt.Fprintf(&b, "%8s refused: %s\n%8s for example %s\n", Number(r.Count), wrap(Clean(r.Why), 80-18, strings.Repeat(" ", 18)), "", Clean(r.Example))
+		fmt.Fprintf(&b, "%8s refused: %s\n%8s for example %s\n", Number(r.Count), wrap(terminal.Clean(r.Why), 80-18, strings.Repeat(" ", 18)), "", terminal.Clean(r.Example))
 	}
 	for _, id := range p.Missing {
-		fmt.Fprintf(&b, "%8s no dead letter has the ID %s\n", "1", Clean(id))
+		fmt.Fprintf(&b, "%8s no dead letter has the ID %s\n", "1", terminal.Clean(id))
 	}
 	_, err := w.Write(b.Bytes())
 	return err

@@ -15,6 +15,7 @@ import (
 	"github.com/hookstream/hookstream/dlq/internal/outcome"
 	"github.com/hookstream/hookstream/schemas/reason"
 	"github.com/hookstream/hookstream/schemas/record"
+	"github.com/hookstream/hookstream/stage/terminal"
 )
 
 // maxPayload is how much of a payload is printed; -o json has all of it.
@@ -26,18 +27,18 @@ func Show(w io.Writer, f *Full) error {
 	field := func(name, format string, args ...any) {
 		fmt.Fprintf(&b, "%-13s %s\n", name, wrap(fmt.Sprintf(format, args...), 80-14, strings.Repeat(" ", 14)))
 	}
-	field("Dead letter", "%s", Clean(f.ID))
+	field("Dead letter", "%s", terminal.Clean(f.ID))
 	field("Status", "%s", status(&f.Letter))
-	field("Reason", "%s", Clean(string(f.Reason)))
+	field("Reason", "%s", terminal.Clean(string(f.Reason)))
 	for _, i := range reason.All() {
 		if i.Code == f.Reason {
 			field("", "%s", i.Meaning)
 			field("What to do", "%s", i.Act)
 		}
 	}
-	field("Message", "%s", Clean(f.Message))
+	field("Message", "%s", terminal.Clean(f.Message))
 	field("Similar", "%s", similar(f))
-	field("Failed", "%s, %s, after %s (%s)", Clean(string(f.Stage)), second(f.FailedAt)+" UTC", plural(f.Attempts, "attempt"), Clean(f.Class))
+	field("Failed", "%s, %s, after %s (%s)", terminal.Clean(string(f.Stage)), second(f.FailedAt)+" UTC", plural(f.Attempts, "attempt"), terminal.Clean(f.Class))
 	field("", "%s, version %s", orDash(f.Exception), orDash(f.ServiceVersion))
 	field("Event", "%s %s", orDash(f.Provider), orDash(f.EventType))
 	field("", "%s, tenant %s", orDash(f.EventID), orDash(f.Tenant))
@@ -49,13 +50,13 @@ func Show(w io.Writer, f *Full) error {
 	}
 	field("Lies at", "%s", place(f.DeadLetter))
 	field("Replayed", "%s before", plural(f.ReplayCount, "time"))
-	field("A replay", "%s", Clean(f.Replay))
+	field("A replay", "%s", terminal.Clean(f.Replay))
 	if f.Omitted != "" {
-		field("Left out", "%s, too large for the dead letter; still where it came from, as long as that topic keeps it", Clean(f.Omitted))
+		field("Left out", "%s, too large for the dead letter; still where it came from, as long as that topic keeps it", terminal.Clean(f.Omitted))
 	}
 	b.WriteString("\nHeaders\n")
 	for _, h := range f.Headers {
-		fmt.Fprintf(&b, "  %s: %s\n", Clean(h.Name), Clean(h.Value))
+		fmt.Fprintf(&b, "  %s: %s\n", terminal.Clean(h.Name), terminal.Clean(h.Value))
 	}
 	f.payload(&b)
 	_, err := w.Write(b.Bytes())
@@ -68,14 +69,14 @@ func status(l *Letter) string {
 		return l.Status
 	}
 	if r.Action == record.Reopened {
-		return fmt.Sprintf("open; the discard was taken back by %s at %s%s", Clean(r.By), r.At.Format(time.RFC3339), because(r.Why))
+		return fmt.Sprintf("open; the discard was taken back by %s at %s%s", terminal.Clean(r.By), r.At.Format(time.RFC3339), because(r.Why))
 	}
-	s := fmt.Sprintf("%s by %s at %s", Clean(string(r.Action)), Clean(r.By), r.At.Format(time.RFC3339))
+	s := fmt.Sprintf("%s by %s at %s", terminal.Clean(string(r.Action)), terminal.Clean(r.By), r.At.Format(time.RFC3339))
 	if r.Target != "" {
-		s += " to " + Clean(r.Target)
+		s += " to " + terminal.Clean(r.Target)
 	}
 	if r.ReplayID != "" {
-		s += ", replay " + Clean(r.ReplayID)
+		s += ", replay " + terminal.Clean(r.ReplayID)
 	}
 	return s + because(r.Why) + ended(l.Outcome)
 }
@@ -84,7 +85,7 @@ func because(why string) string {
 	if why == "" {
 		return ""
 	}
-	return ": " + Clean(why)
+	return ": " + terminal.Clean(why)
 }
 
 // ended says what became of a replay.
@@ -98,7 +99,7 @@ func ended(o *outcome.Outcome) string {
 	case outcome.Duplicate:
 		return "; it was a duplicate: the ledger had the event before"
 	case outcome.FailedAgain:
-		return "; it failed again as " + Clean(o.Again)
+		return "; it failed again as " + terminal.Clean(o.Again)
 	case outcome.Pending:
 		return "; pending: neither the ledger nor a dead letter has it yet"
 	}
@@ -113,13 +114,13 @@ func similar(f *Full) string {
 	}
 	ids := make([]string, len(s.Newest))
 	for i, id := range s.Newest {
-		ids[i] = Clean(id)
+		ids[i] = terminal.Clean(id)
 	}
 	return fmt.Sprintf("%s more with fingerprint %s, %s open, for example %s", Number(s.Count), f.Fingerprint, Number(s.Open), strings.Join(ids, " "))
 }
 
 func place(p Position) string {
-	return fmt.Sprintf("%s, partition %d, offset %d", Clean(p.Topic), p.Partition, p.Offset)
+	return fmt.Sprintf("%s, partition %d, offset %d", terminal.Clean(p.Topic), p.Partition, p.Offset)
 }
 
 func plural(n int, what string) string {
@@ -144,7 +145,7 @@ func (f *Full) payload(b *bytes.Buffer) {
 		if len(text) > maxPayload {
 			text = text[:maxPayload] + "\n… cut here; -o json has all of it"
 		}
-		fmt.Fprintf(b, "  %s\n", strings.ReplaceAll(CleanLines(strings.ToValidUTF8(text, "")), "\n", "\n  "))
+		fmt.Fprintf(b, "  %s\n", strings.ReplaceAll(terminal.CleanLines(strings.ToValidUTF8(text, "")), "\n", "\n  "))
 	}
 }
 

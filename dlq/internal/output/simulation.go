@@ -10,6 +10,7 @@ import (
 
 	"github.com/hookstream/hookstream/schemas/event"
 	"github.com/hookstream/hookstream/schemas/reason"
+	"github.com/hookstream/hookstream/stage/terminal"
 )
 
 // Simulation is what would come of dead letters, as -o json writes it.
@@ -65,14 +66,14 @@ func Simulated(w io.Writer, s *Simulation) error {
 	}
 	indent := strings.Repeat(" ", 9)
 	for _, f := range s.Failures {
-		fmt.Fprintf(&b, "%8s would fail with %s\n%s%s\n%sfor example %s\n", Number(f.Count), Clean(string(f.Reason)),
-			indent, wrap(Clean(cut(f.Message)), 80-9, indent), indent, Clean(f.Example))
+		fmt.Fprintf(&b, "%8s would fail with %s\n%s%s\n%sfor example %s\n", Number(f.Count), terminal.Clean(string(f.Reason)),
+			indent, wrap(terminal.Clean(cut(f.Message)), 80-9, indent), indent, terminal.Clean(f.Example))
 	}
 	for _, r := range s.Refused {
-		fmt.Fprintf(&b, "%8s cannot be simulated: %s\n", Number(r.Count), wrap(Clean(r.Why), 80-34, indent))
+		fmt.Fprintf(&b, "%8s cannot be simulated: %s\n", Number(r.Count), wrap(terminal.Clean(r.Why), 80-34, indent))
 	}
 	if s.Example != nil {
-		fmt.Fprintf(&b, "the event of %s:\n", Clean(s.Example.DeadLetter))
+		fmt.Fprintf(&b, "the event of %s:\n", terminal.Clean(s.Example.DeadLetter))
 		if err := JSON(&b, s.Example, true); err != nil {
 			return err
 		}

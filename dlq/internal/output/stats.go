@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hookstream/hookstream/dlq/internal/stats"
+	"github.com/hookstream/hookstream/stage/terminal"
 )
 
 // Summary is what dlq stats -o json writes.
@@ -43,11 +44,11 @@ func Stats(w io.Writer, groups []*stats.Group, limit int) error {
 		}
 		fmt.Fprintf(&b, "%s  %s open, %s replayed, %s discarded\n", orDash(g.Fingerprint), Number(g.Open), Number(g.Replayed), Number(g.Discarded))
 		if g.Fingerprint != "" {
-			fmt.Fprintf(&b, "  %s: %s %s, %s\n", Clean(string(g.Stage)), orDash(g.Provider), orDash(g.EventType), orDash(string(g.Reason)))
+			fmt.Fprintf(&b, "  %s: %s %s, %s\n", terminal.Clean(string(g.Stage)), orDash(g.Provider), orDash(g.EventType), orDash(string(g.Reason)))
 		}
 		fmt.Fprintf(&b, "  %s\n", wrap(orDash(cut(g.Pattern)), 78, "  "))
 		fmt.Fprintf(&b, "  %s  %s to %s\n", sparkline(g.Rate[:]), second(g.FirstSeen), untilSecond(g.FirstSeen, g.LastSeen))
-		fmt.Fprintf(&b, "  for example %s\n", Clean(g.Example))
+		fmt.Fprintf(&b, "  for example %s\n", terminal.Clean(g.Example))
 	}
 	s := Summarize(groups)
 	if s.Kinds > 0 {

@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"github.com/hookstream/hookstream/dlq/internal/outcome"
+	"github.com/hookstream/hookstream/stage/terminal"
 )
 
 // Tally counts how the dead letters of one replay ended, as -o json writes it.
@@ -53,10 +54,10 @@ func Ended(w io.Writer, t Tally) error {
 		}
 	}
 	for _, id := range t.Again {
-		fmt.Fprintf(&b, "%8s %s\n", "", Clean(id))
+		fmt.Fprintf(&b, "%8s %s\n", "", terminal.Clean(id))
 	}
 	if t.FailedAgain > len(t.Again) {
-		fmt.Fprintf(&b, "%8s and more: dlq list --run %s --status failed-again\n", "", Clean(t.ReplayID))
+		fmt.Fprintf(&b, "%8s and more: dlq list --run %s --status failed-again\n", "", terminal.Clean(t.ReplayID))
 	}
 	_, err := w.Write(b.Bytes())
 	return err

@@ -11,28 +11,9 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
-)
 
-func TestClean(t *testing.T) {
-	for in, want := range map[string]string{
-		"plain ünïcode 日本":  "plain ünïcode 日本",
-		"\x1b[2J":           `\u001b[2J`,
-		"a\r\nb\tc":         `a\u000d\u000ab\u0009c`,
-		"csi\u009b31m":      `csi\u009b31m`,
-		"\u202egnp.exe":     `\u202egnp.exe`,
-		"\xff\xfe":          `\xff\xfe`,
-		"tag\U000e0041":     `tag\U000e0041`,
-		"zero\u200bwidth":   `zero\u200bwidth`,
-		"replacement\ufffd": "replacement\ufffd",
-	} {
-		if got := Clean(in); got != want {
-			t.Errorf("Clean(%q) = %q, want %q", in, got, want)
-		}
-	}
-	if got := CleanLines("a\n\tb\r"); got != "a\n\tb\\u000d" {
-		t.Errorf("CleanLines gives %q", got)
-	}
-}
+	"github.com/hookstream/hookstream/stage/terminal"
+)
 
 func TestWrapBreaksOnlyAtSpaces(t *testing.T) {
 	got := wrap("a bb ccc "+strings.Repeat("d", 12)+" e", 8, "  ")
@@ -57,8 +38,8 @@ func FuzzOutput(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		shown := func(r rune) bool { return r == '\n' || unicode.IsPrint(r) }
-		if got := Clean(s); strings.IndexFunc(got, func(r rune) bool { return !unicode.IsPrint(r) }) >= 0 {
-			t.Errorf("Clean(%q) = %q", s, got)
+		if got := terminal.Clean(s); strings.IndexFunc(got, func(r rune) bool { return !unicode.IsPrint(r) }) >= 0 {
+			t.Errorf("terminal.Clean(%q) = %q", s, got)
 		}
 		var b bytes.Buffer
 		if err := JSON(&b, map[string]string{"v": s}, true); err != nil {

@@ -14,6 +14,8 @@ import (
 	"github.com/hookstream/hookstream/ingest/internal/example"
 	"github.com/hookstream/hookstream/schemas/provider"
 	"github.com/hookstream/hookstream/schemas/yamlfile"
+	"github.com/hookstream/hookstream/stage/service"
+	"github.com/hookstream/hookstream/stage/terminal"
 )
 
 type checkCommand struct {
@@ -64,10 +66,10 @@ func (c *checkCommand) Run(k *kong.Context) error {
 	if c.Output == "json" {
 		err = writeJSON(k.Stdout, all)
 	} else {
-		err = report(k.Stdout, all, paint(k))
+		err = report(k.Stdout, all, terminal.PainterFor(k.Stdout))
 	}
 	if err == nil && !ok {
-		return exit(1)
+		return service.Exit(service.ExitFailed)
 	}
 	return err
 }
@@ -121,7 +123,7 @@ func (c *checked) add(err error) {
 }
 
 // report writes a line a definition, below its problems.
-func report(w io.Writer, all []*checked, p painter) error {
+func report(w io.Writer, all []*checked, p terminal.Painter) error {
 	for _, c := range all {
 		for _, problem := range c.Problems {
 			if _, err := fmt.Fprintln(w, problem); err != nil {
@@ -135,16 +137,16 @@ func report(w io.Writer, all []*checked, p painter) error {
 	return nil
 }
 
-func (c *checked) verdict(p painter) string {
+func (c *checked) verdict(p terminal.Painter) string {
 	if n := len(c.Problems); n > 0 {
-		return p.text(fmt.Sprintf("%s: %s", c.File, plural(n, "problem")), red)
+		return p.Text(fmt.Sprintf("%s: %s", c.File, plural(n, "problem")), terminal.Red)
 	}
-	text := p.text(fmt.Sprintf("%s: holds in %s", c.File, plural(c.Examples, "example")), green)
+	text := p.Text(fmt.Sprintf("%s: holds in %s", c.File, plural(c.Examples, "example")), terminal.Green)
 	switch {
 	case c.Examples == 0:
-		text += p.text(fmt.Sprintf(": add one that is accepted and one that is refused to %s", example.Dir(c.File, c.Provider)), yellow)
+		text += p.Text(fmt.Sprintf(": add one that is accepted and one that is refused to %s", example.Dir(c.File, c.Provider)), terminal.Yellow)
 	case c.Refused == 0:
-		text += p.text(": add one that is refused, for instance with another secret", yellow)
+		text += p.Text(": add one that is refused, for instance with another secret", terminal.Yellow)
 	}
 	return text
 }

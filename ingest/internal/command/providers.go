@@ -13,6 +13,7 @@ import (
 
 	"github.com/hookstream/hookstream/ingest/internal/catalogue"
 	"github.com/hookstream/hookstream/schemas/provider"
+	"github.com/hookstream/hookstream/stage/terminal"
 )
 
 // definitions is the flag for a folder of one's own definitions.
@@ -58,7 +59,7 @@ func (c *providersCommand) Run(k *kong.Context) error {
 		if c.Output == "json" {
 			return writeJSON(k.Stdout, e)
 		}
-		return show(k.Stdout, e, paint(k))
+		return show(k.Stdout, e, terminal.PainterFor(k.Stdout))
 	}
 	catalog, err := provider.Load(c.DefinitionsDir)
 	if err != nil {
@@ -68,11 +69,11 @@ func (c *providersCommand) Run(k *kong.Context) error {
 	if c.Output == "json" {
 		return writeJSON(k.Stdout, entries)
 	}
-	return list(k.Stdout, entries, paint(k))
+	return list(k.Stdout, entries, terminal.PainterFor(k.Stdout))
 }
 
 // list writes the table of all providers.
-func list(w io.Writer, entries []*catalogue.Entry, p painter) error {
+func list(w io.Writer, entries []*catalogue.Entry, p terminal.Painter) error {
 	t := table{{"NAME", "TITLE", "VERIFIED BY", "HANDSHAKES", "BODIES", "TENANT", "MAPPED TO", "CONFIRMED"}}
 	for _, e := range entries {
 		bodies := slices.Clone(e.Formats)
@@ -90,9 +91,9 @@ func list(w io.Writer, entries []*catalogue.Entry, p painter) error {
 	return t.write(w, func(row, column int, cell string) string {
 		switch {
 		case row == 0:
-			return p.text(cell, bold)
+			return p.Text(cell, terminal.Bold)
 		case column == len(t[0])-1 && strings.TrimSpace(cell) == "no":
-			return p.text(cell, yellow)
+			return p.Text(cell, terminal.Yellow)
 		}
 		return cell
 	})
@@ -134,16 +135,16 @@ func (t table) write(w io.Writer, style func(row, column int, cell string) strin
 const width = 96
 
 // show writes everything about one provider.
-func show(w io.Writer, e *catalogue.Entry, p painter) error {
+func show(w io.Writer, e *catalogue.Entry, p terminal.Painter) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s (%s)\n%s\n", p.text(e.Title, bold), e.Name, e.Docs)
+	fmt.Fprintf(&b, "%s (%s)\n%s\n", p.Text(e.Title, terminal.Bold), e.Name, e.Docs)
 	if e.Summary != "" {
 		fmt.Fprintf(&b, "\n%s\n", wrap(plain(e.Summary), ""))
 	}
 	for _, s := range e.Sections() {
-		heading := p.text(s.Title, bold)
+		heading := p.Text(s.Title, terminal.Bold)
 		if s.Title == "Not confirmed" {
-			heading = p.text(s.Title, yellow)
+			heading = p.Text(s.Title, terminal.Yellow)
 		}
 		fmt.Fprintf(&b, "\n%s\n", heading)
 		for _, line := range s.Lines {
@@ -151,7 +152,7 @@ func show(w io.Writer, e *catalogue.Entry, p painter) error {
 		}
 	}
 	if len(e.Traps) > 0 {
-		fmt.Fprintf(&b, "\n%s\n", p.text("Easy to get wrong", bold))
+		fmt.Fprintf(&b, "\n%s\n", p.Text("Easy to get wrong", terminal.Bold))
 		for _, t := range e.Traps {
 			fmt.Fprintf(&b, "  - %s\n", wrap(plain(t), "    "))
 		}

@@ -22,6 +22,8 @@ import (
 	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/outbound"
+	"github.com/hookstream/hookstream/stage/service"
+	"github.com/hookstream/hookstream/stage/terminal"
 )
 
 type verifyCommand struct {
@@ -54,7 +56,7 @@ Exit codes:
 }
 
 // The exit codes.
-var exits = map[evidence.Outcome]exit{evidence.Verified: 0, evidence.NotVerified: 1, evidence.CannotTell: 2}
+var exits = map[evidence.Outcome]service.Exit{evidence.Verified: 0, evidence.NotVerified: 1, evidence.CannotTell: 2}
 
 // finding is the report.
 type finding struct {
@@ -101,7 +103,7 @@ func (c *verifyCommand) Run(ctx context.Context, k *kong.Context) error {
 	if c.Output == "json" {
 		err = writeJSON(k.Stdout, f)
 	} else {
-		err = f.write(k.Stdout, paint(k))
+		err = f.write(k.Stdout, terminal.PainterFor(k.Stdout))
 	}
 	if code := exits[f.Outcome]; err == nil && code != 0 {
 		return code
@@ -181,11 +183,11 @@ func (f *finding) batch(w *record.Webhook, records []*record.Webhook) {
 }
 
 // write reports to a person.
-func (f *finding) write(w io.Writer, p painter) error {
+func (f *finding) write(w io.Writer, p terminal.Painter) error {
 	verdict := map[evidence.Outcome]string{
-		evidence.Verified:    p.text("verified", green),
-		evidence.NotVerified: p.text("not verified", red),
-		evidence.CannotTell:  p.text("cannot tell", yellow),
+		evidence.Verified:    p.Text("verified", terminal.Green),
+		evidence.NotVerified: p.Text("not verified", terminal.Red),
+		evidence.CannotTell:  p.Text("cannot tell", terminal.Yellow),
 	}[f.Outcome]
 	text := f.Record + ": " + verdict
 	if f.Outcome == evidence.Verified {
@@ -194,7 +196,7 @@ func (f *finding) write(w io.Writer, p painter) error {
 		text += ": " + f.Reason
 	}
 	if f.Provider != "" {
-		text += fmt.Sprintf("\n%s %s of tenant %s", f.Provider, clean(f.EventID), f.Tenant)
+		text += fmt.Sprintf("\n%s %s of tenant %s", f.Provider, terminal.Clean(f.EventID), f.Tenant)
 	}
 	if f.RecordedScheme != "" {
 		text += fmt.Sprintf(", verified when it came: %s, key %s", f.RecordedScheme, f.RecordedKeyID)

@@ -9,12 +9,3 @@ type Commands struct {
 	Status statusCommand `cmd:"" help:"Show how far the sink is, and what it tries again."`
 	DDL    ddlCommand    `cmd:"" name:"ddl" help:"Print the DDL of the database, or what a database lacks of it."`
 }
-
-// exit ends a command that has said itself what there is to say.
-type exit int
-
-// Error says nothing more.
-func (exit) Error() string { return "" }
-
-// ExitCode implements kong.ExitCoder.
-func (e exit) ExitCode() int { return int(e) }

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/hookstream/hookstream/sink/internal/pgtest"
+	"github.com/hookstream/hookstream/stage/service"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m.Run) }
@@ -87,8 +88,8 @@ func TestDDLMakesTheDatabase(t *testing.T) {
 func TestStatusWithoutAnybodyToAsk(t *testing.T) {
 	out, err := run(t, "status", "-o", "json", "--brokers", "127.0.0.1:1", "--database-url", "postgres://127.0.0.1:1/x", "--timeout", "200ms")
 	var code kong.ExitCoder
-	if !errors.As(err, &code) || code.ExitCode() != incomplete {
-		t.Fatalf("%v, want exit code %d", err, incomplete)
+	if !errors.As(err, &code) || code.ExitCode() != service.ExitPartial {
+		t.Fatalf("%v, want exit code %d", err, service.ExitPartial)
 	}
 	for _, want := range []string{"database: ", "kafka: "} {
 		if !strings.Contains(out, want) {

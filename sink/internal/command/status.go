@@ -17,6 +17,7 @@ import (
 	"github.com/hookstream/hookstream/sink/internal/database"
 	"github.com/hookstream/hookstream/sink/internal/status"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/service"
 )
 
 type statusCommand struct {
@@ -28,9 +29,6 @@ type statusCommand struct {
 	All           bool          `help:"List the partitions that are up to date too."`
 	Timeout       time.Duration `help:"How long to wait for each answer." default:"5s"`
 }
-
-// incomplete is the exit code of a report with something unknown in it.
-const incomplete = 3
 
 // Help is shown below the usage.
 func (*statusCommand) Help() string {
@@ -79,7 +77,7 @@ func (c *statusCommand) Run(ctx context.Context, k *kong.Context) error {
 		err = report.Text(k.Stdout, c.All)
 	}
 	if err == nil && !report.Complete() {
-		return exit(incomplete)
+		return service.Exit(service.ExitPartial)
 	}
 	return err
 }

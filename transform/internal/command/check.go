@@ -16,6 +16,7 @@ import (
 	"github.com/hookstream/hookstream/schemas/mapping"
 	"github.com/hookstream/hookstream/schemas/provider"
 	"github.com/hookstream/hookstream/schemas/yamlfile"
+	"github.com/hookstream/hookstream/stage/service"
 )
 
 // Commands are kong's commands.
@@ -52,15 +53,6 @@ type report struct {
 	Problems    []*yamlfile.Problem `json:"problems"`
 }
 
-// exit ends a command that has said itself what there is to say.
-type exit int
-
-// Error says nothing more.
-func (exit) Error() string { return "" }
-
-// ExitCode implements kong.ExitCoder.
-func (e exit) ExitCode() int { return int(e) }
-
 // Run checks and reports.
 func (c *checkCommand) Run(ctx context.Context, k *kong.Context) error {
 	r := report{Problems: []*yamlfile.Problem{}}
@@ -69,7 +61,7 @@ func (c *checkCommand) Run(ctx context.Context, k *kong.Context) error {
 		return err
 	}
 	if len(r.Problems) > 0 {
-		return exit(1)
+		return service.Exit(service.ExitFailed)
 	}
 	return nil
 }
