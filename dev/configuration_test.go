@@ -36,7 +36,8 @@ also a flag: ` + "`<service> run --help`" + ` shows it, and of dlq ` + "`dlq ser
 win over variables. Its other commands read the variables of Kafka and the database too.
 
 OpenTelemetry's own variables apply too: ` + "`OTEL_EXPORTER_OTLP_ENDPOINT`" + ` turns the
-export of traces on, ` + "`OTEL_TRACES_SAMPLER`" + ` samples them.
+export of traces on, ` + "`OTEL_TRACES_SAMPLER`" + ` samples them, 1 % by default
+([tracing.md](tracing.md)).
 `)
 	seen := map[string]bool{}
 	services := []struct {

@@ -13,8 +13,7 @@ import (
 )
 
 // DefaultRatio of the traces is recorded where nothing is configured. It costs
-// less than can be measured, and shows what is usual; what is unusual, a failure,
-// is recorded anyway.
+// little and shows what is usual; what is unusual, a failure, is recorded anyway.
 const DefaultRatio = 0.01
 
 // SamplerFrom is the sampler of OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG,
