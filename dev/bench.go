@@ -102,6 +102,7 @@ func (c *benchReportCommand) Run() error {
 type benchServerCommand struct {
 	Name       string   `arg:"" help:"What to run."`
 	Brokers    []string `help:"Kafka brokers."`
+	Prefix     string   `help:"Beginning of the names of all topics."`
 	Registry   string   `help:"URL of the schema registry."`
 	Group      string   `help:"Consumer group."`
 	ProfileDir string   `help:"Folder for profiles."`
@@ -109,5 +110,5 @@ type benchServerCommand struct {
 
 // Run implements the command.
 func (c *benchServerCommand) Run(ctx context.Context) error {
-	return bench.Serve(ctx, c.Name, bench.ServerOptions{Brokers: c.Brokers, Registry: c.Registry, Group: c.Group, ProfileDir: c.ProfileDir}, os.Stdin, os.Stdout)
+	return bench.Serve(ctx, c.Name, bench.ServerOptions{Brokers: c.Brokers, Prefix: c.Prefix, Registry: c.Registry, Group: c.Group, ProfileDir: c.ProfileDir}, os.Stdin, os.Stdout)
 }

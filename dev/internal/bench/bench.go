@@ -26,7 +26,7 @@ type Benchmark struct {
 }
 
 // All are the benchmarks, in the order in which they run.
-var All = []Benchmark{edge, transformation, mappingCPU, dedupLookup, dedupRestore, dedupGrowth, sinkRows, replayed, operators}
+var All = []Benchmark{edge, transformation, mappingCPU, dedupLookup, dedupRestore, dedupGrowth, sinkRows, replayed, operators, pipeline, footprint}
 
 // Options of the benchmarks.
 type Options struct {

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	var o ServerOptions
-	if len(os.Args) == 5 && os.Args[3] == "--brokers" {
+	if len(os.Args) > 4 && os.Args[3] == "--brokers" {
 		o.Brokers = []string{os.Args[4]}
 	}
 	if err := Serve(context.Background(), os.Args[2], o, os.Stdin, os.Stdout); err != nil {

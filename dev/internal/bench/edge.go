@@ -50,7 +50,7 @@ func runEdge(ctx context.Context, r *Run) (_ []Measure, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, b.stop()) }()
+	defer func() { err = errors.Join(err, b.stop(ctx)) }()
 	capacity := newCapacity()
 	if err := b.capacity(ctx, capacity); err != nil {
 		return nil, err
@@ -74,14 +74,14 @@ func runEdge(ctx context.Context, r *Run) (_ []Measure, err error) {
 // edgeBench is the benchmark's processes.
 type edgeBench struct {
 	*Run
-	broker       *process
+	cluster      *cluster
 	bare, ingest *target
 }
 
 // target is one server under load.
 type target struct {
 	server *process
-	broker *process // nil where the server has none
+	broker *process // nil where the server has none of ours
 	conns  []*conn
 }
 
@@ -91,16 +91,16 @@ func startEdge(ctx context.Context, r *Run) (_ *edgeBench, err error) {
 	b := &edgeBench{Run: r}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, b.stop())
+			err = errors.Join(err, b.stop(ctx))
 		}
 	}()
-	if b.broker, err = r.spawn(ctx, "broker"); err != nil {
+	if b.cluster, err = r.startCluster(ctx); err != nil {
 		return nil, err
 	}
 	if b.bare, err = b.target(ctx, "bare", nil); err != nil {
 		return nil, err
 	}
-	if b.ingest, err = b.target(ctx, "ingest", b.broker, "--brokers", b.broker.address); err != nil {
+	if b.ingest, err = b.target(ctx, "ingest", b.cluster.process, b.cluster.args()...); err != nil {
 		return nil, err
 	}
 	for _, t := range []*target{b.bare, b.ingest} {
@@ -123,7 +123,7 @@ func (b *edgeBench) target(ctx context.Context, name string, broker *process, ar
 	return &target{server: server, broker: broker, conns: conns}, nil
 }
 
-func (b *edgeBench) stop() error {
+func (b *edgeBench) stop(ctx context.Context) error {
 	var errs []error
 	for _, t := range []*target{b.ingest, b.bare} {
 		if t != nil {
@@ -131,10 +131,7 @@ func (b *edgeBench) stop() error {
 			errs = append(errs, t.server.stop())
 		}
 	}
-	if b.broker != nil {
-		errs = append(errs, b.broker.stop())
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, b.cluster.stop(ctx))...)
 }
 
 // spent is what a turn gave, and what each process used for it.

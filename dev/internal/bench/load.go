@@ -16,6 +16,7 @@ import (
 
 // load is what a turn of requests gave.
 type load struct {
+	start    time.Time
 	requests int
 	elapsed  time.Duration
 	// latencies, sorted.
@@ -56,18 +57,24 @@ func openLoop(ctx context.Context, conns []*conn, requests [][]byte, rate float6
 	start := time.Now()
 	return spread(ctx, conns, start, d, func(ctx context.Context, c *conn) (time.Duration, error) {
 		n := next.Add(1)
-		due := start.Add(time.Duration(float64(n) / rate * float64(time.Second)))
-		if due.Sub(start) >= d {
+		after := due(int(n), rate)
+		if after >= d {
 			return 0, errOver
 		}
-		if err := sleep(ctx, time.Until(due)); err != nil {
+		at := start.Add(after)
+		if err := sleep(ctx, time.Until(at)); err != nil {
 			return 0, err
 		}
 		if err := c.exchange(requests[int(n)%len(requests)]); err != nil {
 			return 0, err
 		}
-		return time.Since(due), nil
+		return time.Since(at), nil
 	})
+}
+
+// due is when the nth request is to be sent, after the start.
+func due(n int, rate float64) time.Duration {
+	return time.Duration(float64(n) / rate * float64(time.Second))
 }
 
 // errOver ends a connection's part of a turn.
@@ -99,7 +106,7 @@ func spread(ctx context.Context, conns []*conn, start time.Time, d time.Duration
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	l := &load{elapsed: time.Since(start), latencies: slices.Concat(took...)}
+	l := &load{start: start, elapsed: time.Since(start), latencies: slices.Concat(took...)}
 	l.requests = len(l.latencies)
 	if l.requests == 0 {
 		return nil, errors.New("no request was answered")

@@ -27,6 +27,8 @@ type server interface {
 type ServerOptions struct {
 	// Brokers are Kafka's addresses, for servers that need it.
 	Brokers []string
+	// Prefix begins the names of all topics.
+	Prefix string
 	// Registry is the schema registry's URL, and Group the consumer group, for
 	// those that consume.
 	Registry, Group string

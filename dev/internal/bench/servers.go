@@ -5,17 +5,16 @@ package bench
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
-	"time"
 
 	"github.com/hookstream/hookstream/dev/internal/broker"
 	"github.com/hookstream/hookstream/dev/internal/workload"
 	"github.com/hookstream/hookstream/ingest"
+	"github.com/hookstream/hookstream/schemas/topic"
 	"github.com/hookstream/hookstream/stage/service"
 	"github.com/hookstream/hookstream/stage/telemetry"
 )
@@ -70,7 +69,7 @@ func startIngest(ctx context.Context, o ServerOptions) (_ server, err error) {
 	if err := ingest.Info.Defaults(&cfg); err != nil {
 		return nil, err
 	}
-	cfg.Kafka.Brokers = o.Brokers
+	cfg.Kafka.Brokers, cfg.Kafka.Topics = o.Brokers, topic.DefaultNames().Prefixed(o.Prefix)
 	cfg.Address, cfg.AdminAddress = "127.0.0.1:0", "127.0.0.1:0"
 	cfg.Secrets = ingest.Secret(workload.SecretList())
 	cfg.RateLimit, cfg.DrainDelay = 0, 0 // it is measured what there is, not what one tenant may have
@@ -88,37 +87,10 @@ func startIngest(ctx context.Context, o ServerOptions) (_ server, err error) {
 	s := &ingestServer{Service: instance, stop: stop, failed: make(chan error, 1),
 		flush: func() error { return flush(context.WithoutCancel(ctx)) }}
 	go func() { s.failed <- instance.Run(runCtx) }()
-	if err := s.ready(ctx); err != nil {
+	if err := awaitReady(ctx, "http://"+s.AdminAddress()); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
-}
-
-const readyTimeout = 30 * time.Second
-
-// ready waits until the service says so.
-func (s *ingestServer) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
-	defer cancel()
-	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.AdminAddress()+"/readyz", nil)
-		if err != nil {
-			return err
-		}
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			return err
-		}
-		if err := res.Body.Close(); err != nil {
-			return err
-		}
-		if res.StatusCode == http.StatusOK {
-			return nil
-		}
-		if err := sleep(ctx, 20*time.Millisecond); err != nil {
-			return fmt.Errorf("ingest does not become ready: %w", err)
-		}
-	}
 }
 
 // Close implements server.

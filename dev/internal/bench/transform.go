@@ -71,7 +71,7 @@ func runTransform(ctx context.Context, r *Run) (_ []Measure, err error) {
 
 type transformBench struct {
 	*Run
-	broker   *process
+	cluster  *cluster
 	registry *registry.Registry
 	client   *kgo.Client
 	records  int64
@@ -80,13 +80,13 @@ type transformBench struct {
 
 func (b *transformBench) start(ctx context.Context) (err error) {
 	b.progress("preparing a backlog of %d records", b.records)
-	if b.broker, err = b.spawn(ctx, "broker"); err != nil {
+	if b.cluster, err = b.startCluster(ctx); err != nil {
 		return err
 	}
 	if b.registry, err = registry.Start(ctx, "127.0.0.1:0", ""); err != nil {
 		return err
 	}
-	cfg, err := benchKafka(b.broker.address)
+	cfg, err := benchKafka(b.cluster.brokers, b.cluster.prefix)
 	if err != nil {
 		return err
 	}
@@ -100,12 +100,12 @@ func (b *transformBench) start(ctx context.Context) (err error) {
 }
 
 // benchKafka is the configuration that all sides share.
-func benchKafka(broker string) (*kafka.Config, error) {
+func benchKafka(brokers []string, prefix string) (*kafka.Config, error) {
 	var cfg ingest.Config // any service has it
 	if err := ingest.Info.Defaults(&cfg); err != nil {
 		return nil, err
 	}
-	cfg.Kafka.Brokers = []string{broker}
+	cfg.Kafka.Brokers, cfg.Kafka.Topics = brokers, topic.DefaultNames().Prefixed(prefix)
 	return &cfg.Kafka, nil
 }
 
@@ -121,7 +121,7 @@ func (b *transformBench) fill(ctx context.Context) error {
 				OccurredAt: now, ReceivedAt: now, CorrelationID: fmt.Sprintf("bench-%d", n),
 				ContentType: "application/json", Body: paymentIntent(n, now),
 			}
-			batch = append(batch, w.Record(topic.DefaultNames().Raw))
+			batch = append(batch, w.Record(b.cluster.names().Raw))
 		}
 		if err := b.client.ProduceSync(ctx, batch...).FirstErr(); err != nil {
 			return fmt.Errorf("write the backlog: %w", err)
@@ -138,10 +138,7 @@ func (b *transformBench) stop(ctx context.Context) error {
 	if b.registry != nil {
 		errs = append(errs, b.registry.Close(context.WithoutCancel(ctx)))
 	}
-	if b.broker != nil {
-		errs = append(errs, b.broker.stop())
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, b.cluster.stop(ctx))...)
 }
 
 // drained is what one turn gave.
@@ -160,8 +157,8 @@ const pollEvery = 10 * time.Millisecond
 // whole backlog.
 func (b *transformBench) drain(ctx context.Context, server string) (_ *drained, err error) {
 	b.turns++
-	group := fmt.Sprintf("bench-%d", b.turns)
-	p, err := b.spawn(ctx, server, "--brokers", b.broker.address, "--registry", b.registry.URL(), "--group", group)
+	group := fmt.Sprintf("%sbench-%d", b.cluster.prefix, b.turns)
+	p, err := b.spawn(ctx, server, b.cluster.args("--registry", b.registry.URL(), "--group", group)...)
 	if err != nil {
 		return nil, err
 	}

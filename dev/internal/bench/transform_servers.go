@@ -45,10 +45,10 @@ func warnings() *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
-// topicsOf are a turn's own topics, all but the backlog.
-func topicsOf(group string) topic.Names {
-	names := topic.DefaultNames().Prefixed(group + ".")
-	names.Raw = topic.DefaultNames().Raw
+// topics are a turn's own, all but the backlog.
+func (o *ServerOptions) topics() topic.Names {
+	names := topic.DefaultNames().Prefixed(o.Group + ".")
+	names.Raw = topic.DefaultNames().Prefixed(o.Prefix).Raw
 	return names
 }
 
@@ -58,7 +58,7 @@ func startTransform(ctx context.Context, o ServerOptions) (server, error) {
 	if err := transform.Info.Defaults(&cfg); err != nil {
 		return nil, err
 	}
-	cfg.Kafka.Brokers, cfg.Kafka.Topics = o.Brokers, topicsOf(o.Group)
+	cfg.Kafka.Brokers, cfg.Kafka.Topics = o.Brokers, o.topics()
 	cfg.RegistryURL, cfg.Group, cfg.InstanceID, cfg.AdminAddress = o.Registry, o.Group, "bench", ""
 	service.RaiseHeapFloor()
 	s, err := transform.New(cfg, warnings()) //nolint:contextcheck // New waits for nothing
@@ -76,11 +76,11 @@ func startDecoding(ctx context.Context, o ServerOptions) (server, error) {
 }
 
 func copying(ctx context.Context, o ServerOptions, decode bool) (server, error) {
-	cfg, err := benchKafka(o.Brokers[0])
+	cfg, err := benchKafka(o.Brokers, o.Prefix)
 	if err != nil {
 		return nil, err
 	}
-	out := topicsOf(o.Group).Events("copy")
+	out := o.topics().Events("copy")
 	if err := create(ctx, cfg, out); err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,10 +21,25 @@ const bodyBytes = 2 << 10
 // 2 KB of one of n payment intents, signed now. A signature is good for five
 // minutes.
 func signed(ctx context.Context, host string, n int) ([][]byte, error) {
+	return requests(ctx, host, n, func(i int, at time.Time) []byte { return paymentIntent(i, at) })
+}
+
+// eventsAPayment is how many events of a payment follow each other.
+const eventsAPayment = 3
+
+// signedEvents are n requests like those of signed, each with another event, whose
+// ids are the prefix and their number.
+func signedEvents(ctx context.Context, host, prefix string, n int) ([][]byte, error) {
+	return requests(ctx, host, n, func(i int, at time.Time) []byte {
+		return padded(prefix+strconv.Itoa(i), strings.TrimPrefix(prefix, "evt_")+strconv.Itoa(i/eventsAPayment), at)
+	})
+}
+
+func requests(ctx context.Context, host string, n int, body func(i int, at time.Time) []byte) ([][]byte, error) {
 	now := time.Now()
-	requests := make([][]byte, n)
-	for i := range requests {
-		e := &workload.Event{Provider: "stripe", Body: paymentIntent(i, now), Header: http.Header{}}
+	out := make([][]byte, n)
+	for i := range out {
+		e := &workload.Event{Provider: "stripe", Body: body(i, now), Header: http.Header{}}
 		req, err := e.Request(ctx, "http://"+host, now)
 		if err != nil {
 			return nil, err
@@ -34,27 +50,32 @@ func signed(ctx context.Context, host string, n int) ([][]byte, error) {
 		if err := req.Write(&b); err != nil {
 			return nil, err
 		}
-		requests[i] = b.Bytes()
+		out[i] = b.Bytes()
 	}
-	return requests, nil
+	return out, nil
 }
 
-// paymentIntent is an event with the fields and the layout of Stripe's. Its
-// description fills it up.
+// paymentIntent is the nth event, of a payment of its own.
 func paymentIntent(n int, at time.Time) []byte {
-	unpadded := len(paymentIntentText(n, at, ""))
-	return []byte(paymentIntentText(n, at, strings.Repeat("x", bodyBytes-unpadded)))
+	return padded(fmt.Sprintf("evt_bench%07d", n), fmt.Sprintf("bench%07d", n), at)
 }
 
-func paymentIntentText(n int, at time.Time, description string) string {
+// padded is an event with the fields and the layout of Stripe's. Its description
+// fills it up.
+func padded(event, payment string, at time.Time) []byte {
+	unpadded := len(paymentIntentText(event, payment, at, ""))
+	return []byte(paymentIntentText(event, payment, at, strings.Repeat("x", bodyBytes-unpadded)))
+}
+
+func paymentIntentText(event, payment string, at time.Time, description string) string {
 	return fmt.Sprintf(`{
-  "id": "evt_bench%07[1]d",
+  "id": "%[1]s",
   "object": "event",
   "api_version": "2025-03-31.basil",
-  "created": %[2]d,
+  "created": %[3]d,
   "data": {
     "object": {
-      "id": "pi_bench%07[1]d",
+      "id": "pi_%[2]s",
       "object": "payment_intent",
       "amount": 1099,
       "amount_capturable": 0,
@@ -73,19 +94,19 @@ func paymentIntentText(n int, at time.Time, description string) string {
       "capture_method": "automatic_async",
       "client_secret": null,
       "confirmation_method": "automatic",
-      "created": %[2]d,
+      "created": %[3]d,
       "currency": "eur",
-      "customer": "cus_bench%07[1]d",
-      "description": "Größe: %[3]s",
+      "customer": "cus_%[2]s",
+      "description": "Größe: %[4]s",
       "last_payment_error": null,
-      "latest_charge": "ch_bench%07[1]d",
+      "latest_charge": "ch_%[2]s",
       "livemode": false,
       "metadata": {
         "order_id": "6735"
       },
       "next_action": null,
       "on_behalf_of": null,
-      "payment_method": "pm_bench%07[1]d",
+      "payment_method": "pm_%[2]s",
       "payment_method_options": {
         "card": {
           "installments": null,
@@ -114,9 +135,9 @@ func paymentIntentText(n int, at time.Time, description string) string {
   "livemode": false,
   "pending_webhooks": 1,
   "request": {
-    "id": "req_bench%07[1]d",
+    "id": "req_%[2]s",
     "idempotency_key": null
   },
   "type": "payment_intent.succeeded"
-}`, n, at.Unix(), description)
+}`, event, payment, at.Unix(), description)
 }
