@@ -4,9 +4,6 @@ package ingest
 
 import (
 	"bytes"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"log/slog"
 	"net/http"
 	"os"
@@ -14,27 +11,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hookstream/hookstream/schemas/providertest"
 	"github.com/hookstream/hookstream/stage/kafkatest"
 )
-
-// buoy signs with HMAC-SHA256 over the body, in the header that a test names.
-const buoy = `
-provider: buoy
-title: Buoy
-docs: https://buoy.example/hooks
-revision: 1
-verify:
-  scheme: hmac
-  algorithm: sha256
-  encoding: hex
-  signature: {header: HEADER}
-  signed: "{body}"
-  secret: {encoding: raw}
-identity:
-  id: [{from: "{body.id}"}]
-  type: [{from: "{body.type}"}]
-  key: [{from: "{body.id}"}]
-`
 
 // mount is a folder as Kubernetes mounts it: files are links into a hidden
 // folder, which is swapped as a whole.
@@ -66,7 +45,7 @@ func (m *mount) put(name string, files map[string]string) {
 	}
 }
 
-// followed is a service that answers webhooks of the provider buoy.
+// followed is a service that answers webhooks of the provider acme.
 type followed struct {
 	*running
 	definitions, secrets *mount
@@ -90,25 +69,23 @@ func follow(t *testing.T) *followed {
 
 func (f *followed) define(header string) {
 	f.t.Helper()
-	f.definitions.put("definitions", map[string]string{"buoy.yaml": strings.ReplaceAll(buoy, "HEADER", header)})
+	f.definitions.put("definitions", map[string]string{"acme.yaml": strings.Replace(providertest.Acme("id"), providertest.SignatureHeader, header, 1)})
 }
 
-// answers are the statuses of a webhook of buoy that is signed in the header,
+// answers are the statuses of a webhook of Acme that is signed in the header,
 // and of one of Stripe.
-func (f *followed) answers(step, header, secret string, buoy, stripe int) {
+func (f *followed) answers(step, header, secret string, acme, stripe int) {
 	f.t.Helper()
 	f.setup.Look(f.t.Context())
 	f.setup.Look(f.t.Context()) // what cannot be used is told of then
 	const body = `{"id":"b1","type":"drifted"}`
-	r, err := http.NewRequestWithContext(f.t.Context(), http.MethodPost, f.url+"/webhooks/buoy", strings.NewReader(body))
+	r, err := http.NewRequestWithContext(f.t.Context(), http.MethodPost, f.url+"/webhooks/acme", strings.NewReader(body))
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	m := hmac.New(sha256.New, []byte(secret))
-	m.Write([]byte(body))
-	r.Header.Set(header, hex.EncodeToString(m.Sum(nil)))
-	if got, err := send(r); err != nil || got.status != buoy {
-		f.t.Errorf("%s: buoy is answered %d, error %v, want %d", step, got.status, err, buoy)
+	r.Header.Set(header, providertest.Sign(secret, body))
+	if got, err := send(r); err != nil || got.status != acme {
+		f.t.Errorf("%s: Acme is answered %d, error %v, want %d", step, got.status, err, acme)
 	}
 	if got, err := send(signed(f.t, f.url, event(step))); err != nil || got.status != stripe {
 		f.t.Errorf("%s: Stripe is answered %d, error %v, want %d", step, got.status, err, stripe)
@@ -127,11 +104,11 @@ func (f *followed) settled(step string, want bool) {
 
 func TestDefinitionsAndSecretsAreFollowed(t *testing.T) {
 	f := follow(t)
-	const first, second = "Buoy-Signature", "Buoy-Proof"
+	const first, second = "Acme-Signature", "Acme-Proof"
 	f.answers("unknown provider", first, "one", http.StatusNotFound, http.StatusAccepted)
 	f.settled("unknown provider", true)
 
-	f.secrets.put("default", map[string]string{"stripe": stripeSecret, "buoy": "one"})
+	f.secrets.put("default", map[string]string{"stripe": stripeSecret, "acme": "one"})
 	f.answers("its secret is there first", first, "one", http.StatusNotFound, http.StatusAccepted)
 	f.settled("its secret is there first", false)
 
@@ -155,11 +132,11 @@ func TestDefinitionsAndSecretsAreFollowed(t *testing.T) {
 	f.settled("a definition that has secrets is gone", false)
 
 	f.define(second)
-	f.secrets.put("default", map[string]string{"stripe": "# none", "buoy": "two"})
+	f.secrets.put("default", map[string]string{"stripe": "# none", "acme": "two"})
 	f.answers("broken secrets", second, "one", http.StatusAccepted, http.StatusAccepted)
 	f.settled("broken secrets", false)
 
-	f.secrets.put("default", map[string]string{"stripe": "other", "buoy": "two"})
+	f.secrets.put("default", map[string]string{"stripe": "other", "acme": "two"})
 	f.answers("rotated", second, "two", http.StatusAccepted, http.StatusUnauthorized)
 	f.settled("rotated", true)
 }

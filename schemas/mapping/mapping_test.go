@@ -12,6 +12,7 @@ import (
 
 	"github.com/hookstream/hookstream/schemas/event"
 	"github.com/hookstream/hookstream/schemas/provider"
+	"github.com/hookstream/hookstream/schemas/providertest"
 	"github.com/hookstream/hookstream/schemas/reason"
 	"github.com/hookstream/hookstream/schemas/record"
 )
@@ -19,22 +20,7 @@ import (
 // definition is a provider acme with one rule; fields are lines of its mapping.
 func definition(t *testing.T, entity string, lines ...string) *provider.Definition {
 	t.Helper()
-	text := `provider: acme
-title: Acme
-docs: https://acme.example/webhooks
-revision: 3
-verify:
-  scheme: hmac
-  algorithm: sha256
-  encoding: hex
-  signature: {header: X-Acme-Signature}
-  signed: "{body}"
-  secret: {encoding: raw}
-identity:
-  id: [{from: "{body.id}"}]
-  type: [{from: "{body.type}"}]
-  key: [{from: "{body.key}"}]
-unmapped: dead-letter
+	text := strings.Replace(providertest.Acme("key"), "revision: 1", "revision: 3", 1) + `unmapped: dead-letter
 events:
   - types: ["a.*"]
     entity: ` + entity + "\n    " + strings.Join(lines, "\n    ") + "\n"

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/hookstream/hookstream/schemas/body"
+	"github.com/hookstream/hookstream/schemas/providertest"
 	"github.com/hookstream/hookstream/schemas/yamlfile"
 )
 
@@ -25,22 +26,7 @@ func TestEmbeddedDefinitionsLoad(t *testing.T) {
 	}
 }
 
-const minimal = `provider: acme
-title: Acme
-docs: https://acme.example/webhooks
-revision: 1
-verify:
-  scheme: hmac
-  algorithm: sha256
-  encoding: hex
-  signature: {header: X-Acme-Signature}
-  signed: "{body}"
-  secret: {encoding: raw}
-identity:
-  id: [{from: "{body.id}"}]
-  type: [{from: "{body.type}"}]
-  key: [{from: "{body.customer}"}]
-events:
+var minimal = providertest.Acme("customer") + `events:
   - types: ["customer.*"]
     entity: customer
     fields:

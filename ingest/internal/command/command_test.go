@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/hookstream/hookstream/schemas/providertest"
 )
 
 // definitionsFolder is the built-in catalogue's.
@@ -77,22 +79,7 @@ func write(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-const acme = `provider: acme
-title: Acme
-docs: https://acme.example/webhooks
-revision: 1
-verify:
-  scheme: hmac
-  algorithm: sha256
-  encoding: hex
-  signature: {header: X-Acme-Signature}
-  signed: "{body}"
-  secret: {encoding: raw}
-identity:
-  id: [{from: "{body.id}"}]
-  type: [{from: "{body.type}"}]
-  key: [{from: "{body.order}"}]
-events:
+var acme = providertest.Acme("order") + `events:
   - types: [order.paid]
     entity: order
     fields:

@@ -16,24 +16,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/hookstream/hookstream/schemas/body"
+	"github.com/hookstream/hookstream/schemas/providertest"
 	"github.com/hookstream/hookstream/schemas/reason"
 	"github.com/hookstream/hookstream/schemas/record"
 )
 
 // batches of acme are arrays of events.
-const batchAcme = `
-provider: acme
-title: Acme
-docs: https://acme.example/webhooks
-revision: 1
-verify:
-  scheme: hmac
-  algorithm: sha256
-  encoding: hex
-  signature: {header: X-Acme-Signature}
-  signed: "{body}"
-  secret: {encoding: raw}
-body: {batch: ["*"]}
+const batchAcme = providertest.Head + providertest.Verify + `body: {batch: ["*"]}
 identity:
   id: [{from: "{body.0.id}"}]
   type: [{from: "{body.0.type}"}]

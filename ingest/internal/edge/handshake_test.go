@@ -11,37 +11,22 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/hookstream/hookstream/schemas/providertest"
 )
 
-const (
+var (
 	// acmeIdentity is of a provider of these tests, signedAcme signs too.
-	acmeIdentity = `
-provider: acme
-title: Acme
-docs: https://acme.example/webhooks
-revision: 1
-identity:
-  id: [{from: "{body.id}"}]
-  type: [{from: "{body.type}"}]
-  key: [{from: "{body.id}"}]
-`
-	acmeVerify = `
-verify:
-  scheme: hmac
-  algorithm: sha256
-  encoding: hex
-  signature: {header: X-Acme-Signature}
-  signed: "{body}"
-  secret: {encoding: raw}
-`
-	signedAcme = acmeIdentity + acmeVerify
-	acmeKey    = "opensesame"
+	acmeIdentity = providertest.Head + providertest.Identity("id")
+	signedAcme   = acmeIdentity + providertest.Verify
 )
+
+const acmeKey = "opensesame"
 
 // acmeRequest is one that acme signed.
 func acmeRequest(body string) *http.Request {
 	r := post("/webhooks/acme", body)
-	r.Header.Set("X-Acme-Signature", hex.EncodeToString(sum(acmeKey, body)))
+	r.Header.Set(providertest.SignatureHeader, providertest.Sign(acmeKey, body))
 	return r
 }
 

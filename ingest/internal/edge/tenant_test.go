@@ -6,13 +6,14 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/hookstream/hookstream/schemas/providertest"
 	"github.com/hookstream/hookstream/schemas/reason"
 )
 
 // TestTenantFromSignedContent: one app's secret covers all its customers, so the
 // signed body says whose event it is, where the path does not.
 func TestTenantFromSignedContent(t *testing.T) {
-	def := define(t, "acme", acmeIdentity+`  tenant: [{from: "{body.shop}"}]`+acmeVerify)
+	def := define(t, "acme", acmeIdentity+"  tenant: [{from: '{body.shop}'}]\n"+providertest.Verify)
 	w := newWorldOf(t, def, "default/acme="+acmeKey+";acme/acme="+acmeKey)
 	cases := map[string]struct {
 		path, body, tenant string

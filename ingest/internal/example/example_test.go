@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/hookstream/hookstream/schemas/provider"
+	"github.com/hookstream/hookstream/schemas/providertest"
 )
 
 // definitions is the built-in catalogue's folder.
@@ -46,22 +47,7 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-const acme = `provider: acme
-title: Acme
-docs: https://acme.example/webhooks
-revision: 1
-verify:
-  scheme: hmac
-  algorithm: sha256
-  encoding: hex
-  signature: {header: X-Acme-Signature}
-  signed: "{body}"
-  secret: {encoding: raw}
-identity:
-  id: [{from: "{body.id}"}]
-  type: [{from: "{body.type}"}]
-  key: [{from: "{body.order}"}]
-  time: [{from: "{body.at}", unit: s}]
+var acme = providertest.Acme("order") + `  time: [{from: "{body.at}", unit: s}]
 `
 
 // paid is a request that this signed:

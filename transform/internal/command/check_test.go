@@ -13,24 +13,11 @@ import (
 	"testing"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/hookstream/hookstream/schemas/providertest"
 )
 
-const definition = `provider: acme
-title: Acme
-docs: https://example.com/docs
-revision: 1
-verify:
-  scheme: hmac
-  algorithm: sha256
-  encoding: hex
-  signature: {header: Acme-Signature}
-  signed: "{body}"
-  secret: {encoding: raw}
-identity:
-  id: [{from: "{body.id}"}]
-  type: [{from: "{body.type}"}]
-  key: [{from: "{body.key}"}]
-events:
+var definition = providertest.Acme("key") + `events:
   - types: [payment]
     entity: payment
     fields:

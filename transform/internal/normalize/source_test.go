@@ -9,24 +9,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/hookstream/hookstream/schemas/providertest"
 )
 
-const definition = `provider: acme
-title: Acme
-docs: https://example.com/docs
-revision: REVISION
-verify:
-  scheme: hmac
-  algorithm: sha256
-  encoding: hex
-  signature: {header: Acme-Signature}
-  signed: "{body}"
-  secret: {encoding: raw}
-identity:
-  id: [{from: "{body.id}"}]
-  type: [{from: "{body.type}"}]
-  key: [{from: "{body.key}"}]
-events:
+var definition = providertest.Acme("key") + `events:
   - types: [payment]
     entity: payment
     fields:
@@ -37,7 +24,7 @@ func TestSourceFollowsTheFolder(t *testing.T) {
 	dir := t.TempDir()
 	write := func(revision, amount string) {
 		t.Helper()
-		text := strings.NewReplacer("REVISION", revision, "AMOUNT", amount).Replace(definition)
+		text := strings.NewReplacer("revision: 1", "revision: "+revision, "AMOUNT", amount).Replace(definition)
 		if err := os.WriteFile(filepath.Join(dir, "acme.yaml"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
