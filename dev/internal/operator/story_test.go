@@ -159,7 +159,7 @@ func deployed(t *testing.T) {
 // patience bounds every wait for a condition.
 const patience = time.Minute
 
-func eventually(t *testing.T, what string, done func() bool) {
+func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
