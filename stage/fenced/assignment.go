@@ -12,22 +12,23 @@ import (
 
 	"github.com/hookstream/hookstream/stage/crash"
 	"github.com/hookstream/hookstream/stage/failure"
+	"github.com/hookstream/hookstream/stage/kafka"
 )
 
 // takeOver replaces the offsets that Kafka holds for newly assigned partitions
 // by the database's, and fences whoever had them before. The client calls it
 // before the first fetch; ctx ends when the assignment does.
 func (l *Loop) takeOver(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
-	var parts []Partition
+	var parts []kafka.Partition
 	for topic, ps := range offsets {
 		for p := range ps {
-			parts = append(parts, Partition{topic, p})
+			parts = append(parts, kafka.Partition{Topic: topic, Partition: p})
 		}
 	}
 	if len(parts) == 0 {
 		return offsets, nil
 	}
-	var claims map[Partition]Claim
+	var claims map[kafka.Partition]Claim
 	err := failure.Retry(ctx, failure.DefaultBackoff, func(ctx context.Context) (err error) {
 		claims, err = l.store.TakeOver(ctx, parts)
 		crash.At(crash.OnTakeOver)
@@ -73,17 +74,17 @@ const lastCommitTimeout = 2 * time.Second
 
 // lost forgets the claims of partitions that were taken away.
 func (l *Loop) lost(_ context.Context, client *kgo.Client, m map[string][]int32) {
-	var parts []Partition
+	var parts []kafka.Partition
 	for topic, ps := range m {
 		for _, p := range ps {
-			parts = append(parts, Partition{topic, p})
+			parts = append(parts, kafka.Partition{Topic: topic, Partition: p})
 		}
 	}
 	l.forget(parts)
 	client.ResumeFetchPartitions(m) // should they come back
 }
 
-func (l *Loop) forget(parts []Partition) {
+func (l *Loop) forget(parts []kafka.Partition) {
 	l.over(parts)
 	l.unhold(parts)
 	l.mu.Lock()

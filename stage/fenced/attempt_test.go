@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"github.com/hookstream/hookstream/stage/fenced"
+	"github.com/hookstream/hookstream/stage/kafka"
 )
 
 // board keeps the attempts that are not over.
 type board struct {
 	mu   sync.Mutex
-	open map[fenced.Partition]fenced.Attempt
+	open map[kafka.Partition]fenced.Attempt
 	all  []fenced.Attempt
 }
 
@@ -47,7 +48,7 @@ func TestAttemptsAreToldUntilTheyAreOver(t *testing.T) {
 		store.set(func() { store.takeOver = nil })
 		return errAway
 	}
-	seen := &board{open: map[fenced.Partition]fenced.Attempt{}}
+	seen := &board{open: map[kafka.Partition]fenced.Attempt{}}
 	loop := fenced.New(fenced.Config{
 		Kafka: b.cfg, Group: b.group, Topics: []string{b.in}, ClientID: "applier", Attempts: seen.note,
 		MaxRecords: 50, SessionTimeout: 15 * time.Second, DrainTimeout: 10 * time.Second, Log: quiet(),

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/hookstream/hookstream/stage/failure"
+	"github.com/hookstream/hookstream/stage/kafka"
 )
 
 // checkInterval is how often the claims of all partitions are compared with the
@@ -53,7 +54,7 @@ func (l *Loop) check(ctx context.Context, client *kgo.Client) error {
 
 // follow seeks the partitions whose offset in the database is not the one that
 // we left there.
-func (l *Loop) follow(ctx context.Context, client *kgo.Client, held, current map[Partition]Claim) error {
+func (l *Loop) follow(ctx context.Context, client *kgo.Client, held, current map[kafka.Partition]Claim) error {
 	seek := map[string]map[int32]kgo.EpochOffset{}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -81,6 +82,6 @@ func (l *Loop) follow(ctx context.Context, client *kgo.Client, held, current map
 	return nil
 }
 
-func takenOver(p Partition, ours, now Claim) error {
+func takenOver(p kafka.Partition, ours, now Claim) error {
 	return fmt.Errorf("fenced: another consumer took %s over: our epoch is %d, the database's %d", p, ours.Epoch, now.Epoch)
 }

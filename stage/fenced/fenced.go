@@ -9,7 +9,6 @@ package fenced
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strconv"
 	"sync"
@@ -24,15 +23,6 @@ import (
 	"github.com/hookstream/hookstream/stage/progress"
 	"github.com/hookstream/hookstream/stage/tracing"
 )
-
-// Partition is one partition of a topic.
-type Partition struct {
-	Topic     string
-	Partition int32
-}
-
-// String is topic/partition.
-func (p Partition) String() string { return fmt.Sprintf("%s/%d", p.Topic, p.Partition) }
 
 // NeverRead is the next offset of a partition that was taken over for the
 // first time: it is read from its beginning.
@@ -49,7 +39,7 @@ type Claim struct {
 
 // Batch is a run of one partition's records, in order.
 type Batch struct {
-	Partition Partition
+	Partition kafka.Partition
 	// Claim must be what the database holds when the batch is applied.
 	Claim   Claim
 	Records []*kgo.Record
@@ -66,9 +56,9 @@ func (b *Batch) Next() int64 { return b.Records[len(b.Records)-1].Offset + 1 }
 type Store interface {
 	// TakeOver raises the epoch of each partition, creating it where it is
 	// missing, and returns the new claims.
-	TakeOver(ctx context.Context, parts []Partition) (map[Partition]Claim, error)
+	TakeOver(ctx context.Context, parts []kafka.Partition) (map[kafka.Partition]Claim, error)
 	// Claims reads the current claims without changing them.
-	Claims(ctx context.Context, parts []Partition) (map[Partition]Claim, error)
+	Claims(ctx context.Context, parts []kafka.Partition) (map[kafka.Partition]Claim, error)
 	// Prepare does ahead, while the batch before is being applied, what of
 	// Apply needs no claim, and notes it in batch.Prepared. It may leave that
 	// out, as when it fails: Apply does what is missing. Several batches are
@@ -130,8 +120,8 @@ type Loop struct {
 	transactions int
 
 	mu     sync.Mutex
-	claims map[Partition]Claim
-	held   map[Partition]holding
+	claims map[kafka.Partition]Claim
+	held   map[kafka.Partition]holding
 	// yield ends the waits of the current batch; see patience.
 	yield context.CancelFunc
 }
@@ -145,7 +135,7 @@ func New(cfg Config, store Store) *Loop {
 		cfg.Attempts = func(Attempt) {}
 	}
 	return &Loop{
-		cfg: cfg, store: store, limit: cfg.MaxRecords, claims: map[Partition]Claim{}, held: map[Partition]holding{},
+		cfg: cfg, store: store, limit: cfg.MaxRecords, claims: map[kafka.Partition]Claim{}, held: map[kafka.Partition]holding{},
 		tracer: tracing.NewConsumer(cfg.Group, cfg.ClientID), id: cfg.ClientID + "/" + strconv.FormatInt(time.Now().UnixMilli(), 36),
 	}
 }
@@ -240,7 +230,7 @@ func (l *Loop) batches(fetches kgo.Fetches) []Batch {
 	defer l.mu.Unlock()
 	var batches []Batch
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
-		part := Partition{p.Topic, p.Partition}
+		part := kafka.Partition{Topic: p.Topic, Partition: p.Partition}
 		claim, ok := l.claims[part]
 		if len(p.Records) > 0 && ok {
 			batches = append(batches, Batch{Partition: part, Claim: claim, Records: p.Records})
@@ -262,7 +252,7 @@ func (l *Loop) pause(patience context.Context, batches []Batch, failures int, er
 // there. A partition that another consumer took over ends the session: with a
 // new one, the group says anew who owns what.
 func (l *Loop) reconcile(ctx context.Context, client *kgo.Client, q *queue, batches []Batch) error {
-	var current map[Partition]Claim
+	var current map[kafka.Partition]Claim
 	err := failure.Retry(ctx, failure.DefaultBackoff, func(ctx context.Context) (err error) {
 		current, err = l.store.Claims(ctx, partitionsOf(batches))
 		return err
@@ -298,8 +288,8 @@ func (l *Loop) reconcile(ctx context.Context, client *kgo.Client, q *queue, batc
 	return nil
 }
 
-func partitionsOf(batches []Batch) []Partition {
-	parts := make([]Partition, len(batches))
+func partitionsOf(batches []Batch) []kafka.Partition {
+	parts := make([]kafka.Partition, len(batches))
 	for i := range batches {
 		parts[i] = batches[i].Partition
 	}

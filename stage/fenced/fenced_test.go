@@ -168,12 +168,12 @@ func TestKafkaIsToldWhileRunning(t *testing.T) {
 
 func TestTakenOverByAnotherConsumer(t *testing.T) {
 	b, db := newBroker(t, 1), newMemory()
-	p := fenced.Partition{Topic: b.in}
+	p := kafka.Partition{Topic: b.in}
 	b.send(t, 0, 10)
 	r := b.start(t, db)
 	db.await(t, 10)
 	before := db.epoch(p)
-	if _, err := db.TakeOver(t.Context(), []fenced.Partition{p}); err != nil {
+	if _, err := db.TakeOver(t.Context(), []kafka.Partition{p}); err != nil {
 		t.Fatal(err)
 	}
 	// Our claim is lost: the loop joins anew, and takes over as the group says.
@@ -188,13 +188,13 @@ func TestTakenOverByAnotherConsumer(t *testing.T) {
 
 func TestZombieAppliesNothing(t *testing.T) {
 	b, db := newBroker(t, 1), newMemory()
-	p := fenced.Partition{Topic: b.in}
+	p := kafka.Partition{Topic: b.in}
 	b.send(t, 0, 10)
 	zombie := &faulty{memory: db}
 	// While the first batch is in hand, another consumer applies it.
 	zombie.before = func() error {
 		zombie.set(func() { zombie.before = nil })
-		claims, err := db.TakeOver(t.Context(), []fenced.Partition{p})
+		claims, err := db.TakeOver(t.Context(), []kafka.Partition{p})
 		if err != nil {
 			return err
 		}
@@ -240,7 +240,7 @@ func TestLostAnswerOfACommit(t *testing.T) {
 
 func TestDatabaseLostCommits(t *testing.T) {
 	b, db := newBroker(t, 1), newMemory()
-	p := fenced.Partition{Topic: b.in}
+	p := kafka.Partition{Topic: b.in}
 	b.send(t, 0, 100)
 	r := b.start(t, db)
 	db.await(t, 100)
@@ -262,7 +262,7 @@ func TestDatabaseLostCommitsOfAQuietPartition(t *testing.T) {
 	b.send(t, 0, 100)
 	r := b.start(t, db)
 	db.await(t, 100)
-	db.restore(fenced.Partition{Topic: b.in, Partition: 1}, 30)
+	db.restore(kafka.Partition{Topic: b.in, Partition: 1}, 30)
 	db.await(t, 100)
 	r.stop(t)
 	db.wantOnce(t, 100)
@@ -326,7 +326,7 @@ func TestFatalFailureStops(t *testing.T) {
 func TestOffsetOutsideTheLogIsFatal(t *testing.T) {
 	b, db := newBroker(t, 1), newMemory()
 	b.send(t, 0, 5)
-	db.claims[fenced.Partition{Topic: b.in}] = fenced.Claim{Epoch: 7, Next: 1000}
+	db.claims[kafka.Partition{Topic: b.in}] = fenced.Claim{Epoch: 7, Next: 1000}
 	err := b.start(t, db).wait(t)
 	if failure.Of(err) != failure.Fatal || !strings.Contains(err.Error(), b.in+"/0") {
 		t.Errorf("Run() = %v, want a Fatal error that names the partition", err)

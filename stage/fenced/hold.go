@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/progress"
 )
 
@@ -18,7 +19,7 @@ import (
 // go on for now, while the others may. Nothing was applied. The partitions are
 // not fetched for a while, and then they are tried again.
 type Hold struct {
-	Partitions []Partition
+	Partitions []kafka.Partition
 	For        time.Duration
 	// Reason is for the operator.
 	Reason string
@@ -51,7 +52,7 @@ func (l *Loop) setAside(ctx context.Context, client *kgo.Client, q *queue, h *Ho
 	until := time.Now().Add(h.For)
 	for _, p := range h.Partitions {
 		failures := l.holdOne(p, h, until)
-		l.cfg.Attempts(Attempt{Partitions: []Partition{p}, Failures: failures, Next: until, Err: h})
+		l.cfg.Attempts(Attempt{Partitions: []kafka.Partition{p}, Failures: failures, Next: until, Err: h})
 	}
 	l.status()
 	l.cfg.Log.WarnContext(ctx, "partitions wait", "partitions", len(h.Partitions), "seconds", h.For.Seconds(), "reason", h.Reason)
@@ -59,7 +60,7 @@ func (l *Loop) setAside(ctx context.Context, client *kgo.Client, q *queue, h *Ho
 
 // holdOne notes that a partition waits, and returns how often it has done so in
 // a row.
-func (l *Loop) holdOne(p Partition, h *Hold, until time.Time) (failures int) {
+func (l *Loop) holdOne(p kafka.Partition, h *Hold, until time.Time) (failures int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	failures = l.held[p].failures + 1
@@ -70,7 +71,7 @@ func (l *Loop) holdOne(p Partition, h *Hold, until time.Time) (failures int) {
 // release fetches partitions again that have waited long enough. They stay among
 // the held until they are applied.
 func (l *Loop) release(client *kgo.Client) {
-	var over []Partition
+	var over []kafka.Partition
 	l.mu.Lock()
 	for p, h := range l.held {
 		if !h.until.IsZero() && !time.Now().Before(h.until) {
@@ -100,7 +101,7 @@ func (l *Loop) nextPoll() time.Time {
 }
 
 // unhold forgets that partitions were held.
-func (l *Loop) unhold(parts []Partition) {
+func (l *Loop) unhold(parts []kafka.Partition) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, p := range parts {
@@ -126,7 +127,7 @@ func (l *Loop) status() {
 	l.cfg.Status(true, "")
 }
 
-func byTopic(parts []Partition) map[string][]int32 {
+func byTopic(parts []kafka.Partition) map[string][]int32 {
 	m := map[string][]int32{}
 	for _, p := range parts {
 		m[p.Topic] = append(m[p.Topic], p.Partition)

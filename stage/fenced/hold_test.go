@@ -38,20 +38,20 @@ func (s *lastStatus) get() (bool, string) {
 // held, and everything, in order, once it may go on.
 func TestHeldPartitionWaitsAndTheOthersGoOn(t *testing.T) {
 	b, db := newBroker(t, 3), newMemory()
-	sick := fenced.Partition{Topic: b.in, Partition: 1}
+	sick := kafka.Partition{Topic: b.in, Partition: 1}
 	store := &faulty{memory: db}
 	holds := 0
 	store.batch = func(batches []fenced.Batch) error {
 		for i := range batches {
 			if batches[i].Partition == sick {
 				store.set(func() { holds++ })
-				return &fenced.Hold{Partitions: []fenced.Partition{sick}, For: 50 * time.Millisecond, Reason: "it is sick"}
+				return &fenced.Hold{Partitions: []kafka.Partition{sick}, For: 50 * time.Millisecond, Reason: "it is sick"}
 			}
 		}
 		return nil
 	}
 	b.send(t, 0, 600)
-	seen := &board{open: map[fenced.Partition]fenced.Attempt{}}
+	seen := &board{open: map[kafka.Partition]fenced.Attempt{}}
 	status := &lastStatus{}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -103,7 +103,7 @@ func TestHeldPartitionThatMovesIsFetchedAgain(t *testing.T) {
 	first := b.start(t, store)
 	eventually(t, "a hold", func() bool { return store.tried() > 0 })
 	second := b.start(t, db)
-	moved := fenced.Partition{Topic: b.in}
+	moved := kafka.Partition{Topic: b.in}
 	eventually(t, "what moved", func() bool {
 		if db.length(moved) == 0 {
 			moved.Partition = 1 - moved.Partition
@@ -121,7 +121,7 @@ func TestHeldPartitionThatMovesIsFetchedAgain(t *testing.T) {
 }
 
 // sentTo is how many records a partition has.
-func (b *broker) sentTo(t *testing.T, p fenced.Partition) (n int) {
+func (b *broker) sentTo(t *testing.T, p kafka.Partition) (n int) {
 	t.Helper()
 	err := b.cfg.ReadToEnd(t.Context(), "sent", quiet(), kafka.Partitions{p.Topic: {p.Partition}}, func(*kgo.Record) error {
 		n++

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/hookstream/hookstream/stage/fenced"
+	"github.com/hookstream/hookstream/stage/kafka"
 )
 
 // TestFaultsWhileTheNextIsPrepared: whatever fails, and whenever, each record is
@@ -27,7 +28,7 @@ func TestFaultsWhileTheNextIsPrepared(t *testing.T) {
 		case 1:
 			return fmt.Errorf("canceled: %w", fenced.ErrSlow)
 		case 2: // as a crash that loses the last commits
-			p := fenced.Partition{Topic: b.in, Partition: rnd.Int32N(3)}
+			p := kafka.Partition{Topic: b.in, Partition: rnd.Int32N(3)}
 			if n := db.length(p); n > 5 {
 				db.restore(p, n-1-rnd.IntN(5))
 			}

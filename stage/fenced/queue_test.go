@@ -7,6 +7,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"pgregory.net/rapid"
+
+	"github.com/hookstream/hookstream/stage/kafka"
 )
 
 // TestQueueKeepsOrderAndClaims: however a poll is cut, and whatever is put back,
@@ -15,10 +17,10 @@ import (
 func TestQueueKeepsOrderAndClaims(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var q queue
-		left := map[Partition]int{}
-		claims := map[Partition]int64{}
+		left := map[kafka.Partition]int{}
+		claims := map[kafka.Partition]int64{}
 		for p := range int32(rapid.IntRange(1, 5).Draw(t, "partitions")) {
-			part := Partition{"t", p}
+			part := kafka.Partition{Topic: "t", Partition: p}
 			left[part], claims[part] = rapid.IntRange(1, 40).Draw(t, "records"), rapid.SampledFrom([]int64{NeverRead, 100}).Draw(t, "claim")
 			b := Batch{Partition: part, Claim: Claim{Epoch: 3, Next: claims[part]}}
 			for i := range left[part] {
@@ -59,7 +61,7 @@ func TestQueueKeepsOrderAndClaims(t *testing.T) {
 
 // checkShares: a transaction is full if there is enough, and each partition has
 // its share of it or all that it wants.
-func checkShares(t *rapid.T, taken []Batch, left map[Partition]int, parts, limit int) {
+func checkShares(t *rapid.T, taken []Batch, left map[kafka.Partition]int, parts, limit int) {
 	total := 0
 	for _, n := range left {
 		total += n

@@ -11,24 +11,25 @@ import (
 
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/fenced"
+	"github.com/hookstream/hookstream/stage/kafka"
 )
 
 // memory is a database: claims and applied records, which move together.
 type memory struct {
 	mu      sync.Mutex
-	claims  map[fenced.Partition]fenced.Claim
-	applied map[fenced.Partition][]string
+	claims  map[kafka.Partition]fenced.Claim
+	applied map[kafka.Partition][]string
 	history []int64 // sizes of the batches that were applied
 }
 
 func newMemory() *memory {
-	return &memory{claims: map[fenced.Partition]fenced.Claim{}, applied: map[fenced.Partition][]string{}}
+	return &memory{claims: map[kafka.Partition]fenced.Claim{}, applied: map[kafka.Partition][]string{}}
 }
 
-func (m *memory) TakeOver(_ context.Context, parts []fenced.Partition) (map[fenced.Partition]fenced.Claim, error) {
+func (m *memory) TakeOver(_ context.Context, parts []kafka.Partition) (map[kafka.Partition]fenced.Claim, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	out := map[fenced.Partition]fenced.Claim{}
+	out := map[kafka.Partition]fenced.Claim{}
 	for _, p := range parts {
 		c, ok := m.claims[p]
 		if !ok {
@@ -40,10 +41,10 @@ func (m *memory) TakeOver(_ context.Context, parts []fenced.Partition) (map[fenc
 	return out, nil
 }
 
-func (m *memory) Claims(_ context.Context, parts []fenced.Partition) (map[fenced.Partition]fenced.Claim, error) {
+func (m *memory) Claims(_ context.Context, parts []kafka.Partition) (map[kafka.Partition]fenced.Claim, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	out := map[fenced.Partition]fenced.Claim{}
+	out := map[kafka.Partition]fenced.Claim{}
 	for _, p := range parts {
 		if c, ok := m.claims[p]; ok {
 			out[p] = c
@@ -79,14 +80,14 @@ func (m *memory) Apply(_ context.Context, batches []fenced.Batch) error {
 
 // restore takes the database back to when a partition had n records, as a
 // crash with synchronous_commit=off or an older backup does.
-func (m *memory) restore(p fenced.Partition, n int) {
+func (m *memory) restore(p kafka.Partition, n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.applied[p] = m.applied[p][:n]
 	m.claims[p] = fenced.Claim{Epoch: m.claims[p].Epoch, Next: int64(n)}
 }
 
-func (m *memory) length(p fenced.Partition) int {
+func (m *memory) length(p kafka.Partition) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.applied[p])
@@ -102,7 +103,7 @@ func (m *memory) count() int {
 	return n
 }
 
-func (m *memory) epoch(p fenced.Partition) int64 {
+func (m *memory) epoch(p kafka.Partition) int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.claims[p].Epoch
@@ -169,7 +170,7 @@ func call(fn func() error) error {
 	return fn()
 }
 
-func (f *faulty) TakeOver(ctx context.Context, parts []fenced.Partition) (map[fenced.Partition]fenced.Claim, error) {
+func (f *faulty) TakeOver(ctx context.Context, parts []kafka.Partition) (map[kafka.Partition]fenced.Claim, error) {
 	f.mu.Lock()
 	fn := f.takeOver
 	f.mu.Unlock()

@@ -12,12 +12,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/hookstream/hookstream/stage/crash"
+	"github.com/hookstream/hookstream/stage/kafka"
 )
 
 // change is one assignment or revocation of partitions.
 type change struct {
 	assigned bool
-	parts    []Partition
+	parts    []kafka.Partition
 }
 
 // changes hands what the client's rebalance callbacks say, on its goroutines,
@@ -62,11 +63,11 @@ func (c *changes) add(client *kgo.Client, assigned bool, m map[string][]int32) {
 	}
 }
 
-func partitions(m map[string][]int32) []Partition {
-	var parts []Partition
+func partitions(m map[string][]int32) []kafka.Partition {
+	var parts []kafka.Partition
 	for topic, ps := range m {
 		for _, p := range ps {
-			parts = append(parts, Partition{topic, p})
+			parts = append(parts, kafka.Partition{Topic: topic, Partition: p})
 		}
 	}
 	return parts
@@ -130,11 +131,11 @@ func (c *changes) pollContext(ctx context.Context) context.Context {
 // ownership is what the loop's goroutine knows of the assignment.
 type ownership struct {
 	proc  Processor
-	parts map[Partition]bool // whether its state is restored
+	parts map[kafka.Partition]bool // whether its state is restored
 }
 
 func newOwnership(proc Processor) *ownership {
-	return &ownership{proc: proc, parts: map[Partition]bool{}}
+	return &ownership{proc: proc, parts: map[kafka.Partition]bool{}}
 }
 
 // apply replays changes in their order and reports whether partitions were
@@ -163,13 +164,13 @@ func (o *ownership) apply(changes []change) (revoked bool) {
 func (o *ownership) restoredAll(fetches kgo.Fetches) bool {
 	all := true
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
-		all = all && (len(p.Records) == 0 || o.parts[Partition{p.Topic, p.Partition}])
+		all = all && (len(p.Records) == 0 || o.parts[kafka.Partition{Topic: p.Topic, Partition: p.Partition}])
 	})
 	return all
 }
 
-func (o *ownership) fresh() []Partition {
-	var fresh []Partition
+func (o *ownership) fresh() []kafka.Partition {
+	var fresh []kafka.Partition
 	for p, restored := range o.parts {
 		if !restored {
 			fresh = append(fresh, p)
@@ -178,14 +179,14 @@ func (o *ownership) fresh() []Partition {
 	return fresh
 }
 
-func (o *ownership) restored(parts []Partition) {
+func (o *ownership) restored(parts []kafka.Partition) {
 	for _, p := range parts {
 		o.parts[p] = true
 	}
 }
 
 func (o *ownership) forgetAll() {
-	var all []Partition
+	var all []kafka.Partition
 	for p := range o.parts {
 		all = append(all, p)
 	}

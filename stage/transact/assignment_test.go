@@ -7,18 +7,20 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookstream/hookstream/stage/kafka"
 )
 
 // forgetful notes what it forgot.
-type forgetful struct{ forgot []Partition }
+type forgetful struct{ forgot []kafka.Partition }
 
-func (f *forgetful) Restore(context.Context, []Partition) error { return nil }
-func (f *forgetful) Forget(parts []Partition)                   { f.forgot = append(f.forgot, parts...) }
+func (f *forgetful) Restore(context.Context, []kafka.Partition) error { return nil }
+func (f *forgetful) Forget(parts []kafka.Partition)                   { f.forgot = append(f.forgot, parts...) }
 func (f *forgetful) Process(context.Context, []*kgo.Record) (Output, error) {
 	return Output{}, nil
 }
 
-func polled(p Partition, n int) kgo.Fetches {
+func polled(p kafka.Partition, n int) kgo.Fetches {
 	fp := kgo.FetchPartition{Partition: p.Partition}
 	for range n {
 		fp.Records = append(fp.Records, &kgo.Record{Topic: p.Topic, Partition: p.Partition})
@@ -27,7 +29,7 @@ func polled(p Partition, n int) kgo.Fetches {
 }
 
 func TestOwnership(t *testing.T) {
-	p := Partition{"t", 3}
+	p := kafka.Partition{Topic: "t", Partition: 3}
 	proc := &forgetful{}
 	o := newOwnership(proc)
 	steps := []struct {
@@ -40,13 +42,13 @@ func TestOwnership(t *testing.T) {
 		forgotten int
 	}{
 		{what: "nobody's", process: false},
-		{what: "assigned", changes: []change{{true, []Partition{p}}}, fresh: 1},
+		{what: "assigned", changes: []change{{true, []kafka.Partition{p}}}, fresh: 1},
 		{what: "restored", restore: true, process: true},
-		{what: "assigned again without a revocation", changes: []change{{true, []Partition{p}}}, fresh: 1},
+		{what: "assigned again without a revocation", changes: []change{{true, []kafka.Partition{p}}}, fresh: 1},
 		{what: "restored again", restore: true, process: true},
-		{what: "went and came back", changes: []change{{false, []Partition{p}}, {true, []Partition{p}}}, revoked: true, fresh: 1, forgotten: 1},
+		{what: "went and came back", changes: []change{{false, []kafka.Partition{p}}, {true, []kafka.Partition{p}}}, revoked: true, fresh: 1, forgotten: 1},
 		{what: "restored once more", restore: true, process: true, forgotten: 1},
-		{what: "revoked", changes: []change{{false, []Partition{p}}}, revoked: true, forgotten: 2},
+		{what: "revoked", changes: []change{{false, []kafka.Partition{p}}}, revoked: true, forgotten: 2},
 	}
 	for _, s := range steps {
 		if got := o.apply(s.changes); got != s.revoked {

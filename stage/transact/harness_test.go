@@ -141,17 +141,17 @@ func eventually(t *testing.T, what string, ok func() bool) {
 // Restore and process, where set, come first.
 type copier struct {
 	out     string
-	restore func(ctx context.Context, parts []transact.Partition) error
+	restore func(ctx context.Context, parts []kafka.Partition) error
 	process func(ctx context.Context, records []*kgo.Record) error
 
 	mu        sync.Mutex
-	owned     map[transact.Partition]bool
+	owned     map[kafka.Partition]bool
 	processed int
 	committed int
 	broken    error
 }
 
-func (c *copier) Restore(ctx context.Context, parts []transact.Partition) error {
+func (c *copier) Restore(ctx context.Context, parts []kafka.Partition) error {
 	if c.restore != nil {
 		if err := c.restore(ctx, parts); err != nil {
 			return err
@@ -160,7 +160,7 @@ func (c *copier) Restore(ctx context.Context, parts []transact.Partition) error 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.owned == nil {
-		c.owned = map[transact.Partition]bool{}
+		c.owned = map[kafka.Partition]bool{}
 	}
 	for _, p := range parts {
 		c.owned[p] = true
@@ -168,7 +168,7 @@ func (c *copier) Restore(ctx context.Context, parts []transact.Partition) error 
 	return nil
 }
 
-func (c *copier) Forget(parts []transact.Partition) {
+func (c *copier) Forget(parts []kafka.Partition) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, p := range parts {
@@ -187,7 +187,7 @@ func (c *copier) Process(ctx context.Context, records []*kgo.Record) (transact.O
 	c.processed++
 	var o transact.Output
 	for _, r := range records {
-		if p := (transact.Partition{Topic: r.Topic, Partition: r.Partition}); !c.owned[p] {
+		if p := (kafka.Partition{Topic: r.Topic, Partition: r.Partition}); !c.owned[p] {
 			c.broken = fmt.Errorf("record of %s processed without its state", p)
 		}
 		out := &kgo.Record{Topic: c.out, Key: r.Key, Value: r.Value}

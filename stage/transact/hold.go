@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/progress"
 )
 
@@ -14,7 +15,7 @@ import (
 // partitions must not go on for now, while the others may. The batch is given
 // up, the partitions are not fetched for a while, and then they are tried again.
 type Hold struct {
-	Partitions []Partition
+	Partitions []kafka.Partition
 	For        time.Duration
 	// Reason is for the operator.
 	Reason string
@@ -29,7 +30,7 @@ func (h *Hold) Error() string {
 func (h *Hold) ErrorType() string { return "held" }
 
 // held are the partitions that wait, and until when.
-type held map[Partition]time.Time
+type held map[kafka.Partition]time.Time
 
 // hold stops fetching the partitions of h.
 func (s *session) hold(ctx context.Context, h *Hold) {
@@ -46,7 +47,7 @@ func (s *session) hold(ctx context.Context, h *Hold) {
 // release fetches partitions again whose time is over, and forgets those that
 // belong to others now.
 func (s *session) release() {
-	var over []Partition
+	var over []kafka.Partition
 	for p, until := range s.held {
 		_, ours := s.owned.parts[p]
 		if !ours || !time.Now().Before(until) {
@@ -86,7 +87,7 @@ func (s *session) status() {
 	s.cfg.Status(true, "")
 }
 
-func byTopic(parts []Partition) map[string][]int32 {
+func byTopic(parts []kafka.Partition) map[string][]int32 {
 	m := map[string][]int32{}
 	for _, p := range parts {
 		m[p.Topic] = append(m[p.Topic], p.Partition)

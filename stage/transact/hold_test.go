@@ -12,6 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/transact"
 )
 
@@ -21,7 +22,7 @@ func TestHeldPartitionWaitsAndTheOthersGoOn(t *testing.T) {
 	t.Parallel()
 	b := newBroker(t, 3)
 	b.send(t, 0, 300)
-	sick := transact.Partition{Topic: b.in, Partition: 1}
+	sick := kafka.Partition{Topic: b.in, Partition: 1}
 	var (
 		healed atomic.Bool
 		tries  atomic.Int64
@@ -31,7 +32,7 @@ func TestHeldPartitionWaitsAndTheOthersGoOn(t *testing.T) {
 		for _, r := range rs {
 			if r.Partition == sick.Partition && !healed.Load() {
 				tries.Add(1)
-				return &transact.Hold{Partitions: []transact.Partition{sick}, For: 50 * time.Millisecond, Reason: "sick"}
+				return &transact.Hold{Partitions: []kafka.Partition{sick}, For: 50 * time.Millisecond, Reason: "sick"}
 			}
 		}
 		return nil

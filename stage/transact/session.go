@@ -189,7 +189,7 @@ func (s *session) forget(changes []change) {
 
 // restore restores partitions, unless the assignment changes meanwhile or ctx
 // ends. Any error is Fatal.
-func (s *session) restore(ctx context.Context, fresh []Partition) error {
+func (s *session) restore(ctx context.Context, fresh []kafka.Partition) error {
 	s.cfg.Status(false, fmt.Sprintf("restoring %d partitions", len(fresh)))
 	s.meter.Waiting(progress.Restoring, len(fresh))
 	defer s.meter.Waiting(progress.Restoring, 0)
@@ -237,9 +237,9 @@ func (s *session) process(ctx context.Context, tx *transaction) (Output, error) 
 }
 
 func partitionsIn(records []*kgo.Record) int {
-	parts := map[Partition]bool{}
+	parts := map[kafka.Partition]bool{}
 	for _, r := range records {
-		parts[Partition{r.Topic, r.Partition}] = true
+		parts[kafka.Partition{Topic: r.Topic, Partition: r.Partition}] = true
 	}
 	return len(parts)
 }

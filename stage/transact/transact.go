@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -21,15 +20,6 @@ import (
 	"github.com/hookstream/hookstream/stage/progress"
 	"github.com/hookstream/hookstream/stage/tracing"
 )
-
-// Partition is one partition of a topic.
-type Partition struct {
-	Topic     string
-	Partition int32
-}
-
-// String is topic/partition.
-func (p Partition) String() string { return p.Topic + "/" + strconv.Itoa(int(p.Partition)) }
 
 // Output is what one batch of input becomes.
 type Output struct {
@@ -48,9 +38,9 @@ type Processor interface {
 	// before their first record is processed, and replaces what it may have
 	// known of them. No transaction is open. It is tried again while it
 	// fails with a Transient error; ctx ends when the assignment changes.
-	Restore(ctx context.Context, parts []Partition) error
+	Restore(ctx context.Context, parts []kafka.Partition) error
 	// Forget drops the state of partitions that were taken away.
-	Forget(parts []Partition)
+	Forget(parts []kafka.Partition)
 	// Process turns records, in order within each partition, into output. No
 	// transaction is open yet. A Transient error is tried again in place, a
 	// *Hold sets partitions aside for a while; any other stops the stage.

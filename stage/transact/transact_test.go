@@ -20,7 +20,6 @@ import (
 	"github.com/hookstream/hookstream/schemas/reason"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
-	"github.com/hookstream/hookstream/stage/transact"
 )
 
 func TestOutputAndOffsetsCommitTogether(t *testing.T) {
@@ -126,7 +125,7 @@ func TestRestoreFailure(t *testing.T) {
 	b := newBroker(t, 1)
 	b.send(t, 0, 10)
 	var tries atomic.Int32
-	b.start(t, b.config("a"), &copier{restore: func(context.Context, []transact.Partition) error {
+	b.start(t, b.config("a"), &copier{restore: func(context.Context, []kafka.Partition) error {
 		if tries.Add(1) < 3 {
 			return errPassing
 		}
@@ -137,7 +136,7 @@ func TestRestoreFailure(t *testing.T) {
 	corrupt := failure.NewFatal("corrupt")
 	other := b.config("b")
 	other.Group = b.Name("others")
-	r := b.start(t, other, &copier{restore: func(context.Context, []transact.Partition) error { return corrupt }})
+	r := b.start(t, other, &copier{restore: func(context.Context, []kafka.Partition) error { return corrupt }})
 	if err := r.fatal(t); !errors.Is(err, corrupt) {
 		t.Errorf("Run gave %v, want %v", err, corrupt)
 	}
@@ -192,7 +191,7 @@ func TestShutdownDuringRestoreProcessesNothing(t *testing.T) {
 	c := &copier{}
 	entered := make(chan struct{})
 	var once atomic.Bool
-	c.restore = func(ctx context.Context, _ []transact.Partition) error {
+	c.restore = func(ctx context.Context, _ []kafka.Partition) error {
 		if once.CompareAndSwap(false, true) {
 			close(entered)
 		}
@@ -237,7 +236,7 @@ func TestPredecessorsTransactionIsAborted(t *testing.T) {
 	if err := dead.ProduceSync(t.Context(), &kgo.Record{Topic: b.out, Value: []byte("never")}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	b.start(t, b.config("a"), &copier{restore: func(ctx context.Context, _ []transact.Partition) error {
+	b.start(t, b.config("a"), &copier{restore: func(ctx context.Context, _ []kafka.Partition) error {
 		return b.cfg.ReadToEnd(ctx, "restore", quiet(), kafka.Partitions{b.out: nil}, func(*kgo.Record) error { return nil })
 	}})
 	b.wantOutput(t, 10)

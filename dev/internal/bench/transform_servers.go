@@ -111,10 +111,10 @@ type copier struct {
 }
 
 // Restore implements transact.Processor.
-func (copier) Restore(context.Context, []transact.Partition) error { return nil }
+func (copier) Restore(context.Context, []kafka.Partition) error { return nil }
 
 // Forget implements transact.Processor.
-func (copier) Forget([]transact.Partition) {}
+func (copier) Forget([]kafka.Partition) {}
 
 // Process implements transact.Processor.
 func (c copier) Process(_ context.Context, in []*kgo.Record) (transact.Output, error) {

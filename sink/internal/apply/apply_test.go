@@ -22,6 +22,7 @@ import (
 	"github.com/hookstream/hookstream/schemas/registry"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/fenced"
+	"github.com/hookstream/hookstream/stage/kafka"
 )
 
 func wantOutcomes(t *testing.T, w *world, want map[string]string) {
@@ -214,8 +215,8 @@ func TestLedgerExplains(t *testing.T) {
 func TestZombieChangesNothing(t *testing.T) {
 	w := newWorld(t)
 	w.applyEvents(t, newEvent("customer", "c", "e1", 1, map[string]any{"name": "mine"}))
-	p := fenced.Partition{Topic: w.kafka.Topics.Events("customer")}
-	newer, err := w.store.TakeOver(t.Context(), []fenced.Partition{p})
+	p := kafka.Partition{Topic: w.kafka.Topics.Events("customer")}
+	newer, err := w.store.TakeOver(t.Context(), []kafka.Partition{p})
 	must(t, err)
 	// The other store still has its older epoch, and a poison record.
 	zombie := w.batches(t, append(w.records(t, newEvent("customer", "c", "e2", 2, map[string]any{"name": "zombie"})), &kgo.Record{Topic: p.Topic, Key: []byte("x")}))
@@ -226,7 +227,7 @@ func TestZombieChangesNothing(t *testing.T) {
 	if got := one[string](t, w, "select name from webhooks.customer"); got != "mine" {
 		t.Errorf("the zombie wrote %q", got)
 	}
-	claims, err := w.store.Claims(t.Context(), []fenced.Partition{p})
+	claims, err := w.store.Claims(t.Context(), []kafka.Partition{p})
 	must(t, err)
 	if claims[p] != newer[p] || newer[p] != (fenced.Claim{Epoch: 2, Next: 1}) {
 		t.Errorf("claim is %v, the new owner's was %v", claims[p], newer[p])
@@ -244,9 +245,9 @@ func TestAnyWrongClaimMovesNothing(t *testing.T) {
 		t.Fatalf("Apply() = %v, want ErrClaim", err)
 	}
 	wantOutcomes(t, w, map[string]string{})
-	claims, err := w.store.Claims(t.Context(), []fenced.Partition{batches[0].Partition, batches[1].Partition, {Topic: "unknown"}})
+	claims, err := w.store.Claims(t.Context(), []kafka.Partition{batches[0].Partition, batches[1].Partition, {Topic: "unknown"}})
 	must(t, err)
-	want := map[fenced.Partition]fenced.Claim{batches[0].Partition: {Epoch: 1, Next: fenced.NeverRead}, batches[1].Partition: {Epoch: 1, Next: fenced.NeverRead}}
+	want := map[kafka.Partition]fenced.Claim{batches[0].Partition: {Epoch: 1, Next: fenced.NeverRead}, batches[1].Partition: {Epoch: 1, Next: fenced.NeverRead}}
 	if !maps.Equal(claims, want) {
 		t.Errorf("claims are %v, want %v", claims, want)
 	}

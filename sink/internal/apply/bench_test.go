@@ -16,6 +16,7 @@ import (
 	"github.com/hookstream/hookstream/sink/internal/ledger"
 	"github.com/hookstream/hookstream/sink/internal/pgtest"
 	"github.com/hookstream/hookstream/stage/fenced"
+	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/service"
 )
 
@@ -189,8 +190,8 @@ type feed struct {
 }
 
 func newFeed(b testing.TB, w *world) *feed {
-	p := fenced.Partition{Topic: w.kafka.Topics.Events("customer")}
-	claims, err := w.store.TakeOver(b.Context(), []fenced.Partition{p})
+	p := kafka.Partition{Topic: w.kafka.Topics.Events("customer")}
+	claims, err := w.store.TakeOver(b.Context(), []kafka.Partition{p})
 	must(b, err)
 	return &feed{w: w, claim: claims[p]}
 }
@@ -199,7 +200,7 @@ func newFeed(b testing.TB, w *world) *feed {
 func (f *feed) next(b testing.TB, size int) []fenced.Batch {
 	b.Helper()
 	ready := f.ahead
-	batch := fenced.Batch{Partition: fenced.Partition{Topic: f.w.kafka.Topics.Events("customer")}, Claim: f.claim}
+	batch := fenced.Batch{Partition: kafka.Partition{Topic: f.w.kafka.Topics.Events("customer")}, Claim: f.claim}
 	for i := range size {
 		ev := f.customer()
 		if f.mixed && i%2 == 0 && f.made > int64(size) {

@@ -18,6 +18,7 @@ import (
 	"github.com/hookstream/hookstream/stage/breaker"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/fenced"
+	"github.com/hookstream/hookstream/stage/kafka"
 )
 
 // judge asks the breaker about the batch, when it is known what is refused and
@@ -86,7 +87,7 @@ func (b *batch) hold(open map[breaker.Kind]reason.Code) *fenced.Hold {
 			h.Reason = fmt.Sprintf("most events of %s %.64s are refused with %s%s, first at %s; mend what refuses them and it goes on by itself",
 				k.Provider, k.EventType, open[k], refusedBy(r.cause), record.PositionOf(r.record))
 		}
-		p := fenced.Partition{Topic: r.record.Topic, Partition: r.record.Partition}
+		p := kafka.Partition{Topic: r.record.Topic, Partition: r.record.Partition}
 		if !slices.Contains(h.Partitions, p) {
 			h.Partitions = append(h.Partitions, p)
 		}

@@ -17,7 +17,7 @@ import (
 	"github.com/hookstream/hookstream/sink/internal/pgtest"
 	"github.com/hookstream/hookstream/sink/internal/sqlstate"
 	"github.com/hookstream/hookstream/stage/failure"
-	"github.com/hookstream/hookstream/stage/fenced"
+	"github.com/hookstream/hookstream/stage/kafka"
 )
 
 // fault is something that goes wrong with Postgres while a batch of 200 new rows
@@ -260,7 +260,7 @@ func TestFailoverToAStandby(t *testing.T) {
 	if n := len(w.letters(t)); n != 0 {
 		t.Errorf("%d dead letters", n)
 	}
-	claims, err := w.store.Claims(t.Context(), []fenced.Partition{batches[0].Partition})
+	claims, err := w.store.Claims(t.Context(), []kafka.Partition{batches[0].Partition})
 	must(t, err)
 	if got := claims[batches[0].Partition].Next; got != 2 {
 		t.Errorf("next offset %d, want 2", got)

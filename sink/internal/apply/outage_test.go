@@ -16,6 +16,7 @@ import (
 	"github.com/hookstream/hookstream/sink/internal/pgtest"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/fenced"
+	"github.com/hookstream/hookstream/stage/kafka"
 )
 
 // wantTransient applies batches, which must fail in a way that passes.
@@ -79,7 +80,7 @@ func TestDeadLettersAreWrittenBeforeTheCommit(t *testing.T) {
 	w.store.cfg.Producer.Close() // the broker takes nothing any more
 	wantTransient(t, w, batches)
 	wantOutcomes(t, w, map[string]string{})
-	claims, err := w.store.Claims(t.Context(), []fenced.Partition{batches[0].Partition})
+	claims, err := w.store.Claims(t.Context(), []kafka.Partition{batches[0].Partition})
 	must(t, err)
 	if claims[batches[0].Partition].Next != fenced.NeverRead {
 		t.Error("the offset moved past a record that is nowhere")

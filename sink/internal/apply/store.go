@@ -22,6 +22,7 @@ import (
 	"github.com/hookstream/hookstream/stage/deadletter"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/fenced"
+	"github.com/hookstream/hookstream/stage/kafka"
 )
 
 // Config of a Store.
@@ -124,7 +125,7 @@ const readClaims = `select o.topic, o.partition, o.epoch, o.next_offset
 
 // TakeOver implements fenced.Store. Rows are locked in one order, so that two
 // consumers that take over at once do not deadlock.
-func (s *Store) TakeOver(ctx context.Context, parts []fenced.Partition) (map[fenced.Partition]fenced.Claim, error) {
+func (s *Store) TakeOver(ctx context.Context, parts []kafka.Partition) (map[kafka.Partition]fenced.Claim, error) {
 	claims, err := s.claims(ctx, takeOver, parts)
 	if err != nil {
 		return nil, fmt.Errorf("take %d partitions over: %w", len(parts), err)
@@ -133,7 +134,7 @@ func (s *Store) TakeOver(ctx context.Context, parts []fenced.Partition) (map[fen
 }
 
 // Claims implements fenced.Store.
-func (s *Store) Claims(ctx context.Context, parts []fenced.Partition) (map[fenced.Partition]fenced.Claim, error) {
+func (s *Store) Claims(ctx context.Context, parts []kafka.Partition) (map[kafka.Partition]fenced.Claim, error) {
 	claims, err := s.claims(ctx, readClaims, parts)
 	if err != nil {
 		return nil, fmt.Errorf("read the claims of %d partitions: %w", len(parts), err)
@@ -141,7 +142,7 @@ func (s *Store) Claims(ctx context.Context, parts []fenced.Partition) (map[fence
 	return claims, nil
 }
 
-func (s *Store) claims(ctx context.Context, sql string, parts []fenced.Partition) (map[fenced.Partition]fenced.Claim, error) {
+func (s *Store) claims(ctx context.Context, sql string, parts []kafka.Partition) (map[kafka.Partition]fenced.Claim, error) {
 	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
 	defer cancel()
 	topics, partitions := make([]string, len(parts)), make([]int32, len(parts))
@@ -152,8 +153,8 @@ func (s *Store) claims(ctx context.Context, sql string, parts []fenced.Partition
 	if err != nil {
 		return nil, s.classify(err)
 	}
-	claims := map[fenced.Partition]fenced.Claim{}
-	var p fenced.Partition
+	claims := map[kafka.Partition]fenced.Claim{}
+	var p kafka.Partition
 	var c fenced.Claim
 	_, err = pgx.ForEachRow(rows, []any{&p.Topic, &p.Partition, &c.Epoch, &c.Next}, func() error {
 		claims[p] = c

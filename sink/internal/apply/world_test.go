@@ -48,7 +48,7 @@ type world struct {
 	kafka   *kafka.Config
 	encoder *registry.Encoder
 	log     *slog.Logger
-	claims  map[fenced.Partition]fenced.Claim
+	claims  map[kafka.Partition]fenced.Claim
 }
 
 func newWorld(t testing.TB) *world {
@@ -68,7 +68,7 @@ func newWorldAt(t testing.TB, url string) *world {
 		broker: broker,
 		kafka:  &kafka.Config{Brokers: broker.Addresses, MaxMessageBytes: 1 << 20, Topics: broker.Topics()},
 		log:    slog.New(slog.DiscardHandler),
-		claims: map[fenced.Partition]fenced.Claim{},
+		claims: map[kafka.Partition]fenced.Claim{},
 	}
 	if os.Getenv("HOOKSTREAM_TEST_LOG") != "" {
 		w.log = slog.New(slog.NewTextHandler(os.Stderr, nil))
@@ -140,11 +140,11 @@ func (w *world) batches(t testing.TB, records []*kgo.Record) []fenced.Batch {
 	byTopic := map[string]*fenced.Batch{}
 	var order []string
 	for _, r := range records {
-		p := fenced.Partition{Topic: r.Topic}
+		p := kafka.Partition{Topic: r.Topic}
 		b := byTopic[r.Topic]
 		if b == nil {
 			if _, ok := w.claims[p]; !ok {
-				claims, err := w.store.TakeOver(t.Context(), []fenced.Partition{p})
+				claims, err := w.store.TakeOver(t.Context(), []kafka.Partition{p})
 				must(t, err)
 				w.claims[p] = claims[p]
 			}

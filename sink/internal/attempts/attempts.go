@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/hookstream/hookstream/stage/fenced"
+	"github.com/hookstream/hookstream/stage/kafka"
 )
 
 // Path is where the admin listener serves a State.
@@ -51,13 +52,13 @@ type State struct {
 // Board notes attempts. It holds at most one Retry a partition.
 type Board struct {
 	mu       sync.Mutex
-	retrying map[fenced.Partition]Retry
+	retrying map[kafka.Partition]Retry
 	last     *Failure
 }
 
 // NewBoard makes an empty Board and its metric.
 func NewBoard() (*Board, error) {
-	b := &Board{retrying: map[fenced.Partition]Retry{}}
+	b := &Board{retrying: map[kafka.Partition]Retry{}}
 	_, err := otel.Meter("github.com/hookstream/hookstream/sink").Int64ObservableGauge("hookstream.sink.attempts",
 		metric.WithDescription("Failed attempts in a row, of partitions that are being tried again."),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/hookstream/hookstream/stage/fenced"
+	"github.com/hookstream/hookstream/stage/kafka"
 )
 
 // served is the State as sink status reads it.
@@ -53,12 +54,12 @@ func TestBoard(t *testing.T) {
 	if s := served(t, b); s.Retrying == nil || len(s.Retrying) > 0 || s.LastError != nil {
 		t.Errorf("at first %+v", s)
 	}
-	p0, p1 := fenced.Partition{Topic: "t", Partition: 0}, fenced.Partition{Topic: "t", Partition: 1}
+	p0, p1 := kafka.Partition{Topic: "t", Partition: 0}, kafka.Partition{Topic: "t", Partition: 1}
 	next := time.Now().Add(time.Minute).Round(0)
-	b.Note(fenced.Attempt{Partitions: []fenced.Partition{p1, p0}, Failures: 1, Next: next, Err: errors.New("first")})
+	b.Note(fenced.Attempt{Partitions: []kafka.Partition{p1, p0}, Failures: 1, Next: next, Err: errors.New("first")})
 	since := served(t, b).Retrying[0].Since
-	b.Note(fenced.Attempt{Partitions: []fenced.Partition{p0}, Failures: 2, Next: next, Err: errors.New("second")})
-	b.Note(fenced.Attempt{Partitions: []fenced.Partition{p1}})
+	b.Note(fenced.Attempt{Partitions: []kafka.Partition{p0}, Failures: 2, Next: next, Err: errors.New("second")})
+	b.Note(fenced.Attempt{Partitions: []kafka.Partition{p1}})
 	s := served(t, b)
 	if len(s.Retrying) != 1 || s.LastError == nil || s.LastError.Reason != "second" {
 		t.Fatalf("got %+v", s)
@@ -69,7 +70,7 @@ func TestBoard(t *testing.T) {
 	if points := measured(); len(points) != 1 || points[0].Value != 2 {
 		t.Errorf("measured %+v", points)
 	}
-	b.Note(fenced.Attempt{Partitions: []fenced.Partition{p0, p1}})
+	b.Note(fenced.Attempt{Partitions: []kafka.Partition{p0, p1}})
 	if s := served(t, b); len(s.Retrying) > 0 || s.LastError == nil {
 		t.Errorf("in the end %+v", s)
 	}

@@ -38,10 +38,10 @@ type collection struct {
 	Source
 	mu       sync.Mutex
 	problems []string
-	rows     map[fenced.Partition]row
+	rows     map[kafka.Partition]row
 	hasRows  bool
 	kafka    kafkaState
-	oldest   map[fenced.Partition]Known[*time.Time]
+	oldest   map[kafka.Partition]Known[*time.Time]
 	states   []Instance
 }
 
@@ -86,8 +86,8 @@ func (c *collection) askDatabase(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
-	found := map[fenced.Partition]row{}
-	var p fenced.Partition
+	found := map[kafka.Partition]row{}
+	var p kafka.Partition
 	var r row
 	if _, err := pgx.ForEachRow(rows, []any{&p.Topic, &p.Partition, &r.epoch, &r.next, &r.updated}, func() error {
 		found[p] = r
@@ -100,7 +100,7 @@ func (c *collection) askDatabase(ctx context.Context) error {
 }
 
 // next is the first offset that the database does not have.
-func (c *collection) next(p fenced.Partition) (offset int64, ok bool) {
+func (c *collection) next(p kafka.Partition) (offset int64, ok bool) {
 	if !c.hasRows || !c.kafka.ok {
 		return 0, false
 	}
@@ -113,7 +113,7 @@ func (c *collection) next(p fenced.Partition) (offset int64, ok bool) {
 func (c *collection) report() *Report {
 	r := &Report{At: time.Now(), Group: c.Group, Problems: append([]string{}, c.problems...), Partitions: []Partition{}, Instances: c.states}
 	slices.Sort(r.Problems)
-	seen := map[fenced.Partition]bool{}
+	seen := map[kafka.Partition]bool{}
 	for p := range c.rows {
 		seen[p] = true
 	}
@@ -129,7 +129,7 @@ func (c *collection) report() *Report {
 	return r
 }
 
-func (c *collection) partition(p fenced.Partition) Partition {
+func (c *collection) partition(p kafka.Partition) Partition {
 	out := Partition{Topic: p.Topic, Partition: p.Partition, OldestUnapplied: c.oldest[p], Retry: c.retry(p)}
 	if c.hasRows {
 		out.DatabaseOffset.OK, out.Epoch.OK, out.AppliedAt.OK = true, true, true

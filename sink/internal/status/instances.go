@@ -13,7 +13,7 @@ import (
 	"sync"
 
 	"github.com/hookstream/hookstream/sink/internal/attempts"
-	"github.com/hookstream/hookstream/stage/fenced"
+	"github.com/hookstream/hookstream/stage/kafka"
 )
 
 // maxStateBytes bounds what an instance may answer.
@@ -75,7 +75,7 @@ func ask(ctx context.Context, address string) (*attempts.State, error) {
 
 // retry is what an instance says of the partition. That none tries it again is
 // known only where all of them have answered, or nobody owns it.
-func (c *collection) retry(p fenced.Partition) Known[*attempts.Retry] {
+func (c *collection) retry(p kafka.Partition) Known[*attempts.Retry] {
 	answered := len(c.states) > 0
 	for i := range c.states {
 		answered = answered && c.states[i].State.OK

@@ -6,8 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -15,7 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/hookstream/hookstream/stage/fenced"
+	"github.com/hookstream/hookstream/stage/kafka"
 )
 
 // member of the consumer group.
@@ -26,11 +26,11 @@ func (m member) String() string { return m.clientID + "@" + m.host }
 
 // kafkaState is what Kafka says. Ok tells whether the topics' offsets are known.
 type kafkaState struct {
-	starts, ends map[fenced.Partition]int64
+	starts, ends map[kafka.Partition]int64
 	ok           bool
-	commits      map[fenced.Partition]int64
+	commits      map[kafka.Partition]int64
 	hasCommits   bool
-	owners       map[fenced.Partition]member
+	owners       map[kafka.Partition]member
 	hasMembers   bool
 }
 
@@ -58,9 +58,9 @@ func (c *collection) askTopics(ctx context.Context, admin *kadm.Client) error {
 	return nil
 }
 
-func offsets(listed kadm.ListedOffsets) map[fenced.Partition]int64 {
-	found := map[fenced.Partition]int64{}
-	listed.Each(func(o kadm.ListedOffset) { found[fenced.Partition{Topic: o.Topic, Partition: o.Partition}] = o.Offset })
+func offsets(listed kadm.ListedOffsets) map[kafka.Partition]int64 {
+	found := map[kafka.Partition]int64{}
+	listed.Each(func(o kadm.ListedOffset) { found[kafka.Partition{Topic: o.Topic, Partition: o.Partition}] = o.Offset })
 	return found
 }
 
@@ -69,10 +69,10 @@ func (c *collection) askCommits(ctx context.Context, admin *kadm.Client) error {
 	if err := errors.Join(err, commits.Error()); err != nil {
 		return fmt.Errorf("kafka: read the offsets of group %s: %w", c.Group, err)
 	}
-	c.kafka.commits, c.kafka.hasCommits = map[fenced.Partition]int64{}, true
+	c.kafka.commits, c.kafka.hasCommits = map[kafka.Partition]int64{}, true
 	commits.Each(func(o kadm.OffsetResponse) {
 		if o.At >= 0 {
-			c.kafka.commits[fenced.Partition{Topic: o.Topic, Partition: o.Partition}] = o.At
+			c.kafka.commits[kafka.Partition{Topic: o.Topic, Partition: o.Partition}] = o.At
 		}
 	})
 	return nil
@@ -83,7 +83,7 @@ func (c *collection) askGroup(ctx context.Context, admin *kadm.Client) error {
 	if err := errors.Join(err, groups.Error()); err != nil {
 		return fmt.Errorf("kafka: describe group %s: %w", c.Group, err)
 	}
-	c.kafka.owners, c.kafka.hasMembers = map[fenced.Partition]member{}, true
+	c.kafka.owners, c.kafka.hasMembers = map[kafka.Partition]member{}, true
 	for _, g := range groups {
 		for _, m := range g.Members {
 			who := member{m.ClientID, hostOf(m.ClientHost)}
@@ -93,7 +93,7 @@ func (c *collection) askGroup(ctx context.Context, admin *kadm.Client) error {
 			}
 			for _, t := range assigned.Topics {
 				for _, p := range t.Partitions {
-					c.kafka.owners[fenced.Partition{Topic: t.Topic, Partition: p}] = who
+					c.kafka.owners[kafka.Partition{Topic: t.Topic, Partition: p}] = who
 				}
 			}
 		}
@@ -113,7 +113,7 @@ func hostOf(clientHost string) string {
 
 // askRecords reads the record that is next of each partition that is behind.
 func (c *collection) askRecords(ctx context.Context) error {
-	c.oldest = map[fenced.Partition]Known[*time.Time]{}
+	c.oldest = map[kafka.Partition]Known[*time.Time]{}
 	behind := map[string]map[int32]kgo.Offset{}
 	for p, end := range c.kafka.ends {
 		next, ok := c.next(p)
@@ -150,10 +150,10 @@ func (c *collection) readNext(ctx context.Context, behind map[string]map[int32]k
 				return fmt.Errorf("kafka: read the next records of %s: %w", strings.Join(slices.Sorted(maps.Keys(behind)), ", "), e.Err)
 			}
 			errs = append(errs, fmt.Errorf("kafka: read the next record of %s/%d: %w", e.Topic, e.Partition, e.Err))
-			drop(behind, fenced.Partition{Topic: e.Topic, Partition: e.Partition})
+			drop(behind, kafka.Partition{Topic: e.Topic, Partition: e.Partition})
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
-			p := fenced.Partition{Topic: r.Topic, Partition: r.Partition}
+			p := kafka.Partition{Topic: r.Topic, Partition: r.Partition}
 			if _, waits := behind[p.Topic][p.Partition]; !waits {
 				return
 			}
@@ -172,7 +172,7 @@ func (c *collection) readNext(ctx context.Context, behind map[string]map[int32]k
 	return errors.Join(errs...)
 }
 
-func drop(behind map[string]map[int32]kgo.Offset, p fenced.Partition) {
+func drop(behind map[string]map[int32]kgo.Offset, p kafka.Partition) {
 	delete(behind[p.Topic], p.Partition)
 	if len(behind[p.Topic]) == 0 {
 		delete(behind, p.Topic)

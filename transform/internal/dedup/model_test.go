@@ -13,7 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/hookstream/hookstream/schemas/identity"
-	"github.com/hookstream/hookstream/stage/transact"
+	"github.com/hookstream/hookstream/stage/kafka"
 )
 
 const window = time.Hour
@@ -28,7 +28,7 @@ func fingerprint(n int) identity.Fingerprint {
 // it was accepted, and at most a bucket longer.
 type model struct {
 	log      []*kgo.Record // the committed changelog
-	accepted map[transact.Partition]map[identity.Fingerprint]acceptance
+	accepted map[kafka.Partition]map[identity.Fingerprint]acceptance
 }
 
 type acceptance struct {
@@ -41,14 +41,14 @@ type machine struct {
 	now   time.Time
 	model model
 	sets  *Sets
-	parts []transact.Partition
+	parts []kafka.Partition
 }
 
 func newMachine(t *rapid.T) *machine {
 	m := &machine{
 		now:   time.UnixMilli(rapid.Int64Range(0, 2_000_000_000_000).Draw(t, "start")),
-		parts: []transact.Partition{{Topic: "raw", Partition: 0}, {Topic: "raw", Partition: 1}, {Topic: "other", Partition: 0}},
-		model: model{accepted: map[transact.Partition]map[identity.Fingerprint]acceptance{}},
+		parts: []kafka.Partition{{Topic: "raw", Partition: 0}, {Topic: "raw", Partition: 1}, {Topic: "other", Partition: 0}},
+		model: model{accepted: map[kafka.Partition]map[identity.Fingerprint]acceptance{}},
 	}
 	for _, p := range m.parts {
 		m.model.accepted[p] = map[identity.Fingerprint]acceptance{}
@@ -67,7 +67,7 @@ func (m *machine) restart(t *rapid.T) {
 	m.restore(t, m.parts)
 }
 
-func (m *machine) restore(t *rapid.T, parts []transact.Partition) {
+func (m *machine) restore(t *rapid.T, parts []kafka.Partition) {
 	l := m.sets.newLoader(parts)
 	for _, r := range m.model.log {
 		if err := l.add(r); err != nil {
@@ -82,7 +82,7 @@ func (m *machine) restore(t *rapid.T, parts []transact.Partition) {
 // transaction accepts new events, and commits them or not.
 func (m *machine) transaction(t *rapid.T) {
 	tx := m.sets.Begin()
-	added := map[transact.Partition]map[identity.Fingerprint]identity.Mark{}
+	added := map[kafka.Partition]map[identity.Fingerprint]identity.Mark{}
 	for range rapid.IntRange(0, 12).Draw(t, "events") {
 		p := rapid.SampledFrom(m.parts).Draw(t, "partition")
 		f := fingerprint(rapid.IntRange(0, 20).Draw(t, "event"))
@@ -119,7 +119,7 @@ func (m *machine) transaction(t *rapid.T) {
 }
 
 // check compares a lookup with the promise.
-func (m *machine) check(t *rapid.T, p transact.Partition, f identity.Fingerprint, pending map[identity.Fingerprint]identity.Mark, got identity.Mark, known bool) {
+func (m *machine) check(t *rapid.T, p kafka.Partition, f identity.Fingerprint, pending map[identity.Fingerprint]identity.Mark, got identity.Mark, known bool) {
 	if mark, ok := pending[f]; ok {
 		if !known || got != mark {
 			t.Fatalf("%x was added in this transaction as %v; lookup gave %v, %v", f, mark, got, known)
@@ -139,7 +139,7 @@ func (m *machine) check(t *rapid.T, p transact.Partition, f identity.Fingerprint
 }
 
 // contents are the live entries of a partition.
-func (s *Sets) contents(p transact.Partition, now time.Time) map[identity.Fingerprint]identity.Mark {
+func (s *Sets) contents(p kafka.Partition, now time.Time) map[identity.Fingerprint]identity.Mark {
 	all := map[identity.Fingerprint]identity.Mark{}
 	for _, b := range s.sets[p].buckets {
 		if !s.sets[p].expired(b.number, now) {
@@ -178,9 +178,9 @@ func TestRestoredSetEqualsTheLostOne(t *testing.T) {
 			"rebalance": func(t *rapid.T) {
 				p := rapid.SampledFrom(m.parts).Draw(t, "partition")
 				if rapid.Bool().Draw(t, "revocation is told") {
-					m.sets.Forget([]transact.Partition{p})
+					m.sets.Forget([]kafka.Partition{p})
 				}
-				m.restore(t, []transact.Partition{p})
+				m.restore(t, []kafka.Partition{p})
 			},
 		})
 	})

@@ -13,7 +13,6 @@ import (
 
 	"github.com/hookstream/hookstream/stage/crash"
 	"github.com/hookstream/hookstream/stage/kafka"
-	"github.com/hookstream/hookstream/stage/transact"
 )
 
 // progressEvery is how often a long restore says how far it is.
@@ -28,7 +27,7 @@ const stuckAfter = 2 * time.Minute
 // watermark at the time of the call: it must be called after the partitions
 // were assigned. What was known of them is replaced. A corrupt changelog is
 // Fatal, a full memory Transient.
-func (s *Sets) Restore(ctx context.Context, cfg *kafka.Config, clientID string, log *slog.Logger, parts []transact.Partition) error {
+func (s *Sets) Restore(ctx context.Context, cfg *kafka.Config, clientID string, log *slog.Logger, parts []kafka.Partition) error {
 	started := time.Now()
 	l := s.newLoader(parts)
 	var entries atomic.Int64
@@ -53,7 +52,7 @@ func (s *Sets) Restore(ctx context.Context, cfg *kafka.Config, clientID string, 
 
 // numbers lists the changelog partitions of raw partitions, each once. The two
 // topics are co-partitioned.
-func numbers(parts []transact.Partition) []int32 {
+func numbers(parts []kafka.Partition) []int32 {
 	var n []int32
 	for _, p := range parts {
 		if !slices.Contains(n, p.Partition) {

@@ -17,7 +17,6 @@ import (
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/kafkatest"
-	"github.com/hookstream/hookstream/stage/transact"
 )
 
 // atOnce is far more than a restore takes that need not wait.
@@ -51,7 +50,7 @@ func (b *broker) producer(t *testing.T, id string) *kgo.Client {
 }
 
 // write produces n entries of a raw partition in the open transaction.
-func (b *broker) write(t *testing.T, cl *kgo.Client, p transact.Partition, from, n int) {
+func (b *broker) write(t *testing.T, cl *kgo.Client, p kafka.Partition, from, n int) {
 	t.Helper()
 	var entries []record.DedupEntry
 	for i := range n {
@@ -74,7 +73,7 @@ func end(t *testing.T, cl *kgo.Client, commit kgo.TransactionEndTry) {
 	}
 }
 
-func (b *broker) restore(t *testing.T, within time.Duration, parts ...transact.Partition) (*Sets, error) {
+func (b *broker) restore(t *testing.T, within time.Duration, parts ...kafka.Partition) (*Sets, error) {
 	t.Helper()
 	s, err := New(Config{Topic: b.changelog, Window: window, MaxMessageBytes: 1 << 20})
 	if err != nil {
@@ -85,7 +84,7 @@ func (b *broker) restore(t *testing.T, within time.Duration, parts ...transact.P
 	return s, s.Restore(ctx, b.cfg, "restore", slog.New(slog.DiscardHandler), parts)
 }
 
-func (b *broker) wantRestored(t *testing.T, n int, parts ...transact.Partition) {
+func (b *broker) wantRestored(t *testing.T, n int, parts ...kafka.Partition) {
 	t.Helper()
 	s, err := b.restore(t, atOnce, parts...)
 	if err != nil {
@@ -98,8 +97,8 @@ func (b *broker) wantRestored(t *testing.T, n int, parts ...transact.Partition) 
 
 func TestRestore(t *testing.T) {
 	t.Parallel()
-	p0, p1 := transact.Partition{Topic: "raw", Partition: 0}, transact.Partition{Topic: "raw", Partition: 1}
-	other := transact.Partition{Topic: "raw.acme", Partition: 0}
+	p0, p1 := kafka.Partition{Topic: "raw", Partition: 0}, kafka.Partition{Topic: "raw", Partition: 1}
+	other := kafka.Partition{Topic: "raw.acme", Partition: 0}
 
 	t.Run("empty", func(t *testing.T) {
 		t.Parallel()
@@ -169,7 +168,7 @@ func TestRestoreWaitsOutAnOpenTransaction(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newBroker(t)
-			p := transact.Partition{Topic: "raw", Partition: 0}
+			p := kafka.Partition{Topic: "raw", Partition: 0}
 			closed, open := b.producer(t, "closed"), b.producer(t, "open")
 			b.write(t, closed, p, 0, 10)
 			end(t, closed, kgo.TryCommit)
@@ -187,7 +186,7 @@ func TestRestoreWaitsOutAnOpenTransaction(t *testing.T) {
 func TestCorruptChangelogIsFatal(t *testing.T) {
 	t.Parallel()
 	b := newBroker(t)
-	p := transact.Partition{Topic: "raw", Partition: 0}
+	p := kafka.Partition{Topic: "raw", Partition: 0}
 	cl := b.producer(t, "a")
 	b.write(t, cl, p, 0, 10)
 	produce(t, cl, &kgo.Record{Topic: b.changelog, Key: record.DedupKey(p.Topic, p.Partition), Value: []byte("\x01short")})

@@ -17,7 +17,7 @@ import (
 	"github.com/hookstream/hookstream/schemas/identity"
 	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/stage/failure"
-	"github.com/hookstream/hookstream/stage/transact"
+	"github.com/hookstream/hookstream/stage/kafka"
 )
 
 // Config of Sets.
@@ -38,7 +38,7 @@ type Config struct {
 // one goroutine.
 type Sets struct {
 	cfg     Config
-	sets    map[transact.Partition]*set
+	sets    map[kafka.Partition]*set
 	metrics metrics
 }
 
@@ -52,11 +52,11 @@ func New(cfg Config) (*Sets, error) {
 		return nil, err
 	}
 	m.window.Record(context.Background(), cfg.Window.Seconds())
-	return &Sets{cfg: cfg, sets: map[transact.Partition]*set{}, metrics: m}, nil
+	return &Sets{cfg: cfg, sets: map[kafka.Partition]*set{}, metrics: m}, nil
 }
 
 // Forget drops the sets of partitions that were taken away.
-func (s *Sets) Forget(parts []transact.Partition) {
+func (s *Sets) Forget(parts []kafka.Partition) {
 	for _, p := range parts {
 		delete(s.sets, p)
 	}
@@ -91,7 +91,7 @@ func (s *Sets) Begin() *Tx {
 	for _, set := range s.sets {
 		set.expire(at)
 	}
-	return &Tx{sets: s, at: at, pending: map[transact.Partition]*additions{}, size: s.Len()}
+	return &Tx{sets: s, at: at, pending: map[kafka.Partition]*additions{}, size: s.Len()}
 }
 
 // Tx holds the additions of one transaction apart from the sets until it
@@ -99,8 +99,8 @@ func (s *Sets) Begin() *Tx {
 type Tx struct {
 	sets    *Sets
 	at      time.Time
-	pending map[transact.Partition]*additions
-	order   []transact.Partition
+	pending map[kafka.Partition]*additions
+	order   []kafka.Partition
 	size    int
 }
 
@@ -112,7 +112,7 @@ type additions struct {
 
 // Lookup finds the mark that an event was accepted with, in this transaction or
 // before. The partition must have been restored.
-func (t *Tx) Lookup(p transact.Partition, f identity.Fingerprint) (identity.Mark, bool, error) {
+func (t *Tx) Lookup(p kafka.Partition, f identity.Fingerprint) (identity.Mark, bool, error) {
 	set, ok := t.sets.sets[p]
 	if !ok {
 		return identity.Mark{}, false, failure.NewFatal("deduplication set of %s is not restored", p)
@@ -134,7 +134,7 @@ var errFull = errors.New("the partitions wait until entries expire: run more ins
 
 // Add remembers an event, once the transaction commits. It is Transient when the
 // memory bound is reached.
-func (t *Tx) Add(p transact.Partition, f identity.Fingerprint, m identity.Mark) error {
+func (t *Tx) Add(p kafka.Partition, f identity.Fingerprint, m identity.Mark) error {
 	if err := t.sets.bound(t.size + 1); err != nil {
 		return err
 	}
@@ -186,13 +186,13 @@ func (t *Tx) Commit(ctx context.Context) {
 type loader struct {
 	sets    *Sets
 	now     time.Time
-	byKey   map[string]transact.Partition
-	loaded  map[transact.Partition]*set
+	byKey   map[string]kafka.Partition
+	loaded  map[kafka.Partition]*set
 	entries int
 }
 
-func (s *Sets) newLoader(parts []transact.Partition) *loader {
-	l := &loader{sets: s, now: s.cfg.Now(), byKey: map[string]transact.Partition{}, loaded: map[transact.Partition]*set{}}
+func (s *Sets) newLoader(parts []kafka.Partition) *loader {
+	l := &loader{sets: s, now: s.cfg.Now(), byKey: map[string]kafka.Partition{}, loaded: map[kafka.Partition]*set{}}
 	for _, p := range parts {
 		l.byKey[string(record.DedupKey(p.Topic, p.Partition))] = p
 		l.loaded[p] = newSet(s.cfg.Window)

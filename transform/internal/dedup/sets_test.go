@@ -9,10 +9,10 @@ import (
 
 	"github.com/hookstream/hookstream/schemas/identity"
 	"github.com/hookstream/hookstream/stage/failure"
-	"github.com/hookstream/hookstream/stage/transact"
+	"github.com/hookstream/hookstream/stage/kafka"
 )
 
-var part = transact.Partition{Topic: "raw", Partition: 3}
+var part = kafka.Partition{Topic: "raw", Partition: 3}
 
 // owned makes Sets that own part, with nothing in it.
 func owned(t *testing.T, cfg Config) *Sets {
@@ -25,7 +25,7 @@ func owned(t *testing.T, cfg Config) *Sets {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.newLoader([]transact.Partition{part}).use(t.Context()); err != nil {
+	if err := s.newLoader([]kafka.Partition{part}).use(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -58,7 +58,7 @@ func TestAdditionsStayPendingUntilCommit(t *testing.T) {
 
 func TestPartitionThatIsNotRestoredIsFatal(t *testing.T) {
 	s := owned(t, Config{})
-	s.Forget([]transact.Partition{part})
+	s.Forget([]kafka.Partition{part})
 	if _, _, err := s.Begin().Lookup(part, fingerprint(0)); failure.Of(err) != failure.Fatal {
 		t.Errorf("lookup gave %v, want a Fatal error: an empty set would let duplicates through", err)
 	}
@@ -81,7 +81,7 @@ func TestMemoryBoundHoldsForRestores(t *testing.T) {
 	tx := owned(t, Config{}).Begin()
 	add(t, tx, 0, 10)
 	for most, waits := range map[int]bool{9: true, 10: false, 0: false} {
-		l := owned(t, Config{MaxEntries: most}).newLoader([]transact.Partition{part})
+		l := owned(t, Config{MaxEntries: most}).newLoader([]kafka.Partition{part})
 		if err := l.add(tx.Records()[0]); (err != nil) != waits || waits && failure.Of(err) != failure.Transient {
 			t.Errorf("restoring 10 entries with a bound of %d gave %v", most, err)
 		}
@@ -97,7 +97,7 @@ func TestLargeBatchIsSplit(t *testing.T) {
 	if len(records) != 3 {
 		t.Fatalf("%d records, want 3", len(records))
 	}
-	l := s.newLoader([]transact.Partition{part})
+	l := s.newLoader([]kafka.Partition{part})
 	for _, r := range records {
 		if r.Partition != part.Partition {
 			t.Errorf("changelog record for partition %d, want %d", r.Partition, part.Partition)

@@ -17,7 +17,7 @@ import (
 
 	"github.com/hookstream/hookstream/schemas/identity"
 	"github.com/hookstream/hookstream/schemas/record"
-	"github.com/hookstream/hookstream/stage/transact"
+	"github.com/hookstream/hookstream/stage/kafka"
 )
 
 // hashed is a fingerprint as they really are.
@@ -112,7 +112,7 @@ func BenchmarkTableLookup(b *testing.B) {
 // over the buckets of a window, in records of 5,000.
 func BenchmarkRestore(b *testing.B) {
 	const entries, each = 10_000_000, 5000
-	p := transact.Partition{Topic: "raw"}
+	p := kafka.Partition{Topic: "raw"}
 	now := time.UnixMilli(1_700_000_000_000)
 	var changelog []*kgo.Record
 	packed := make([]record.DedupEntry, each)
@@ -128,7 +128,7 @@ func BenchmarkRestore(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		l := s.newLoader([]transact.Partition{p})
+		l := s.newLoader([]kafka.Partition{p})
 		for _, r := range changelog {
 			if err := l.add(r); err != nil {
 				b.Fatal(err)
@@ -151,9 +151,9 @@ func BenchmarkRestoreFromKafka(b *testing.B) {
 
 func benchRestore(b *testing.B, entries uint64) {
 	const each = 5000
-	kafka := newBroker(b)
-	p := transact.Partition{Topic: "raw"}
-	cl, err := kafka.cfg.NewClient("fill", slog.New(slog.DiscardHandler))
+	world := newBroker(b)
+	p := kafka.Partition{Topic: "raw"}
+	cl, err := world.cfg.NewClient("fill", slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -164,17 +164,17 @@ func benchRestore(b *testing.B, entries uint64) {
 			packed[i].Fingerprint = hashed(from + uint64(i))
 		}
 		age := window - window/time.Duration(entries)*time.Duration(from)
-		r := record.DedupRecord(kafka.changelog, p.Topic, p.Partition, time.Now().Add(-age), packed)
+		r := record.DedupRecord(world.changelog, p.Topic, p.Partition, time.Now().Add(-age), packed)
 		if err := cl.ProduceSync(b.Context(), r).FirstErr(); err != nil {
 			b.Fatal(err)
 		}
 	}
 	for b.Loop() {
-		s, err := New(Config{Topic: kafka.changelog, Window: window, MaxMessageBytes: 1 << 20})
+		s, err := New(Config{Topic: world.changelog, Window: window, MaxMessageBytes: 1 << 20})
 		if err != nil {
 			b.Fatal(err)
 		}
-		if err := s.Restore(b.Context(), kafka.cfg, "restore", slog.New(slog.DiscardHandler), []transact.Partition{p}); err != nil {
+		if err := s.Restore(b.Context(), world.cfg, "restore", slog.New(slog.DiscardHandler), []kafka.Partition{p}); err != nil {
 			b.Fatal(err)
 		}
 		b.ReportMetric(float64(s.Bytes())/float64(s.Len()), "bytes/entry")

@@ -19,7 +19,6 @@ import (
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/tracing"
-	"github.com/hookstream/hookstream/stage/transact"
 	"github.com/hookstream/hookstream/transform/internal/dedup"
 )
 
@@ -73,8 +72,8 @@ func (b *batch) known(r *kgo.Record, f identity.Fingerprint) bool {
 	return known
 }
 
-func partitionOf(r *kgo.Record) transact.Partition {
-	return transact.Partition{Topic: r.Topic, Partition: r.Partition}
+func partitionOf(r *kgo.Record) kafka.Partition {
+	return kafka.Partition{Topic: r.Topic, Partition: r.Partition}
 }
 
 var errConflict = errors.New("an event of this identity was accepted before with other data")

@@ -12,6 +12,7 @@ import (
 	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/stage/breaker"
 	"github.com/hookstream/hookstream/stage/failure"
+	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/transact"
 )
 
@@ -54,7 +55,7 @@ func hold(v breaker.Verdict, in []*kgo.Record, results []prepared) *transact.Hol
 			h.Reason = fmt.Sprintf("%s %.64s fails with %s, first at %s: %v; correct the definition and it goes on by itself",
 				r.provider, r.eventType, why, record.PositionOf(in[i]), r.err)
 		}
-		p := transact.Partition{Topic: in[i].Topic, Partition: in[i].Partition}
+		p := kafka.Partition{Topic: in[i].Topic, Partition: in[i].Partition}
 		if !slices.Contains(h.Partitions, p) {
 			h.Partitions = append(h.Partitions, p)
 		}

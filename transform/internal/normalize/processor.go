@@ -53,12 +53,12 @@ func New(cfg Config) (*Processor, error) {
 }
 
 // Restore rebuilds the deduplication sets of newly assigned partitions.
-func (p *Processor) Restore(ctx context.Context, parts []transact.Partition) error {
+func (p *Processor) Restore(ctx context.Context, parts []kafka.Partition) error {
 	return p.cfg.Sets.Restore(ctx, p.cfg.Kafka, p.cfg.ClientID+"-restore", p.cfg.Log, parts)
 }
 
 // Forget drops the deduplication sets of partitions that were taken away.
-func (p *Processor) Forget(parts []transact.Partition) { p.cfg.Sets.Forget(parts) }
+func (p *Processor) Forget(parts []kafka.Partition) { p.cfg.Sets.Forget(parts) }
 
 // Process turns a batch into events and dead letters, in the order of the
 // input, and what it adds to the deduplication changelog. The error is a
