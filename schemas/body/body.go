@@ -27,12 +27,13 @@ const maxDigits = 400
 // *big.Int, float64, string, []any and map[string]any.
 func Decode(data []byte) (any, error) { return whole.Decode(data) }
 
-func number(text string) (any, error) {
+func number(written []byte) (any, error) {
+	if n, err := strconv.Atoi(string(written)); err == nil { // which most are
+		return n, nil
+	}
+	text := string(written)
 	if len(text) > maxDigits {
 		return nil, fmt.Errorf("body holds a number of %d characters, at most %d are allowed", len(text), maxDigits)
-	}
-	if n, err := strconv.Atoi(text); err == nil {
-		return n, nil
 	}
 	if n, ok := new(big.Int).SetString(text, 10); ok {
 		return n, nil

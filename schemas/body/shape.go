@@ -104,7 +104,7 @@ func (r *reader) scalar() (any, error) {
 	case '"':
 		return string(unquote(v)), nil
 	case '0':
-		return number(string(v))
+		return number(v)
 	case 't', 'f':
 		return v.Kind() == 't', nil
 	}

@@ -6,8 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 )
@@ -69,7 +67,8 @@ func (d *digest) value(v any) {
 	case map[string]string:
 		d.tag('m')
 		d.int(int64(len(v)))
-		for _, k := range slices.Sorted(maps.Keys(v)) {
+		var few [fewKeys]string
+		for _, k := range sortedKeys(few[:0], v) {
 			d.string(k)
 			d.string(v[k])
 		}

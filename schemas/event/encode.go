@@ -5,7 +5,6 @@ package event
 import (
 	"encoding/binary"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"time"
@@ -156,12 +155,25 @@ func appendStrings(dst []byte, list []string) []byte {
 	return appendLong(dst, 0)
 }
 
+// fewKeys is how many keys of a map are sorted without allocating.
+const fewKeys = 16
+
+// sortedKeys appends the keys of m to keys, which is empty, in order.
+func sortedKeys(keys []string, m map[string]string) []string {
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
 // appendMap writes a map of strings in the order of its keys, so that equal events
 // are equal bytes.
 func appendMap(dst []byte, m map[string]string) []byte {
 	if len(m) > 0 {
+		var few [fewKeys]string
 		dst = appendLong(dst, int64(len(m)))
-		for _, k := range slices.Sorted(maps.Keys(m)) {
+		for _, k := range sortedKeys(few[:0], m) {
 			dst = appendString(appendString(dst, k), m[k])
 		}
 	}

@@ -24,12 +24,14 @@ import (
 var benchmarks = []struct {
 	name, fixture string
 	grow          func(v any)
+	// allocations are at most so many an event.
+	allocations float64
 }{
-	{"stripe-charge", "stripe/charge.succeeded", nil},
-	{"stripe-invoice", "stripe/invoice.paid", nil},
-	{"github-pull-request", "github/pull_request.closed-merged", addLinks},
-	{"github-push", "github/push-branch", addLinks},
-	{"shopify-order", "shopify/orders.create", addAmounts},
+	{"stripe-charge", "stripe/charge.succeeded", nil, 84},
+	{"stripe-invoice", "stripe/invoice.paid", nil, 135},
+	{"github-pull-request", "github/pull_request.closed-merged", addLinks, 161},
+	{"github-push", "github/push-branch", addLinks, 158},
+	{"shopify-order", "shopify/orders.create", addAmounts, 322},
 }
 
 // addLinks gives accounts the links that GitHub gives them.
@@ -74,7 +76,7 @@ func addAmounts(v any) {
 }
 
 // rawRecord is the raw record of a benchmark's webhook.
-func rawRecord(b *testing.B, name string, grow func(any), defs provider.Catalog) (*kgo.Record, *Mapper) {
+func rawRecord(b testing.TB, name string, grow func(any), defs provider.Catalog) (*kgo.Record, *Mapper) {
 	b.Helper()
 	all, err := fixture.Load("testdata")
 	if err != nil {
@@ -108,9 +110,44 @@ func rawRecord(b *testing.B, name string, grow func(any), defs provider.Catalog)
 	return nil, nil
 }
 
-// BenchmarkEvent is what transform does with one record before it waits for anything,
-// and beside it, in turns, what encoding/json takes to decode the same body. The
-// ratio of the two is what to look at.
+// poolLoss is what the race detector adds to the allocations of an event: it makes
+// pools lose things.
+const poolLoss = 24
+
+// TestAllocations guards the cost of an event where wall time cannot.
+func TestAllocations(t *testing.T) {
+	defs, err := provider.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bench := range benchmarks {
+		r, m := rawRecord(t, bench.fixture, bench.grow, defs)
+		if n := testing.AllocsPerRun(100, func() { process(t, m, r) }); n > bench.allocations+poolLoss {
+			t.Errorf("%s takes %v allocations, at most %v are allowed", bench.name, n, bench.allocations)
+		}
+	}
+}
+
+// BenchmarkProcess is what transform does with one record before it waits for
+// anything.
+func BenchmarkProcess(b *testing.B) {
+	defs, err := provider.Load("")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, bench := range benchmarks {
+		b.Run(bench.name, func(b *testing.B) {
+			r, m := rawRecord(b, bench.fixture, bench.grow, defs)
+			b.ReportAllocs()
+			for b.Loop() {
+				process(b, m, r)
+			}
+		})
+	}
+}
+
+// BenchmarkEvent is BenchmarkProcess and beside it, in turns, what encoding/json takes
+// to decode the same body. The ratio of the two is what to look at.
 func BenchmarkEvent(b *testing.B) {
 	defs, err := provider.Load("")
 	if err != nil {
@@ -162,7 +199,7 @@ func cpuTime(b *testing.B, f func()) time.Duration {
 }
 
 // process decodes, identifies, maps, digests and encodes.
-func process(b *testing.B, m *Mapper, r *kgo.Record) {
+func process(b testing.TB, m *Mapper, r *kgo.Record) {
 	b.Helper()
 	w, err := record.ParseWebhook(r)
 	if err != nil {

@@ -60,12 +60,12 @@ func compileBounded(source string, variables []string) (*gojq.Code, error) {
 
 // runner evaluates expressions over one webhook.
 type runner struct {
-	env   *env
+	env   env
 	input any
 }
 
 func newRunner(b *budget, input any, eventType string, headers map[string]any) *runner {
-	return &runner{env: &env{budget: b, vars: []any{eventType, headers}}, input: input}
+	return &runner{env: env{budget: b, vars: []any{eventType, headers}}, input: input}
 }
 
 var (
@@ -75,7 +75,7 @@ var (
 
 // value runs an expression that must give exactly one value.
 func (r *runner) value(e *expression) (any, error) {
-	v, err := e.filter.only(r.env, r.input)
+	v, err := e.filter.only(&r.env, r.input)
 	b := r.env.budget
 	if err == nil { // whoever takes the value reads all of it
 		err = b.spend(size(v, b.bytes))

@@ -4,8 +4,6 @@ package mapping
 
 import (
 	"errors"
-	"maps"
-	"slices"
 
 	"github.com/hookstream/hookstream/schemas/body"
 )
@@ -244,7 +242,8 @@ func iterate(in *body.Shape) filter {
 			}
 			return nil
 		case map[string]any:
-			for _, name := range slices.Sorted(maps.Keys(v)) {
+			var few [fewNames]string
+			for _, name := range sortedNames(few[:0], v) {
 				if err := e.pass(v[name], yield); err != nil {
 					return err
 				}

@@ -3,9 +3,7 @@
 package mapping
 
 import (
-	"maps"
 	"regexp"
-	"slices"
 
 	"github.com/itchyny/gojq"
 
@@ -95,14 +93,17 @@ func called(n *native, args ...filter) filter {
 		a.demand()
 	}
 	return filter{one: func(e *env, in any) (any, error) {
-		values := make([]any, len(args))
+		at := len(e.args)
+		defer func() { e.args = e.args[:at] }()
+		e.args = append(e.args, make([]any, len(args))...)
 		for i := len(args) - 1; i >= 0; i-- {
-			var err error
-			if values[i], err = args[i].one(e, in); err != nil {
+			v, err := args[i].one(e, in)
+			if err != nil {
 				return nil, err
 			}
+			e.args[at+i] = v
 		}
-		return n.call(e.budget, in, values)
+		return n.call(e.budget, in, e.args[at:])
 	}}
 }
 
@@ -223,7 +224,8 @@ func (c *compiler) mapValues(call *gojq.Func, in *body.Shape) (filter, error) {
 			return nil, err
 		}
 		out := make(map[string]any, len(object))
-		for _, name := range slices.Sorted(maps.Keys(object)) {
+		var few [fewNames]string
+		for _, name := range sortedNames(few[:0], object) {
 			if err := e.budget.step(); err != nil {
 				return nil, err
 			}
@@ -264,7 +266,8 @@ func (c *compiler) withEntries(call *gojq.Func, in *body.Shape) (filter, error) 
 			return nil, err
 		}
 		entries := make([]any, 0, len(object))
-		for _, name := range slices.Sorted(maps.Keys(object)) {
+		var few [fewNames]string
+		for _, name := range sortedNames(few[:0], object) {
 			entry := map[string]any{"key": name, "value": object[name]}
 			err := e.pass(entry, func(v any) error {
 				return each(e, v, func(v any) error {

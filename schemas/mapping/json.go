@@ -49,15 +49,23 @@ func appendJSON(dst []byte, v any) []byte {
 	return appendOther(dst, v)
 }
 
-func appendObject(dst []byte, object map[string]any) []byte {
-	var few [16]string
-	names := few[:0]
+// fewNames is how many names of an object are sorted without allocating.
+const fewNames = 16
+
+// sortedNames appends the names of an object's members to names, which is empty, in
+// order.
+func sortedNames(names []string, object map[string]any) []string {
 	for name := range object {
 		names = append(names, name)
 	}
 	slices.Sort(names)
+	return names
+}
+
+func appendObject(dst []byte, object map[string]any) []byte {
+	var few [fewNames]string
 	dst = append(dst, '{')
-	for i, name := range names {
+	for i, name := range sortedNames(few[:0], object) {
 		if i > 0 {
 			dst = append(dst, ',')
 		}

@@ -95,10 +95,11 @@ func (f *fields) optional(name string) string {
 }
 
 func (f *fields) time(name string, required bool) time.Time {
-	v := f.optional(name)
+	read := f.optional
 	if required {
-		v = f.required(name)
+		read = f.required
 	}
+	v := read(name)
 	if v == "" {
 		return time.Time{}
 	}
