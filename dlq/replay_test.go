@@ -4,9 +4,12 @@ package dlq
 
 import (
 	"encoding/json"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/hookstream/hookstream/dlq/internal/console"
 	"github.com/hookstream/hookstream/dlq/internal/output"
@@ -127,6 +130,28 @@ func TestReplayDoesWhatItCanAndSaysWhatItRefused(t *testing.T) {
 			t.Errorf("replay count %s", n)
 		}
 	}
+}
+
+// TestReplayOfMoreThanTheTopicTakes says how to go on, and sends nothing of the
+// transaction in which the record is.
+func TestReplayOfMoreThanTheTopicTakes(t *testing.T) {
+	w := newWorld(t)
+	large := w.letter(4)
+	large.Value = make([]byte, 96<<10)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(large.Value) // which no compression makes smaller
+	w.write(large)
+	w.many(4)
+	limit := "65536"
+	change := []kadm.AlterConfig{{Name: "max.message.bytes", Value: &limit}}
+	if _, err := kadm.NewClient(w.client).AlterTopicConfigs(t.Context(), change, w.cfg.Topics.Raw); err != nil {
+		t.Fatal(err)
+	}
+	w.dlq("replay", large.ID(), "--yes").want(t, exitFailed, "0 of 1 replayed", "max.message.bytes is below HOOKSTREAM_MAX_MESSAGE_BYTES", "MESSAGE_TOO_LARGE")
+	if sent := w.read(w.cfg.Topics.Raw); len(sent) != 0 {
+		t.Errorf("%d records were sent", len(sent))
+	}
+	w.cfg.MaxMessageBytes = 64 << 10
+	w.dlq("replay", "--all", "--yes").want(t, exitPartial, "4 of 4 replayed", "1 refused: too large for HOOKSTREAM_MAX_MESSAGE_BYTES")
 }
 
 func TestReplayTwiceIsRefused(t *testing.T) {

@@ -28,6 +28,10 @@ const (
 var ErrFenced = errors.New("another operator works on the same dead letters and took over; " +
 	"nothing was sent twice. See what is left with: dlq list --status open")
 
+// ErrTooLarge means that a topic takes less than the plan took for granted.
+var ErrTooLarge = errors.New("the topic's max.message.bytes is below HOOKSTREAM_MAX_MESSAGE_BYTES; its transaction was not sent. " +
+	"Raise the topic's, or set the variable to it: what is larger is then refused, and the rest is sent")
+
 // producer writes the transactions of one partition of the dead-letter topic.
 type producer struct {
 	client    *kgo.Client
@@ -87,6 +91,9 @@ func explain(err error) error {
 		if errors.Is(err, fenced) {
 			return fmt.Errorf("%w (%w)", ErrFenced, err)
 		}
+	}
+	if errors.Is(err, kerr.MessageTooLarge) {
+		return fmt.Errorf("%w (%w)", ErrTooLarge, err)
 	}
 	if err == nil {
 		return nil
