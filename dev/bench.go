@@ -105,10 +105,13 @@ type benchServerCommand struct {
 	Prefix     string   `help:"Beginning of the names of all topics."`
 	Registry   string   `help:"URL of the schema registry."`
 	Group      string   `help:"Consumer group."`
+	Records    int      `help:"Most records of a transaction."`
 	ProfileDir string   `help:"Folder for profiles."`
 }
 
 // Run implements the command.
 func (c *benchServerCommand) Run(ctx context.Context) error {
-	return bench.Serve(ctx, c.Name, bench.ServerOptions{Brokers: c.Brokers, Prefix: c.Prefix, Registry: c.Registry, Group: c.Group, ProfileDir: c.ProfileDir}, os.Stdin, os.Stdout)
+	return bench.Serve(ctx, c.Name, bench.ServerOptions{
+		Brokers: c.Brokers, Prefix: c.Prefix, Registry: c.Registry, Group: c.Group, Records: c.Records, ProfileDir: c.ProfileDir,
+	}, os.Stdin, os.Stdout)
 }

@@ -26,7 +26,10 @@ type Benchmark struct {
 }
 
 // All are the benchmarks, in the order in which they run.
-var All = []Benchmark{edge, transformation, mappingCPU, dedupLookup, dedupRestore, dedupGrowth, sinkRows, replayed, operators, pipeline, footprint}
+var All = []Benchmark{
+	edge, mappingCPU, transformation, transformScale, dedupLookup, dedupRestore, dedupGrowth,
+	sinkRows, replayed, operators, pipeline, telemetryCost, footprint,
+}
 
 // Options of the benchmarks.
 type Options struct {

@@ -20,7 +20,7 @@ func newCapacity() *capacity {
 		server:    cpu("the server"),
 		broker:    Measure{Name: "CPU of the broker per request", Unit: "µs", By: Difference},
 		generator: cpu("the load generator"),
-		objects:   Measure{Name: "allocations of the server per request", Unit: "objects", By: Difference},
+		objects:   Measure{Name: "allocations of the server per request", Unit: "", By: Difference},
 		bytes:     Measure{Name: "allocated by the server per request", Unit: "bytes", By: Difference},
 	}
 }

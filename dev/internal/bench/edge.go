@@ -97,10 +97,10 @@ func startEdge(ctx context.Context, r *Run) (_ *edgeBench, err error) {
 	if b.cluster, err = r.startCluster(ctx); err != nil {
 		return nil, err
 	}
-	if b.bare, err = b.target(ctx, "bare", nil); err != nil {
+	if b.bare, err = b.target(ctx, nil, "bare", nil); err != nil {
 		return nil, err
 	}
-	if b.ingest, err = b.target(ctx, "ingest", b.cluster.process, b.cluster.args()...); err != nil {
+	if b.ingest, err = b.target(ctx, nil, "ingest", b.cluster.process, b.cluster.args()...); err != nil {
 		return nil, err
 	}
 	for _, t := range []*target{b.bare, b.ingest} {
@@ -111,8 +111,8 @@ func startEdge(ctx context.Context, r *Run) (_ *edgeBench, err error) {
 	return b, nil
 }
 
-func (b *edgeBench) target(ctx context.Context, name string, broker *process, args ...string) (*target, error) {
-	server, err := b.spawn(ctx, name, args...)
+func (b *edgeBench) target(ctx context.Context, env []string, name string, broker *process, args ...string) (*target, error) {
+	server, err := b.spawnIn(ctx, env, name, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -99,7 +99,7 @@ func startPipeline(ctx context.Context, r *Run) (_ *pipelineBench, err error) {
 	if b.registry, err = registry.Start(ctx, "127.0.0.1:0", ""); err != nil {
 		return nil, err
 	}
-	if b.postgres, err = postgres.Start(ctx, postgres.Options{Logger: warnings()}); err != nil {
+	if b.postgres, err = postgres.Start(ctx, postgres.Options{Logger: errorsOnly()}); err != nil {
 		return nil, err
 	}
 	for _, name := range services {
@@ -122,7 +122,7 @@ func (b *pipelineBench) settings() []string {
 		"HOOKSTREAM_TRANSFORM_GROUP=" + b.cluster.prefix + "transform", "HOOKSTREAM_SINK_GROUP=" + b.group(),
 		"HOOKSTREAM_REGISTRY_URL=" + b.registry.URL(), "HOOKSTREAM_DATABASE_URL=" + b.postgres.URL(),
 		"HOOKSTREAM_SECRETS=" + workload.SecretList(), "HOOKSTREAM_INSTANCE_ID=bench",
-		"HOOKSTREAM_RATE_LIMIT=0", "HOOKSTREAM_DRAIN_DELAY=0s", "HOOKSTREAM_LOG_LEVEL=warn",
+		"HOOKSTREAM_RATE_LIMIT=0", "HOOKSTREAM_DRAIN_DELAY=0s", "HOOKSTREAM_LOG_LEVEL=error",
 	}
 }
 

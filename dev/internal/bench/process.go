@@ -32,6 +32,11 @@ type hello struct {
 
 // spawn starts a server and waits until it is ready.
 func (r *Run) spawn(ctx context.Context, name string, args ...string) (*process, error) {
+	return r.spawnIn(ctx, nil, name, args...)
+}
+
+// spawnIn is spawn with more environment variables.
+func (r *Run) spawnIn(ctx context.Context, env []string, name string, args ...string) (*process, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -41,6 +46,7 @@ func (r *Run) spawn(ctx context.Context, name string, args ...string) (*process,
 		args = append(args, "--profile-dir", r.ProfileDir)
 	}
 	p := &process{name: name, cmd: exec.CommandContext(ctx, program, args...)}
+	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stderr = r.Progress
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
 		return nil, err

@@ -32,6 +32,8 @@ type ServerOptions struct {
 	// Registry is the schema registry's URL, and Group the consumer group, for
 	// those that consume.
 	Registry, Group string
+	// Records are the most of one transaction; 0 is produceBatch.
+	Records int
 	// ProfileDir, where not empty, gets the server's profiles.
 	ProfileDir string
 }
@@ -42,9 +44,12 @@ var servers = map[string]func(context.Context, ServerOptions) (server, error){
 	"ingest": startIngest,
 	"broker": startBroker,
 
-	"transform":     startTransform,
-	"copy":          startCopy,
-	"copy-decoding": startDecoding,
+	"ingest-silent": startSilentIngest,
+
+	"transform":          startTransform,
+	"transform-observed": startObservedTransform,
+	"copy":               startCopy,
+	"copy-decoding":      startDecoding,
 }
 
 // Serve runs the named server for the benchmark that started this process: it

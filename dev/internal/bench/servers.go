@@ -6,10 +6,8 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
-	"os"
 
 	"github.com/hookstream/hookstream/dev/internal/broker"
 	"github.com/hookstream/hookstream/dev/internal/workload"
@@ -64,7 +62,23 @@ type ingestServer struct {
 	flush  func() error
 }
 
-func startIngest(ctx context.Context, o ServerOptions) (_ server, err error) {
+// startSilentIngest is the same without telemetry.
+func startSilentIngest(ctx context.Context, o ServerOptions) (server, error) {
+	return ingesting(ctx, o, noTelemetry)
+}
+
+func startIngest(ctx context.Context, o ServerOptions) (server, error) {
+	return ingesting(ctx, o, telemetry.Start)
+}
+
+// observe is telemetry.Start, or what does nothing.
+type observe func(ctx context.Context, service, version string) (func(context.Context) error, error)
+
+func noTelemetry(context.Context, string, string) (func(context.Context) error, error) {
+	return func(context.Context) error { return nil }, nil
+}
+
+func ingesting(ctx context.Context, o ServerOptions, observe observe) (_ server, err error) {
 	var cfg ingest.Config
 	if err := ingest.Info.Defaults(&cfg); err != nil {
 		return nil, err
@@ -74,12 +88,11 @@ func startIngest(ctx context.Context, o ServerOptions) (_ server, err error) {
 	cfg.Secrets = ingest.Secret(workload.SecretList())
 	cfg.RateLimit, cfg.DrainDelay = 0, 0 // it is measured what there is, not what one tenant may have
 	service.RaiseHeapFloor()
-	flush, err := telemetry.Start(ctx, "ingest", "bench")
+	flush, err := observe(ctx, "ingest", "bench")
 	if err != nil {
 		return nil, err
 	}
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	instance, err := ingest.New(cfg, log) //nolint:contextcheck // New waits for nothing
+	instance, err := ingest.New(cfg, errorsOnly()) //nolint:contextcheck // New waits for nothing
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/hookstream/hookstream/dev/internal/registry"
 	"github.com/hookstream/hookstream/ingest"
+	"github.com/hookstream/hookstream/schemas/header"
 	"github.com/hookstream/hookstream/schemas/identity"
 	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/schemas/topic"
@@ -43,7 +45,7 @@ const (
 // runTransform gives every side the same backlog, under a consumer group and
 // with output topics of its own in each turn.
 func runTransform(ctx context.Context, r *Run) (_ []Measure, err error) {
-	b := &transformBench{Run: r, records: int64(r.Turn.Seconds() * backlogRate)}
+	b := newTransformBench(r)
 	defer func() { err = errors.Join(err, b.stop(ctx)) }()
 	if err := b.start(ctx); err != nil {
 		return nil, err
@@ -76,6 +78,10 @@ type transformBench struct {
 	client   *kgo.Client
 	records  int64
 	turns    int
+}
+
+func newTransformBench(r *Run) *transformBench {
+	return &transformBench{Run: r, records: int64(r.Turn.Seconds() * backlogRate)}
 }
 
 func (b *transformBench) start(ctx context.Context) (err error) {
@@ -121,13 +127,27 @@ func (b *transformBench) fill(ctx context.Context) error {
 				OccurredAt: now, ReceivedAt: now, CorrelationID: fmt.Sprintf("bench-%d", n),
 				ContentType: "application/json", Body: paymentIntent(n, now),
 			}
-			batch = append(batch, w.Record(b.cluster.names().Raw))
+			r := w.Record(b.cluster.names().Raw)
+			r.Headers = append(r.Headers, kgo.RecordHeader{Key: header.TraceParent, Value: traceParent(n)})
+			batch = append(batch, r)
 		}
 		if err := b.client.ProduceSync(ctx, batch...).FirstErr(); err != nil {
 			return fmt.Errorf("write the backlog: %w", err)
 		}
 	}
 	return nil
+}
+
+// sampledOneIn is how many records have a sampled one among them: 1 %.
+const sampledOneIn = 100
+
+// traceParent is the context of a record's trace (W3C Trace Context).
+func traceParent(n int) []byte {
+	flags := "00"
+	if n%sampledOneIn == 0 {
+		flags = "01"
+	}
+	return fmt.Appendf(nil, "00-%032x-%016x-%s", n+1, n+1, flags)
 }
 
 func (b *transformBench) stop(ctx context.Context) error {
@@ -155,10 +175,20 @@ const pollEvery = 10 * time.Millisecond
 
 // drain runs a server in a process of its own until its group has committed the
 // whole backlog.
-func (b *transformBench) drain(ctx context.Context, server string) (_ *drained, err error) {
+func (b *transformBench) drain(ctx context.Context, server string) (*drained, error) {
+	return b.drainAs(ctx, b.nextGroup(), server, produceBatch)
+}
+
+func (b *transformBench) nextGroup() string {
 	b.turns++
-	group := fmt.Sprintf("%sbench-%d", b.cluster.prefix, b.turns)
-	p, err := b.spawn(ctx, server, b.cluster.args("--registry", b.registry.URL(), "--group", group)...)
+	return fmt.Sprintf("%sbench-%d", b.cluster.prefix, b.turns)
+}
+
+// drainAs is drain as a group, with so many records a transaction at most and
+// some environment variables.
+func (b *transformBench) drainAs(ctx context.Context, group, server string, records int, env ...string) (_ *drained, err error) {
+	args := b.cluster.args("--registry", b.registry.URL(), "--group", group, "--records", strconv.Itoa(records))
+	p, err := b.spawnIn(ctx, env, server, args...)
 	if err != nil {
 		return nil, err
 	}

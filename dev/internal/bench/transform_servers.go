@@ -3,6 +3,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"github.com/hookstream/hookstream/schemas/topic"
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/service"
+	"github.com/hookstream/hookstream/stage/telemetry"
 	"github.com/hookstream/hookstream/stage/transact"
 	"github.com/hookstream/hookstream/transform"
 )
@@ -41,8 +43,9 @@ func (r *running) Close() error {
 	return <-r.failed
 }
 
-func warnings() *slog.Logger {
-	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+// errorsOnly is for logs: that topics are not there at first is usual here.
+func errorsOnly() *slog.Logger {
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 }
 
 // topics are a turn's own, all but the backlog.
@@ -52,7 +55,34 @@ func (o *ServerOptions) topics() topic.Names {
 	return names
 }
 
-// startTransform is the service as it runs in production.
+// observed is a server that flushes its telemetry when it ends.
+type observed struct {
+	server
+	flush func(context.Context) error
+}
+
+// Close implements server.
+func (o observed) Close() error {
+	return errors.Join(o.server.Close(), o.flush(context.Background()))
+}
+
+func (o *ServerOptions) records() int { return cmp.Or(o.Records, produceBatch) }
+
+// startObservedTransform is the service as it runs in production.
+func startObservedTransform(ctx context.Context, o ServerOptions) (server, error) {
+	flush, err := telemetry.Start(ctx, "transform", "bench")
+	if err != nil {
+		return nil, err
+	}
+	s, err := startTransform(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return observed{s, flush}, nil
+}
+
+// startTransform is the service without telemetry, which the copies do not have
+// either.
 func startTransform(ctx context.Context, o ServerOptions) (server, error) {
 	var cfg transform.Config
 	if err := transform.Info.Defaults(&cfg); err != nil {
@@ -60,8 +90,9 @@ func startTransform(ctx context.Context, o ServerOptions) (server, error) {
 	}
 	cfg.Kafka.Brokers, cfg.Kafka.Topics = o.Brokers, o.topics()
 	cfg.RegistryURL, cfg.Group, cfg.InstanceID, cfg.AdminAddress = o.Registry, o.Group, "bench", ""
+	cfg.MaxRecords = o.records()
 	service.RaiseHeapFloor()
-	s, err := transform.New(cfg, warnings()) //nolint:contextcheck // New waits for nothing
+	s, err := transform.New(cfg, errorsOnly()) //nolint:contextcheck // New waits for nothing
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +117,7 @@ func copying(ctx context.Context, o ServerOptions, decode bool) (server, error) 
 	}
 	loop, err := transact.New(transact.Config{
 		Kafka: cfg, Group: o.Group, Topics: []string{cfg.Topics.Raw}, TransactionalID: o.Group + "-bench",
-		MaxRecords: produceBatch, Timeout: readyTimeout, SessionTimeout: readyTimeout, DrainTimeout: drainTime, Log: warnings(),
+		MaxRecords: o.records(), Timeout: readyTimeout, SessionTimeout: readyTimeout, DrainTimeout: drainTime, Log: errorsOnly(),
 	}, copier{out, decode})
 	if err != nil {
 		return nil, err
@@ -95,7 +126,7 @@ func copying(ctx context.Context, o ServerOptions, decode bool) (server, error) 
 }
 
 func create(ctx context.Context, cfg *kafka.Config, name string) error {
-	client, err := cfg.NewClient("bench-create", warnings())
+	client, err := cfg.NewClient("bench-create", errorsOnly())
 	if err != nil {
 		return err
 	}
