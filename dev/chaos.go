@@ -69,7 +69,7 @@ func (c *chaosCommand) Run(ctx context.Context) error {
 	defer logFile.Close()
 	report, err := chaos.Run(ctx, chaos.Options{
 		Seed: c.Seed, Kills: c.Kills, Events: c.Events, Rate: c.Rate, Brokers: c.Kafka, Outage: c.Outage, Faults: chaos.Named(c.Fault), Sabotage: crash.Bug(c.Sabotage), Root: root, Dir: dir,
-		Log: slog.New(slog.NewJSONHandler(io.Writer(logFile), nil)), Progress: c.progress(time.Now()),
+		Log: slog.New(slog.NewJSONHandler(io.Writer(logFile), nil)), Progress: progress(time.Now()),
 	})
 	if err != nil {
 		return fmt.Errorf("%w (logs are in %s)", err, dir)
@@ -96,7 +96,8 @@ func (c *chaosCommand) folder() (dir string, remove func() error, err error) {
 	return dir, func() error { return os.RemoveAll(dir) }, os.Chmod(dir, 0o755) //nolint:gosec // see above
 }
 
-func (c *chaosCommand) progress(started time.Time) func(string) {
+// progress tells on standard error what happens, and when.
+func progress(started time.Time) func(string) {
 	return func(text string) {
 		fmt.Fprintf(os.Stderr, "%7.1f s  %s\n", time.Since(started).Seconds(), text)
 	}

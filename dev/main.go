@@ -23,6 +23,7 @@ type cli struct {
 	Kafka    kafkaCommand    `cmd:"" help:"Start or stop Apache Kafka without Docker."`
 	Postgres postgresCommand `cmd:"" help:"Run a command with the programs of another PostgreSQL version."`
 	Chaos    chaosCommand    `cmd:"" help:"Kill, pause and cut parts of an installation on Apache Kafka, and account for every webhook."`
+	Outage   outageCommand   `cmd:"" help:"Stop Postgres under load, and measure how the sink catches up."`
 	Bench    benchCommand    `cmd:"" help:"Compare what it costs with the cheapest that could take its place, and hold it to the goals."`
 
 	BenchServer benchServerCommand `cmd:"" hidden:""`

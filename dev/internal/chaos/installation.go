@@ -10,11 +10,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/hookstream/hookstream/dev/internal/bridge"
 	"github.com/hookstream/hookstream/dev/internal/kafkacluster"
 	"github.com/hookstream/hookstream/dev/internal/postgres"
 	"github.com/hookstream/hookstream/dev/internal/registry"
@@ -30,7 +30,7 @@ type installation struct {
 	cluster *kafkacluster.Cluster
 	pg      *postgres.Server
 	reg     *registry.Registry
-	bridge  *bridge
+	bridge  *bridge.Bridge
 	links   map[string]*link
 }
 
@@ -52,7 +52,7 @@ func install(ctx context.Context, dir string, brokers int, log *slog.Logger) (_ 
 	if in.reg, err = registry.Start(ctx, "127.0.0.1:0", ""); err != nil {
 		return in, err
 	}
-	if in.bridge, err = newBridge(); err != nil {
+	if in.bridge, err = bridge.New(); err != nil {
 		return in, err
 	}
 	if err := in.startPostgres(ctx); err != nil {
@@ -60,7 +60,7 @@ func install(ctx context.Context, dir string, brokers int, log *slog.Logger) (_ 
 	}
 	for name, upstream := range map[string]string{
 		"registry": strings.TrimPrefix(in.reg.URL(), "http://"),
-		"postgres": in.bridge.listener.Addr().String(),
+		"postgres": in.bridge.Address(),
 	} {
 		if err := in.link(name, "127.0.0.1:0", upstream); err != nil {
 			return in, err
@@ -81,13 +81,7 @@ func (in *installation) startPostgres(ctx context.Context) (err error) {
 	if in.pg, err = postgres.Start(ctx, postgres.Options{DataDir: filepath.Join(in.dir, "postgres"), Logger: in.log}); err != nil {
 		return err
 	}
-	u, err := url.Parse(in.pg.URL())
-	if err != nil {
-		return err
-	}
-	socket := filepath.Join(u.Query().Get("host"), ".s.PGSQL."+u.Query().Get("port"))
-	in.bridge.socket.Store(&socket)
-	return nil
+	return in.bridge.Lead(in.pg.URL())
 }
 
 // bootstrap is where the services find the brokers: at the links.
@@ -131,7 +125,7 @@ func (in *installation) stop(ctx context.Context) error {
 		l.cut()
 	}
 	if in.bridge != nil {
-		in.bridge.close()
+		in.bridge.Close()
 	}
 	if in.reg != nil {
 		errs = append(errs, in.reg.Close(ctx))

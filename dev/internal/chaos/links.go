@@ -5,11 +5,7 @@ package chaos
 import (
 	"context"
 	"fmt"
-	"io"
-	"net"
 	"strings"
-	"sync"
-	"sync/atomic"
 
 	toxiproxy "github.com/Shopify/toxiproxy/v2"
 	"github.com/rs/zerolog"
@@ -46,54 +42,3 @@ func (l *link) slow() error {
 }
 
 func (l *link) quicken(ctx context.Context) { l.proxy.Toxics.ResetToxics(ctx) }
-
-// bridge leads TCP connections to a Unix socket, which moves when the private
-// Postgres is started again.
-type bridge struct {
-	listener net.Listener
-	socket   atomic.Pointer[string]
-	wg       sync.WaitGroup
-}
-
-func newBridge() (*bridge, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed with the bridge
-	if err != nil {
-		return nil, err
-	}
-	b := &bridge{listener: ln}
-	b.wg.Go(b.accept)
-	return b, nil
-}
-
-func (b *bridge) accept() {
-	for {
-		conn, err := b.listener.Accept()
-		if err != nil {
-			return
-		}
-		b.wg.Go(func() { b.carry(conn) })
-	}
-}
-
-func (b *bridge) carry(from net.Conn) {
-	defer from.Close()
-	socket := b.socket.Load()
-	if socket == nil {
-		return
-	}
-	to, err := net.Dial("unix", *socket) //nolint:noctx // local, answers at once
-	if err != nil {
-		return
-	}
-	defer to.Close()
-	done := make(chan struct{}, 2)
-	pipe := func(dst, src net.Conn) {
-		_, _ = io.Copy(dst, src) // either side may end it
-		done <- struct{}{}
-	}
-	go pipe(to, from)
-	go pipe(from, to)
-	<-done
-}
-
-func (b *bridge) close() { _ = b.listener.Close() }

@@ -163,28 +163,12 @@ func (r *run) run(ctx context.Context) (_ *Report, err error) {
 // are over.
 func (r *run) load(ctx, faulty context.Context) error {
 	sender := workload.Sender{URLs: r.fleet.urls, Connections: 32, Retries: 1000}
-	ticker := time.NewTicker(time.Duration(float64(time.Second) / r.Rate))
-	defer ticker.Stop()
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(sender.Connections)
-	for n, event := range r.plan.Phases[0] {
-		if n >= r.Events && faulty.Err() != nil {
-			break
-		}
-		select {
-		case <-ctx.Done():
-			return g.Wait()
-		case <-ticker.C:
-		}
-		g.Go(func() error {
-			out := sender.Deliver(gctx, event)
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			r.outcomes = append(r.outcomes, out)
-			return nil
-		})
-	}
-	return g.Wait()
+	enough := func(sent int) bool { return sent >= r.Events && faulty.Err() != nil }
+	return sender.Steady(ctx, r.plan.Phases[0], r.Rate, enough, func(out workload.Outcome) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.outcomes = append(r.outcomes, out)
+	})
 }
 
 // drainTimeout bounds how long the pipeline may take to catch up in the end.

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Sender posts deliveries as providers do: on kept-alive connections, and again
@@ -76,6 +78,30 @@ func (s *Sender) Phase(ctx context.Context, list []*Event, done func(Outcome)) e
 		}
 	}
 	return nil
+}
+
+// Steady posts the deliveries at a rate, a second, until enough says so of how many
+// were sent, or there are no more. Done is called for each, from many goroutines.
+func (s *Sender) Steady(ctx context.Context, list []*Event, rate float64, enough func(sent int) bool, done func(Outcome)) error {
+	ticker := time.NewTicker(time.Duration(float64(time.Second) / rate))
+	defer ticker.Stop()
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(s.Connections)
+	for n, event := range list {
+		if enough(n) {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return g.Wait()
+		case <-ticker.C:
+		}
+		g.Go(func() error {
+			done(s.Deliver(ctx, event))
+			return nil
+		})
+	}
+	return g.Wait()
 }
 
 // Deliver posts one event until it is answered with anything but a 5xx.
