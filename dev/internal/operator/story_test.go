@@ -148,8 +148,10 @@ func deployed(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, f := range families {
-			if f.GetName() == "hookstream_transform_definitions_reloads_total" {
-				return strings.Contains(f.String(), `"applied"`)
+			for _, series := range f.GetMetric() {
+				if s := series.String(); f.GetName() == "hookstream_reloads_total" && strings.Contains(s, `"definitions"`) && strings.Contains(s, `"applied"`) {
+					return true
+				}
 			}
 		}
 		return false
