@@ -94,14 +94,18 @@ kafka-down: ## Stop it
 	go run ./dev kafka down
 
 .PHONY: bench
-bench: ## Measure the goals side by side with what they are compared to (ARGS=...)
+bench: ## Measure the goals side by side with what they are compared to (15 minutes; ARGS=...)
 	@.ci/setup postgres
 	go run ./dev bench $(ARGS)
 
 .PHONY: bench-quick
-bench-quick: ## The same in short, for a look
+bench-quick: ## The same in short, for a look (2 minutes)
 	@.ci/setup postgres
 	go run ./dev bench --quick $(ARGS)
+
+.PHONY: bench-report
+bench-report: ## Write what was measured last into docs/performance.md, with its charts
+	go run ./dev bench report
 
 .PHONY: microbench
 microbench: ## Run the benchmarks of single functions

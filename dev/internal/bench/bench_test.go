@@ -174,7 +174,7 @@ func TestReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"before\n<!--", "-->\nafter\n", "| 0.45× | 0.40× to 0.50× | ≥ 0.60× **missed** |", "![A chart](performance/c.svg)"} {
+	for _, want := range []string{"before\n<!--", "-->\nafter\n", "| 0.45× | 0.40× to 0.50× | ≥ 0.60× **missed** |", "![A chart](performance/c.svg)", "| n | p99 | +2.50 ms | ≤ +5.00 reached |"} {
 		if strings.Count(string(text), want) != 1 {
 			t.Errorf("%q is not in it once:\n%s", want, text)
 		}

@@ -54,11 +54,18 @@ func runFootprint(ctx context.Context, r *Run) (_ []Measure, err error) {
 		return nil, err
 	}
 	var measures []Measure
+	events, cpu := float64(f.requests), 0.0
 	for _, name := range services {
-		measures = append(measures, b.footprintOf(name, idle[name], before[name], after[name], float64(f.requests))...)
+		measures = append(measures, b.footprintOf(name, idle[name], before[name], after[name], events)...)
+		cpu += after[name].metrics[cpuMetric] - before[name].metrics[cpuMetric]
 	}
-	return append(measures, absolute("postgres: WAL an event", "bytes", nil, (written-wal)/float64(f.requests))), nil
+	return append(measures,
+		absolute("all three: CPU of a million events", "core-s", nil, 1e6*cpu/events),
+		absolute("postgres: WAL an event", "bytes", nil, (written-wal)/events)), nil
 }
+
+// cpuMetric is the CPU that a service has used, in seconds.
+const cpuMetric = "process_cpu_seconds_total"
 
 // snapshot is what a service uses at a time.
 type snapshot struct {
@@ -104,7 +111,7 @@ func (b *pipelineBench) footprintOf(name string, idle, before, after snapshot, e
 		absolute(name+": goroutines", "", nil, after.metrics["go_goroutines"]),
 		absolute(name+": allocations an event", "", nil, per("go_memstats_mallocs_total")),
 		absolute(name+": allocated an event", "bytes", nil, per("go_memstats_alloc_bytes_total")),
-		absolute(name+": CPU an event", "µs", nil, 1e6*per("process_cpu_seconds_total")),
+		absolute(name+": CPU an event", "µs", nil, 1e6*per(cpuMetric)),
 	}
 }
 

@@ -3,11 +3,13 @@
 package bench
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // The part of the document that is written anew lies between these lines.
@@ -51,24 +53,15 @@ func writeCharts(folder string, results []Result) error {
 
 func markdown(folder string, results []Result) string {
 	var b strings.Builder
+	b.WriteString("\n")
+	writeGoals(&b, results)
 	for i := range results {
 		r := &results[i]
-		fmt.Fprintf(&b, "\n### %s\n\n%s. %d rounds of %gs a side on %s, %s.\n\n", r.Name, sentence(r.Title), r.Rounds, r.TurnSeconds, r.Machine, r.At.Format("2006-01-02"))
-		baseline := r.Baseline
-		if baseline == "" {
-			baseline = "-"
-		}
-		fmt.Fprintf(&b, "| compared | spread | goal | | %s | %s | unit |\n|---:|---|---|---|---:|---:|---|\n", baseline, r.Subject)
+		fmt.Fprintf(&b, "\n### %s\n\n%s. %d rounds of %gs a side on %s, %s.\n\n", r.Name, sentence(r.Title), r.Rounds, r.TurnSeconds, r.Machine, r.At.Format(time.DateOnly))
+		fmt.Fprintf(&b, "| compared | spread | goal | | %s | %s | unit |\n|---:|---|---|---|---:|---:|---|\n", cmp.Or(r.Baseline, "-"), r.Subject)
 		for j := range r.Measures {
 			m := r.Measures[j].row()
-			goal := m.goal
-			switch m.verdict {
-			case reached:
-				goal += " reached"
-			case missed:
-				goal += " **missed**"
-			}
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", m.compared, m.spread, goal, m.name, m.baseline, m.subject, m.unit)
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", m.compared, m.spread, m.goalAndVerdict(), m.name, m.baseline, m.subject, m.unit)
 		}
 		for _, c := range r.Charts {
 			fmt.Fprintf(&b, "\n![%s](%s/%s.svg)\n", c.Title, folder, c.Name)
@@ -76,6 +69,33 @@ func markdown(folder string, results []Result) string {
 	}
 	b.WriteString("\n")
 	return b.String()
+}
+
+// writeGoals lists what has a goal: most readers want no more.
+func writeGoals(b *strings.Builder, results []Result) {
+	b.WriteString("### Goals\n\n| benchmark | | measured | goal |\n|---|---|---:|---|\n")
+	for i := range results {
+		for j := range results[i].Measures {
+			if m := &results[i].Measures[j]; m.Limit != nil {
+				row := m.row()
+				unit := ""
+				if m.By != Ratio {
+					unit = " " + m.Unit
+				}
+				fmt.Fprintf(b, "| %s | %s | %s%s | %s |\n", results[i].Name, row.name, row.compared, unit, row.goalAndVerdict())
+			}
+		}
+	}
+}
+
+func (r row) goalAndVerdict() string {
+	switch r.verdict {
+	case reached:
+		return r.goal + " reached"
+	case missed:
+		return r.goal + " **missed**"
+	}
+	return ""
 }
 
 // sentence begins with a capital letter.
