@@ -69,10 +69,28 @@ func (f functions) run(ctx context.Context, r *Run) ([]Measure, error) {
 		}
 		return nil
 	})
+	shorten(measures)
 	if err == nil && f.charts != nil {
 		r.charts = f.charts(measures)
 	}
 	return measures, err
+}
+
+// shorten leaves out of the names, like Sink/rows=1/new=true, what all have.
+func shorten(measures []Measure) {
+	shared := func(part string) bool {
+		return !slices.ContainsFunc(measures, func(m Measure) bool { return !slices.Contains(strings.Split(m.Name, "/"), part) })
+	}
+	var names []string
+	for i := range measures {
+		left := slices.DeleteFunc(strings.Split(measures[i].Name, "/"), shared)
+		names = append(names, strings.Join(left, " "))
+	}
+	for i, name := range names {
+		if name != "" {
+			measures[i].Name = name
+		}
+	}
 }
 
 func (f functions) test(ctx context.Context, r *Run) ([]byte, error) {

@@ -67,3 +67,15 @@ func TestSeriesBySize(t *testing.T) {
 		t.Errorf("got %+v", lines)
 	}
 }
+
+func TestNamesAreShortened(t *testing.T) {
+	measures := []Measure{{Name: "Sink/sync=false/rows=1"}, {Name: "Sink/sync=false/rows=100"}}
+	shorten(measures)
+	if measures[0].Name != "rows=1" || measures[1].Name != "rows=100" {
+		t.Errorf("got %q and %q", measures[0].Name, measures[1].Name)
+	}
+	alone := []Measure{{Name: "Event"}}
+	if shorten(alone); alone[0].Name != "Event" {
+		t.Errorf("got %q", alone[0].Name)
+	}
+}

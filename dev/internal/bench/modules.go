@@ -38,10 +38,10 @@ var mappingCPU = functions{
 var sinkRows = functions{
 	dir: "./sink/internal/apply", pattern: "^BenchmarkSink$/^synchronous_commit=false$/.*/^half_there=false$", metrics: []string{"rows/s"}, ratio: "ratio",
 	limit: func(name, _ string) *Limit {
-		switch size, _ := sizeIn(name, "rows"); {
-		case size == 100:
+		switch size, _ := sizeIn(name, "rows"); size {
+		case 100:
 			return atLeast(leastSmallRows)
-		case size >= 1000:
+		case 1000: // the most of a transaction, by default
 			return atLeast(leastRows)
 		}
 		return nil

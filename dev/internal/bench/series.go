@@ -23,7 +23,7 @@ func point(x float64, rounds []float64) plot.Point {
 }
 
 // bySize are two lines of those measures whose name says the size, like in
-// "Sink/rows=100".
+// "Sink/rows=100" or "rows=100".
 func bySize(measures []Measure, size, baseline, subject string) []plot.Line {
 	lines := []plot.Line{{Name: subject}, {Name: baseline, Reference: true}}
 	for i := range measures {
@@ -45,7 +45,7 @@ func bySize(measures []Measure, size, baseline, subject string) []plot.Line {
 
 // sizeIn is the value of size=N in the name of a Go benchmark.
 func sizeIn(name, size string) (float64, bool) {
-	for part := range strings.SplitSeq(name, "/") {
+	for part := range strings.FieldsFuncSeq(name, func(r rune) bool { return r == '/' || r == ' ' }) {
 		if digits, ok := strings.CutPrefix(part, size+"="); ok {
 			v, err := strconv.ParseFloat(digits, 64)
 			return v, err == nil
