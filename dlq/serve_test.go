@@ -25,6 +25,7 @@ import (
 	"github.com/hookstream/hookstream/dlq/internal/output"
 	"github.com/hookstream/hookstream/dlq/internal/serve"
 	"github.com/hookstream/hookstream/schemas/record"
+	"github.com/hookstream/hookstream/stage/runtest"
 	"github.com/hookstream/hookstream/stage/service"
 )
 
@@ -332,10 +333,10 @@ func TestAPIReplayOutlivesItsClient(t *testing.T) {
 	state := func() serve.Operation {
 		return want[serve.Operation](t, w.call("read", "GET", "/v1/operations/run-2", nil), 200)
 	}
-	eventually(t, "the replay goes on", func() bool { return state().Done > 0 })
+	runtest.Eventually(t, "the replay goes on", func() bool { return state().Done > 0 })
 	want[object](t, w.call("read", "POST", "/v1/operations/run-2/stop", nil), 403)
 	want[object](t, w.call("replay", "POST", "/v1/operations/run-2/stop", nil), 202)
-	eventually(t, "the replay stops", func() bool { return state().State == serve.Interrupted })
+	runtest.Eventually(t, "the replay stops", func() bool { return state().State == serve.Interrupted })
 	left := n - state().Done
 	if left == 0 {
 		t.Fatal("there was nothing left to stop")
@@ -359,7 +360,7 @@ func TestAPIAnotherInstanceGoesOn(t *testing.T) {
 	w.many(n)
 	body := object{"all": true, "at_most": n, "replay_id": "run-3", "rate": 6}
 	want[object](t, w.call(everything, "POST", "/v1/replays", body), 202)
-	eventually(t, "the replay has begun", func() bool { return len(w.read(w.cfg.Topics.Resolutions)) > 0 })
+	runtest.Eventually(t, "the replay has begun", func() bool { return len(w.read(w.cfg.Topics.Resolutions)) > 0 })
 	w.stop()
 	if sent := len(w.read(w.cfg.Topics.Resolutions)); sent == n {
 		t.Fatal("there was nothing left to stop")
@@ -373,15 +374,6 @@ func TestAPIAnotherInstanceGoesOn(t *testing.T) {
 	want[object](t, w.call(everything, "POST", "/v1/replays", body), 202)
 	w.follow("run-3")
 	w.eachOnce(n)
-}
-
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !is(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not in time: %s", what)
-		}
-	}
 }
 
 func TestAPIDiscardsAndTakesItBack(t *testing.T) {
@@ -448,7 +440,7 @@ func TestAPIIsReadyOnceAllIsCounted(t *testing.T) {
 		}
 		return res.StatusCode, string(data)
 	}
-	eventually(t, "ready", func() bool { code, _ := get("/readyz"); return code == 200 })
+	runtest.Eventually(t, "ready", func() bool { code, _ := get("/readyz"); return code == 200 })
 	if code, body := get("/livez"); code != 200 {
 		t.Errorf("/livez: %d %s", code, body)
 	}

@@ -26,6 +26,7 @@ import (
 
 	"github.com/hookstream/hookstream/ingest/internal/limit"
 	"github.com/hookstream/hookstream/stage/kafkatest"
+	"github.com/hookstream/hookstream/stage/runtest"
 )
 
 // memory is what the process uses: heap in use after a collection, and stacks.
@@ -93,7 +94,7 @@ func TestFlood(t *testing.T) {
 	before := memory()
 
 	flood(t, s.Address(), connections)
-	eventually(t, "the connections are open", func() bool { return counted(t, "hookstream.ingest.connections") >= connections*98/100 })
+	runtest.Eventually(t, "the connections are open", func() bool { return counted(t, "hookstream.ingest.connections") >= connections*98/100 })
 	during := inParallel(t, requests, http.StatusAccepted, webhook("flooded"))
 	flooded := memory() - before
 	open := counted(t, "hookstream.ingest.connections")
@@ -216,7 +217,7 @@ func TestSlowBodiesDoNotKeepOthersOut(t *testing.T) {
 	}
 	// By then they are slow; a body in its first second might yet be quick.
 	opened := time.Now()
-	eventually(t, "slow bodies hold all memory", func() bool {
+	runtest.Eventually(t, "slow bodies hold all memory", func() bool {
 		return counted(t, "hookstream.ingest.requests.in_flight") == int(cfg.MaxInFlightBytes)/(4<<10) && time.Since(opened) > 2*time.Second
 	})
 	inParallel(t, 100, http.StatusAccepted, func(i int) *http.Request { return signed(t, s.url, event(strconv.Itoa(i))) })
@@ -231,8 +232,8 @@ func TestDrainDelay(t *testing.T) {
 	cfg := config(t, kafkatest.New(t))
 	cfg.DrainDelay = 3 * time.Second
 	s := start(t, cfg).waitReady()
-	s.stop()
-	eventually(t, "readiness ends", func() bool { return !s.ready() })
+	s.Cancel()
+	runtest.Eventually(t, "readiness ends", func() bool { return !s.ready() })
 	res, err := http.DefaultClient.Do(signed(t, s.url, event("1")))
 	if err != nil {
 		t.Fatal(err)
@@ -241,7 +242,7 @@ func TestDrainDelay(t *testing.T) {
 	if res.StatusCode != http.StatusAccepted || !res.Close {
 		t.Errorf("answered %d, closing %t", res.StatusCode, res.Close)
 	}
-	if err := s.wait(); err != nil {
+	if err := s.Wait(); err != nil {
 		t.Errorf("Run: %v", err)
 	}
 	if _, err := net.Dial("tcp", s.Address()); err == nil {

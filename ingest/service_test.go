@@ -33,6 +33,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/hookstream/hookstream/stage/kafkatest"
+	"github.com/hookstream/hookstream/stage/runtest"
 )
 
 const (
@@ -63,10 +64,9 @@ func TestMain(m *testing.M) {
 // running is a service under test.
 type running struct {
 	*Service
-	t    *testing.T
-	url  string
-	stop context.CancelFunc
-	done chan error
+	*runtest.Run
+	t   *testing.T
+	url string
 }
 
 func config(t *testing.T, b *kafkatest.Broker) Config {
@@ -98,29 +98,7 @@ func start(t *testing.T, cfg Config) *running {
 
 func run(t *testing.T, s *Service) *running {
 	t.Helper()
-	ctx, stop := context.WithCancel(context.Background())
-	r := &running{Service: s, t: t, url: "http://" + s.Address(), stop: stop, done: make(chan error, 1)}
-	go func() { r.done <- s.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := r.wait(); err != nil {
-			t.Errorf("Run: %v", err)
-		}
-	})
-	return r
-}
-
-// wait is the end of Run, any number of times.
-func (r *running) wait() error {
-	r.t.Helper()
-	select {
-	case err := <-r.done:
-		r.done <- err
-		return err
-	case <-time.After(patience):
-		r.t.Fatal("Run did not end")
-		return nil
-	}
+	return &running{Service: s, Run: runtest.Start(t, s.Run), t: t, url: "http://" + s.Address()}
 }
 
 // ready asks /readyz.
@@ -135,17 +113,8 @@ func (r *running) ready() bool {
 
 func (r *running) waitReady() *running {
 	r.t.Helper()
-	eventually(r.t, "the service is ready", r.ready)
+	runtest.Eventually(r.t, "the service is ready", r.ready)
 	return r
-}
-
-func eventually(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !condition(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %s: %s", patience, what)
-		}
-	}
 }
 
 func event(id string) string {
@@ -299,7 +268,7 @@ func keyID(secret string) string {
 // the sender's.
 func checkTrace(t *testing.T, traceparent, theirs string) {
 	t.Helper()
-	eventually(t, "the request's span ended", func() bool {
+	runtest.Eventually(t, "the request's span ended", func() bool {
 		for _, span := range spans.Ended() {
 			if !strings.HasPrefix(span.Name(), "POST /webhooks") || !strings.Contains(traceparent, span.SpanContext().TraceID().String()) {
 				continue
@@ -343,8 +312,8 @@ func TestWithoutKafkaTheAnswerIs503(t *testing.T) {
 	if _, parts := s.health.Ready(); !strings.Contains(parts[partKafka].Reason, "Kafka") {
 		t.Errorf("it does not say what it waits for: %+v", parts)
 	}
-	s.stop()
-	if err := s.wait(); err != nil {
+	s.Cancel()
+	if err := s.Wait(); err != nil {
 		t.Errorf("Run: %v", err)
 	}
 }
@@ -365,7 +334,7 @@ func TestOutage(t *testing.T) {
 	cfg := config(t, &kafkatest.Broker{Addresses: c.ListenAddrs()})
 	cfg.ProduceTimeout = 200 * time.Millisecond
 	s := start(t, cfg).waitReady()
-	eventually(t, "webhooks are accepted", func() bool {
+	runtest.Eventually(t, "webhooks are accepted", func() bool {
 		got, err := send(signed(t, s.url, event("before")))
 		return err == nil && got.status == http.StatusAccepted
 	})
@@ -386,10 +355,10 @@ func TestOutage(t *testing.T) {
 		wg.Wait()
 	}
 	http.DefaultClient.CloseIdleConnections()
-	eventually(t, "the goroutines of the outage ended", func() bool { return runtime.NumGoroutine() < goroutines+20 })
+	runtest.Eventually(t, "the goroutines of the outage ended", func() bool { return runtime.NumGoroutine() < goroutines+20 })
 
 	away.Store(false)
-	eventually(t, "webhooks are accepted again", func() bool {
+	runtest.Eventually(t, "webhooks are accepted again", func() bool {
 		got, err := send(signed(t, s.url, event("after")))
 		return err == nil && got.status == http.StatusAccepted
 	})
@@ -424,9 +393,9 @@ func TestDrainFinishesWhatIsInHand(t *testing.T) {
 		answer <- got
 	}()
 	<-reached
-	s.stop()
-	eventually(t, "readiness ends", func() bool { return !s.ready() })
-	eventually(t, "new connections are refused", func() bool {
+	s.Cancel()
+	runtest.Eventually(t, "readiness ends", func() bool { return !s.ready() })
+	runtest.Eventually(t, "new connections are refused", func() bool {
 		conn, err := net.Dial("tcp", s.Address())
 		if err == nil {
 			conn.Close()
@@ -437,7 +406,7 @@ func TestDrainFinishesWhatIsInHand(t *testing.T) {
 	if got := <-answer; got.status != http.StatusAccepted {
 		t.Errorf("in hand: answered %d", got.status)
 	}
-	if err := s.wait(); err != nil {
+	if err := s.Wait(); err != nil {
 		t.Errorf("Run: %v", err)
 	}
 	if r := read(t, &cfg, 1)[0]; !strings.HasSuffix(string(r.Key), "cus_1") {
@@ -468,14 +437,14 @@ func TestDrainUnderLoadLosesNothing(t *testing.T) {
 				mu.Lock()
 				accepted["default/stripe/cus_"+id] = true
 				if len(accepted) == 300 {
-					s.stop()
+					s.Cancel()
 				}
 				mu.Unlock()
 			}
 		})
 	}
 	wg.Wait()
-	if err := s.wait(); err != nil {
+	if err := s.Wait(); err != nil {
 		t.Fatalf("Run: %v", err)
 	}
 	for _, r := range read(t, &cfg, len(accepted)) {

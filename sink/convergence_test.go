@@ -13,6 +13,7 @@ import (
 
 	"github.com/hookstream/hookstream/sink/internal/database"
 	"github.com/hookstream/hookstream/sink/internal/pgtest"
+	"github.com/hookstream/hookstream/stage/runtest"
 )
 
 // at makes the pipeline's sinks and checks use another database.
@@ -50,7 +51,7 @@ func TestRestoredOlderDatabaseConverges(t *testing.T) {
 	p.send(t, 0, 100)
 	r := p.start(t)
 	p.await(t, 100)
-	r.stop(t)
+	r.Stop()
 	p.pool.Close()
 	exec("create database backup template live")
 
@@ -60,7 +61,7 @@ func TestRestoredOlderDatabaseConverges(t *testing.T) {
 	r = p.start(t)
 	p.await(t, 150)
 	p.awaitEvents(t, 210)
-	r.stop(t)
+	r.Stop()
 	want := content(t, p.pool)
 
 	// Kafka's group is ahead of the backup now; the sink goes by the backup.
@@ -71,7 +72,7 @@ func TestRestoredOlderDatabaseConverges(t *testing.T) {
 	r = p.start(t)
 	p.await(t, 150)
 	p.awaitEvents(t, 210)
-	r.stop(t)
+	r.Stop()
 	if got := content(t, p.pool); got != want {
 		t.Errorf("the restored database has\n%s\nwant\n%s", got, want)
 	}
@@ -93,10 +94,10 @@ func TestPgBouncerInTransactionMode(t *testing.T) {
 		p.send(t, n, n+100)
 	}
 	p.await(t, 1000)
-	first.stop(t)
+	first.Stop()
 	p.sendVersion(t, 0, 100, 2)
 	p.awaitEvents(t, 1100)
-	second.stop(t)
+	second.Stop()
 	p.wantLedger(t, 1100)
 }
 
@@ -113,8 +114,8 @@ func TestRepeatAfterTheWindowIsCaught(t *testing.T) {
 		must(t, p.pool.QueryRow(t.Context(), "select count(*) from hookstream.deliveries where published_at is not null and raw_offset >= 1000").Scan(&n))
 		return n
 	}
-	eventually(t, "20 repeats", func() bool { return deliveries() == 20 })
-	r.stop(t)
+	runtest.Eventually(t, "20 repeats", func() bool { return deliveries() == 20 })
+	r.Stop()
 	if got := content(t, p.pool); got != before {
 		t.Errorf("the repeats changed something: %s\nwas\n%s", got, before)
 	}
@@ -139,7 +140,7 @@ customer:
 	p.sendVersion(t, 0, 25, 2)
 	r := p.start(t)
 	p.awaitEvents(t, 75)
-	r.stop(t)
+	r.Stop()
 	p.wantLedger(t, 75)
 	var n int
 	must(t, p.pool.QueryRow(t.Context(), `select count(*) from crm.accounts where hook = 'default/acme/' || split_part(title, ' ', 1) and not gone and owner = 'nobody'`).Scan(&n))
@@ -161,7 +162,7 @@ func TestPartitionedTable(t *testing.T) {
 	p.awaitEvents(t, 900)
 	p.sendVersion(t, 390, 405, 2) // stale, but for the last five
 	p.awaitEvents(t, 915)
-	r.stop(t)
+	r.Stop()
 	var partitions, rows, old, middle int
 	must(t, p.pool.QueryRow(t.Context(), `select count(distinct tableoid), count(*), count(*) filter (where name = id || ' 1'), count(*) filter (where name = id || ' 2') from webhooks.customer`).
 		Scan(&partitions, &rows, &old, &middle))

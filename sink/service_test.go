@@ -28,11 +28,10 @@ import (
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/kafkatest"
+	"github.com/hookstream/hookstream/stage/runtest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m.Run) }
-
-const patience = 60 * time.Second
 
 // pipeline is everything around the sink.
 type pipeline struct {
@@ -133,38 +132,14 @@ func (p *pipeline) publish(t *testing.T, from, to int, change func(*event.Event)
 // running is a sink that runs.
 type running struct {
 	*Service
-	cancel context.CancelFunc
-	done   chan error
+	*runtest.Run
 }
 
 func (p *pipeline) start(t *testing.T) *running {
 	t.Helper()
 	s, err := New(p.cfg, p.log)
 	must(t, err)
-	ctx, cancel := context.WithCancel(t.Context())
-	r := &running{s, cancel, make(chan error, 1)}
-	go func() { r.done <- s.Run(ctx) }()
-	t.Cleanup(cancel)
-	return r
-}
-
-func (r *running) wait(t *testing.T) error {
-	t.Helper()
-	select {
-	case err := <-r.done:
-		return err
-	case <-time.After(patience):
-		t.Fatal("Run() does not end")
-		return nil
-	}
-}
-
-func (r *running) stop(t *testing.T) {
-	t.Helper()
-	r.cancel()
-	if err := r.wait(t); err != nil {
-		t.Errorf("Run() = %v after a graceful stop", err)
-	}
+	return &running{s, runtest.Start(t, s.Run)}
 }
 
 // get fetches a page of the admin listener.
@@ -178,15 +153,6 @@ func (r *running) get(t *testing.T, path string) (int, string) {
 	return res.StatusCode, string(body)
 }
 
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !ok(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited %s in vain for %s", patience, what)
-		}
-	}
-}
-
 // customers is how many rows there are, -1 while the database does not answer.
 func (p *pipeline) customers(t *testing.T) int {
 	t.Helper()
@@ -197,13 +163,13 @@ func (p *pipeline) customers(t *testing.T) int {
 
 func (p *pipeline) await(t *testing.T, n int) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("%d rows", n), func() bool { return p.customers(t) == n })
+	runtest.Eventually(t, fmt.Sprintf("%d rows", n), func() bool { return p.customers(t) == n })
 }
 
 // awaitEvents waits for n events in the ledger.
 func (p *pipeline) awaitEvents(t *testing.T, n int) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("%d events", n), func() bool {
+	runtest.Eventually(t, fmt.Sprintf("%d events", n), func() bool {
 		var got int
 		_ = p.pool.QueryRow(t.Context(), "select count(*) from hookstream.events").Scan(&got)
 		return got == n
@@ -220,7 +186,7 @@ func (p *pipeline) wantLedger(t *testing.T, n int) {
 	if applied != n || deliveries != 0 {
 		t.Errorf("%d events applied and %d repeats, want %d and none", applied, deliveries, n)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), runtest.Patience)
 	defer cancel()
 	must(t, p.cfg.Kafka.ReadToEnd(ctx, "letters", p.log, kafka.Partitions{p.cfg.Kafka.Topics.DeadLetters: nil}, func(r *kgo.Record) error {
 		t.Errorf("dead letter %v", r.Headers)
@@ -233,15 +199,15 @@ func TestEndToEnd(t *testing.T) {
 	p.send(t, 0, 100)
 	first := p.start(t)
 	p.await(t, 100)
-	eventually(t, "ready", func() bool { code, _ := first.get(t, "/readyz"); return code == http.StatusOK })
+	runtest.Eventually(t, "ready", func() bool { code, _ := first.get(t, "/readyz"); return code == http.StatusOK })
 	// A second instance shares the work, then has all of it.
 	second := p.start(t)
 	p.send(t, 100, 300)
 	p.await(t, 300)
-	first.stop(t)
+	first.Stop()
 	p.send(t, 300, 400)
 	p.await(t, 400)
-	second.stop(t)
+	second.Stop()
 	p.wantLedger(t, 400)
 	lags, err := kadm.NewClient(p.client).Lag(t.Context(), p.cfg.Group)
 	must(t, err)
@@ -259,7 +225,7 @@ func TestWaitsForPostgresAndSurvivesItsRestart(t *testing.T) {
 	server.Stop()
 	p.send(t, 0, 50)
 	r := p.start(t)
-	eventually(t, "a visible reason", func() bool {
+	runtest.Eventually(t, "a visible reason", func() bool {
 		_, body := r.get(t, "/readyz")
 		var health struct {
 			Parts map[string]struct{ Reason string }
@@ -277,14 +243,14 @@ func TestWaitsForPostgresAndSurvivesItsRestart(t *testing.T) {
 		server.Start(t)
 		p.await(t, (round+1)*50)
 	}
-	r.stop(t)
+	r.Stop()
 	p.wantLedger(t, 150)
 }
 
 func TestWrongDatabaseIsFatal(t *testing.T) {
 	server := pgtest.New(t)
 	p := newPipeline(t, strings.Replace(server.URL(), "/postgres?", "/absent?", 1))
-	err := p.start(t).wait(t)
+	err := p.start(t).Wait()
 	if failure.Of(err) != failure.Fatal || !strings.Contains(err.Error(), "HOOKSTREAM_DATABASE_URL") {
 		t.Errorf("Run() = %v, want a Fatal error that names the variable", err)
 	}
@@ -295,5 +261,5 @@ func TestStopsWhileItWaits(t *testing.T) {
 	p := newPipeline(t, server.URL())
 	server.Stop()
 	r := p.start(t)
-	r.stop(t)
+	r.Stop()
 }

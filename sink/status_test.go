@@ -15,6 +15,7 @@ import (
 	"github.com/hookstream/hookstream/sink/internal/status"
 	"github.com/hookstream/hookstream/stage/breaker"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/runtest"
 )
 
 // collect asks, and reads what -o json would print.
@@ -46,7 +47,7 @@ func TestStatusOfASinkThatIsUpToDateAndOneThatIsNot(t *testing.T) {
 	p.send(t, 0, 100)
 	p.await(t, 100)
 	var report *status.Report
-	eventually(t, "the offsets in Kafka", func() bool {
+	runtest.Eventually(t, "the offsets in Kafka", func() bool {
 		report = p.collect(t, r.AdminAddress())
 		for _, part := range customerPartitions(p, report) {
 			if part.KafkaOffset.Value == nil || *part.KafkaOffset.Value != part.EndOffset.Value {
@@ -62,14 +63,14 @@ func TestStatusOfASinkThatIsUpToDateAndOneThatIsNot(t *testing.T) {
 	for _, part := range customerPartitions(p, report) {
 		total += *part.DatabaseOffset.Value
 		if part.Lag.Value != 0 || part.OldestUnapplied.Value != nil || *part.Epoch.Value != 1 || part.Retry.Value != nil ||
-			!strings.HasPrefix(*part.Owner.Value, "sink@") || time.Since(*part.AppliedAt.Value) > patience {
+			!strings.HasPrefix(*part.Owner.Value, "sink@") || time.Since(*part.AppliedAt.Value) > runtest.Patience {
 			t.Errorf("%+v", part)
 		}
 	}
 	if total != 100 {
 		t.Errorf("%d records are applied, want 100", total)
 	}
-	r.stop(t)
+	r.Stop()
 
 	sent := time.Now().Truncate(time.Millisecond)
 	p.send(t, 100, 150)
@@ -122,11 +123,11 @@ func TestStatusShowsWhatIsTriedAgainAndForgetsIt(t *testing.T) {
 		}
 		return n
 	}
-	eventually(t, "partitions that are tried again", func() bool { return retrying() > 0 })
+	runtest.Eventually(t, "partitions that are tried again", func() bool { return retrying() > 0 })
 	wantText(t, report, "failed, the next is in ", "lock timeout", "last error")
 	must(t, lock.Rollback(t.Context()))
 	p.await(t, 20)
-	eventually(t, "nothing tried again", func() bool {
+	runtest.Eventually(t, "nothing tried again", func() bool {
 		report = p.collect(t, r.AdminAddress())
 		for _, part := range report.Partitions {
 			if part.Retry.Value != nil {
@@ -138,7 +139,7 @@ func TestStatusShowsWhatIsTriedAgainAndForgetsIt(t *testing.T) {
 	if last := report.Instances[0].State.Value.LastError; last == nil || !strings.Contains(last.Reason, "lock timeout") {
 		t.Errorf("the last error is forgotten: %+v", last)
 	}
-	r.stop(t)
+	r.Stop()
 }
 
 // TestStatusShowsWhatIsHeld: the breaker's partitions wait in the same way as
@@ -153,7 +154,7 @@ func TestStatusShowsWhatIsHeld(t *testing.T) {
 	p.send(t, 10, 400)
 	const want = "most events of acme customer.changed are refused with constraint_violation (SQLSTATE 23514, table webhooks.customer, constraint nobody), first at "
 	var report *status.Report
-	eventually(t, "held partitions", func() bool {
+	runtest.Eventually(t, "held partitions", func() bool {
 		report = p.collect(t, r.AdminAddress())
 		return slices.ContainsFunc(customerPartitions(p, report), func(part status.Partition) bool {
 			return part.Retry.Value != nil && strings.Contains(part.Retry.Value.Reason, want)
@@ -165,9 +166,9 @@ func TestStatusShowsWhatIsHeld(t *testing.T) {
 	}
 	_, err = p.pool.Exec(t.Context(), "alter table webhooks.customer drop constraint nobody")
 	must(t, err)
-	eventually(t, "everything applied or, before the breaker opened, dead", func() bool { return p.customers(t) > 400-breaker.LeastFailures })
-	eventually(t, "readiness", func() bool { code, _ := r.get(t, "/readyz"); return code == http.StatusOK })
-	r.stop(t)
+	runtest.Eventually(t, "everything applied or, before the breaker opened, dead", func() bool { return p.customers(t) > 400-breaker.LeastFailures })
+	runtest.Eventually(t, "readiness", func() bool { code, _ := r.get(t, "/readyz"); return code == http.StatusOK })
+	r.Stop()
 }
 
 func TestStatusSaysWhatIsUnknown(t *testing.T) {
@@ -188,7 +189,7 @@ func TestStatusSaysWhatIsUnknown(t *testing.T) {
 		}
 		wantText(t, report, "what it tries again is unknown")
 	})
-	r.stop(t)
+	r.Stop()
 	t.Run("database", func(t *testing.T) {
 		server.Stop()
 		defer server.Start(t)

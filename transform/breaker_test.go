@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/hookstream/hookstream/schemas/record"
+	"github.com/hookstream/hookstream/stage/runtest"
 	"github.com/hookstream/hookstream/transform"
 )
 
@@ -40,7 +41,7 @@ func TestBrokenMappingWaitsForItsCorrection(t *testing.T) {
 
 	cfg := e.config(t, "a")
 	cfg.DefinitionsDir, cfg.AdminAddress = dir, "127.0.0.1:0"
-	s, err := transform.New(cfg, logger())
+	s, err := transform.New(cfg, runtest.Logger())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +51,7 @@ func TestBrokenMappingWaitsForItsCorrection(t *testing.T) {
 		hooks = append(hooks, acme("payment.updated", fmt.Sprintf("evt-%d", n), fmt.Sprintf("key-%d", n%10), fmt.Sprintf(`"amount": %d, "currency": "EUR"`, n)))
 	}
 	e.send(t, hooks...)
-	eventually(t, "readiness to name the definition's fault", func() bool {
+	runtest.Eventually(t, "readiness to name the definition's fault", func() bool {
 		code, text := readiness(t, s)
 		return code == http.StatusServiceUnavailable && strings.Contains(text, "mapping_failed") && strings.Contains(text, "payment.updated")
 	})

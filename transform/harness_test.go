@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -27,11 +26,11 @@ import (
 	"github.com/hookstream/hookstream/schemas/registry"
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/kafkatest"
+	"github.com/hookstream/hookstream/stage/runtest"
 	"github.com/hookstream/hookstream/transform"
 )
 
 const (
-	patience = 60 * time.Second
 	// childVariable holds the configuration of a process that only runs the
 	// service, to be killed.
 	childVariable = "HOOKSTREAM_TEST_TRANSFORM"
@@ -54,7 +53,7 @@ func child(text string) int {
 	cfg.RegistryPassword, cfg.Kafka.SASLPassword = "", "" // JSON hides that there are none
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	s, err := transform.New(cfg, logger())
+	s, err := transform.New(cfg, runtest.Logger())
 	if err == nil {
 		err = s.Run(ctx)
 	}
@@ -63,13 +62,6 @@ func child(text string) int {
 		return 1
 	}
 	return 0
-}
-
-func logger() *slog.Logger {
-	if os.Getenv("HOOKSTREAM_TEST_LOG") != "" {
-		return slog.New(slog.NewTextHandler(os.Stderr, nil))
-	}
-	return slog.New(slog.DiscardHandler)
 }
 
 // env is a broker and a registry, with names of this test's own.
@@ -96,11 +88,11 @@ func newEnv(t *testing.T, partitions int32) *env {
 		Retention: time.Hour, DedupWindow: time.Hour,
 	}
 	var err error
-	if e.client, err = e.kafka.NewClient("test", logger()); err != nil {
+	if e.client, err = e.kafka.NewClient("test", runtest.Logger()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(e.client.Close)
-	if err := e.kafka.EnsureTopics(t.Context(), e.client, logger()); err != nil {
+	if err := e.kafka.EnsureTopics(t.Context(), e.client, runtest.Logger()); err != nil {
 		t.Fatal(err)
 	}
 	return e
@@ -123,59 +115,13 @@ func (e *env) config(t *testing.T, instance string) transform.Config {
 	return cfg
 }
 
-// running is a service in this process.
-type running struct {
-	cancel context.CancelFunc
-	done   chan error
-	// failed says that the test expects Run to fail.
-	failed bool
-}
-
-func start(t *testing.T, cfg transform.Config) *running {
+func start(t *testing.T, cfg transform.Config) *runtest.Run {
 	t.Helper()
-	s, err := transform.New(cfg, logger())
+	s, err := transform.New(cfg, runtest.Logger())
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	r := &running{cancel: cancel, done: make(chan error, 1)}
-	go func() { r.done <- s.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := r.wait(t); err != nil && !r.failed {
-			t.Errorf("Run: %v", err)
-		}
-	})
-	return r
-}
-
-// wait returns what Run returned.
-func (r *running) wait(t *testing.T) error {
-	t.Helper()
-	select {
-	case err := <-r.done:
-		r.done <- err
-		return err
-	case <-time.After(patience):
-		t.Fatalf("Run did not end within %s", patience)
-		return nil
-	}
-}
-
-// stop ends a service as a signal does.
-func (r *running) stop(t *testing.T) {
-	t.Helper()
-	r.cancel()
-	_ = r.wait(t) // checked when the test ends
-}
-
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !ok(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited %s in vain for %s", patience, what)
-		}
-	}
+	return runtest.Start(t, s.Run)
 }
 
 // payment is webhook number n of acme, about one of ten keys.
@@ -226,7 +172,7 @@ func (e *env) payments(t *testing.T, from, to int) {
 // drained waits until everything that was sent is processed.
 func (e *env) drained(t *testing.T) {
 	t.Helper()
-	eventually(t, "the whole raw topic to be processed", func() bool { return e.done(t) })
+	runtest.Eventually(t, "the whole raw topic to be processed", func() bool { return e.done(t) })
 }
 
 // done reports whether the group has committed everything that was sent.
@@ -296,10 +242,10 @@ func (e *env) deadLetters(t *testing.T) []*record.DeadLetter {
 
 func (e *env) read(t *testing.T, topic string) []*kgo.Record {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), runtest.Patience)
 	defer cancel()
 	var all []*kgo.Record
-	if err := e.kafka.ReadToEnd(ctx, "test-reader", logger(), kafka.Partitions{topic: nil}, func(r *kgo.Record) error {
+	if err := e.kafka.ReadToEnd(ctx, "test-reader", runtest.Logger(), kafka.Partitions{topic: nil}, func(r *kgo.Record) error {
 		all = append(all, r)
 		return nil
 	}); err != nil {

@@ -22,6 +22,7 @@ import (
 
 	"github.com/hookstream/hookstream/schemas/registry"
 	"github.com/hookstream/hookstream/stage/failure"
+	"github.com/hookstream/hookstream/stage/runtest"
 	"github.com/hookstream/hookstream/transform"
 )
 
@@ -31,12 +32,12 @@ func TestInstancesComeAndGo(t *testing.T) {
 	t.Parallel()
 	const waves, perWave = 6, 500
 	e := newEnv(t, 6)
-	begin := func(name string) *running {
+	begin := func(name string) *runtest.Run {
 		cfg := e.config(t, name)
 		cfg.MaxRecords = 100
 		return start(t, cfg)
 	}
-	instances := []*running{begin("0")}
+	instances := []*runtest.Run{begin("0")}
 	for wave := range waves {
 		e.payments(t, wave*perWave, (wave+1)*perWave)
 		e.payments(t, max(0, wave-1)*perWave, (wave+1)*perWave) // the last two waves again
@@ -44,7 +45,7 @@ func TestInstancesComeAndGo(t *testing.T) {
 		case len(instances) < 3:
 			instances = append(instances, begin(fmt.Sprint(wave+1)))
 		default:
-			instances[0].stop(t)
+			instances[0].Stop()
 			instances = instances[1:]
 		}
 	}
@@ -70,7 +71,7 @@ func (e *env) kill(t *testing.T, instance string) {
 	}
 	topic := e.kafka.Topics.Events("payment")
 	before := len(e.read(t, topic))
-	eventually(t, "the instance to publish", func() bool { return len(e.read(t, topic)) > before })
+	runtest.Eventually(t, "the instance to publish", func() bool { return len(e.read(t, topic)) > before })
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -120,13 +121,13 @@ func TestRegistryIsAwayAtStart(t *testing.T) {
 	cfg := e.config(t, "a")
 	cfg.RegistryURL = gate.URL
 	cfg.AdminAddress = "127.0.0.1:0"
-	s, err := transform.New(cfg, logger())
+	s, err := transform.New(cfg, runtest.Logger())
 	if err != nil {
 		t.Fatal(err)
 	}
 	runService(t, s)
 	e.payments(t, 0, 10)
-	eventually(t, "two tries", func() bool { return refused.Load() >= 2 })
+	runtest.Eventually(t, "two tries", func() bool { return refused.Load() >= 2 })
 	if code := readyz(t, s); code != http.StatusServiceUnavailable {
 		t.Errorf("readyz answers %d without a registry", code)
 	}
@@ -148,7 +149,7 @@ func runService(t *testing.T, s *transform.Service) {
 			if err != nil {
 				t.Errorf("Run: %v", err)
 			}
-		case <-time.After(patience):
+		case <-time.After(runtest.Patience):
 			t.Error("Run did not end")
 		}
 	})
@@ -206,8 +207,7 @@ func TestRegistryRefuses(t *testing.T) {
 func wantFatal(t *testing.T, cfg transform.Config, named string) {
 	t.Helper()
 	r := start(t, cfg)
-	r.failed = true
-	if err := r.wait(t); failure.Of(err) != failure.Fatal || !strings.Contains(err.Error(), named) {
+	if err := r.Wait(); failure.Of(err) != failure.Fatal || !strings.Contains(err.Error(), named) {
 		t.Errorf("Run gave %v, want a Fatal error that names %s", err, named)
 	}
 }
@@ -226,7 +226,7 @@ func TestBrokenDefinitionIsRefusedAtStart(t *testing.T) {
 	}
 	cfg := validConfig(t)
 	cfg.DefinitionsDir = dir
-	_, err = transform.New(cfg, logger())
+	_, err = transform.New(cfg, runtest.Logger())
 	if failure.Of(err) != failure.Fatal || !strings.Contains(err.Error(), file+":") || !strings.Contains(err.Error(), "events[0].fields.amount") {
 		t.Errorf("New gave %v, want a Fatal error with file, line and field", err)
 	}
@@ -266,7 +266,7 @@ func TestConfigurationErrorsNameTheVariable(t *testing.T) {
 		if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v does not name it", name, err)
 		}
-		if _, err := transform.New(cfg, logger()); failure.Of(err) != failure.Fatal {
+		if _, err := transform.New(cfg, runtest.Logger()); failure.Of(err) != failure.Fatal {
 			t.Errorf("%s: New gave %v, want a Fatal error", name, err)
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/hookstream/hookstream/schemas/reason"
 	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/stage/failure"
+	"github.com/hookstream/hookstream/stage/runtest"
 	"github.com/hookstream/hookstream/transform"
 )
 
@@ -130,7 +131,7 @@ func TestDuplicatesAreDroppedAcrossRestarts(t *testing.T) {
 	first := start(t, e.config(t, "a"))
 	e.drained(t)
 	e.wantPayments(t, 200)
-	first.stop(t)
+	first.Stop()
 
 	e.payments(t, 100, 300)
 	start(t, e.config(t, "b"))
@@ -260,7 +261,7 @@ func TestReplayOfADeadLetterSucceeds(t *testing.T) {
 	if len(letters) != 2 || letters[0].Reason != reason.TimeOutOfBounds {
 		t.Fatalf("%d dead letters, want the event and its duplicate", len(letters))
 	}
-	first.stop(t)
+	first.Stop()
 
 	for _, d := range letters {
 		r, err := d.Replay(e.kafka.Topics.Raw, "run-1")
@@ -329,14 +330,14 @@ func TestFullDeduplicationWaits(t *testing.T) {
 	e.payments(t, 0, 11)
 	cfg := e.config(t, "a")
 	cfg.DedupMaxEntries, cfg.AdminAddress = 10, "127.0.0.1:0"
-	full, err := transform.New(cfg, logger())
+	full, err := transform.New(cfg, runtest.Logger())
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- full.Run(ctx) }()
-	eventually(t, "readiness to say that deduplication is full", func() bool {
+	runtest.Eventually(t, "readiness to say that deduplication is full", func() bool {
 		code, text := readiness(t, full)
 		return code == http.StatusServiceUnavailable && strings.Contains(text, "HOOKSTREAM_DEDUP_MAX_ENTRIES")
 	})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hookstream/hookstream/stage/fenced"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/runtest"
 )
 
 // board keeps the attempts that are not over.
@@ -51,22 +52,22 @@ func TestAttemptsAreToldUntilTheyAreOver(t *testing.T) {
 	seen := &board{open: map[kafka.Partition]fenced.Attempt{}}
 	loop := fenced.New(fenced.Config{
 		Kafka: b.cfg, Group: b.group, Topics: []string{b.in}, ClientID: "applier", Attempts: seen.note,
-		MaxRecords: 50, SessionTimeout: 15 * time.Second, DrainTimeout: 10 * time.Second, Log: quiet(),
+		MaxRecords: 50, SessionTimeout: 15 * time.Second, DrainTimeout: 10 * time.Second, Log: runtest.Logger(),
 	}, store)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	done := make(chan error, 1)
 	b.send(t, 0, 20)
 	go func() { done <- loop.Run(ctx) }()
-	eventually(t, "three failures in a row", func() bool { _, most := seen.state(); return most >= 3 })
+	runtest.Eventually(t, "three failures in a row", func() bool { _, most := seen.state(); return most >= 3 })
 	store.set(func() { store.before = nil })
 	db.await(t, 20)
-	eventually(t, "the end of the attempts", func() bool { open, _ := seen.state(); return open == 0 })
+	runtest.Eventually(t, "the end of the attempts", func() bool { open, _ := seen.state(); return open == 0 })
 
 	// What is tried again at a shutdown is not tried again after it.
 	store.set(func() { store.before = func() error { return errAway } })
 	b.send(t, 20, 40)
-	eventually(t, "another failure", func() bool { open, _ := seen.state(); return open > 0 })
+	runtest.Eventually(t, "another failure", func() bool { open, _ := seen.state(); return open > 0 })
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)

@@ -3,11 +3,8 @@
 package fenced_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,10 +18,8 @@ import (
 	"github.com/hookstream/hookstream/stage/fenced"
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/kafkatest"
+	"github.com/hookstream/hookstream/stage/runtest"
 )
-
-// patience is how long a condition may take to come true.
-const patience = time.Minute
 
 var errAway = errors.New("the database is away")
 
@@ -43,18 +38,11 @@ func newBroker(t *testing.T, partitions int32) *broker {
 		cfg: &kafka.Config{Brokers: k.Addresses, MaxMessageBytes: 1 << 20, Topics: k.Topics()},
 	}
 	var err error
-	if b.client, err = b.cfg.NewClient("test", quiet()); err != nil {
+	if b.client, err = b.cfg.NewClient("test", runtest.Logger()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.client.Close)
 	return b
-}
-
-func quiet() *slog.Logger {
-	if os.Getenv("HOOKSTREAM_TEST_LOG") != "" {
-		return slog.New(slog.NewTextHandler(os.Stderr, nil))
-	}
-	return slog.New(slog.DiscardHandler)
 }
 
 // send produces records with the values from..to-1, spread over partitions.
@@ -82,56 +70,18 @@ func (b *broker) committed(t *testing.T) int {
 	return int(sum)
 }
 
-// run is a running loop.
-type run struct {
-	cancel context.CancelFunc
-	done   chan error
-}
-
-func (b *broker) start(t *testing.T, store fenced.Store) *run {
+func (b *broker) start(t *testing.T, store fenced.Store) *runtest.Run {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	r := &run{cancel, make(chan error, 1)}
 	loop := fenced.New(fenced.Config{
 		Kafka: b.cfg, Group: b.group, Topics: []string{b.in}, ClientID: "applier",
-		MaxRecords: 50, SessionTimeout: 15 * time.Second, DrainTimeout: 10 * time.Second, Log: quiet(),
+		MaxRecords: 50, SessionTimeout: 15 * time.Second, DrainTimeout: 10 * time.Second, Log: runtest.Logger(),
 	}, store)
-	go func() { r.done <- loop.Run(ctx) }()
-	t.Cleanup(cancel)
-	return r
-}
-
-func (r *run) stop(t *testing.T) {
-	t.Helper()
-	r.cancel()
-	if err := r.wait(t); err != nil {
-		t.Errorf("Run() = %v after a graceful stop", err)
-	}
-}
-
-func (r *run) wait(t *testing.T) error {
-	t.Helper()
-	select {
-	case err := <-r.done:
-		return err
-	case <-time.After(patience):
-		t.Fatal("Run() does not end")
-		return nil
-	}
-}
-
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !ok(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited %s in vain for %s", patience, what)
-		}
-	}
+	return runtest.Start(t, loop.Run)
 }
 
 func (m *memory) await(t *testing.T, n int) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("%d applied records", n), func() bool { return m.count() >= n })
+	runtest.Eventually(t, fmt.Sprintf("%d applied records", n), func() bool { return m.count() >= n })
 }
 
 func TestAppliesOnceAndContinuesFromTheDatabase(t *testing.T) {
@@ -139,7 +89,7 @@ func TestAppliesOnceAndContinuesFromTheDatabase(t *testing.T) {
 	b.send(t, 0, 500)
 	r := b.start(t, db)
 	db.await(t, 500)
-	r.stop(t)
+	r.Stop()
 	if got := b.committed(t); got != 500 {
 		t.Errorf("Kafka was told %d records after a stop, want 500", got)
 	}
@@ -150,7 +100,7 @@ func TestAppliesOnceAndContinuesFromTheDatabase(t *testing.T) {
 	b.send(t, 500, 600)
 	r = b.start(t, db)
 	db.await(t, 600)
-	r.stop(t)
+	r.Stop()
 	db.wantOnce(t, 600)
 	for _, n := range db.history {
 		if n > 50 {
@@ -163,7 +113,7 @@ func TestKafkaIsToldWhileRunning(t *testing.T) {
 	b, db := newBroker(t, 2), newMemory()
 	b.send(t, 0, 120)
 	b.start(t, db)
-	eventually(t, "offsets in Kafka", func() bool { return b.committed(t) == 120 })
+	runtest.Eventually(t, "offsets in Kafka", func() bool { return b.committed(t) == 120 })
 }
 
 func TestTakenOverByAnotherConsumer(t *testing.T) {
@@ -179,7 +129,7 @@ func TestTakenOverByAnotherConsumer(t *testing.T) {
 	// Our claim is lost: the loop joins anew, and takes over as the group says.
 	b.send(t, 10, 20)
 	db.await(t, 20)
-	r.stop(t)
+	r.Stop()
 	db.wantOnce(t, 20)
 	if got := db.epoch(p); got != before+2 {
 		t.Errorf("epoch %d, want %d: one for the other, one for the new session", got, before+2)
@@ -201,10 +151,10 @@ func TestZombieAppliesNothing(t *testing.T) {
 		return db.Apply(t.Context(), []fenced.Batch{{Partition: p, Claim: claims[p], Records: b.records(0, 10)}})
 	}
 	r := b.start(t, zombie)
-	eventually(t, "a new session", func() bool { return db.epoch(p) == 3 })
+	runtest.Eventually(t, "a new session", func() bool { return db.epoch(p) == 3 })
 	b.send(t, 10, 15)
 	db.await(t, 15)
-	r.stop(t)
+	r.Stop()
 	db.wantOnce(t, 15)
 }
 
@@ -231,7 +181,7 @@ func TestLostAnswerOfACommit(t *testing.T) {
 	db.await(t, 300)
 	b.send(t, 300, 310)
 	db.await(t, 310)
-	r.stop(t)
+	r.Stop()
 	if lost < 2 {
 		t.Fatal("no answer was lost")
 	}
@@ -249,7 +199,7 @@ func TestDatabaseLostCommits(t *testing.T) {
 	// from there, skip nothing.
 	b.send(t, 100, 110)
 	db.await(t, 110)
-	r.stop(t)
+	r.Stop()
 	db.wantOnce(t, 110)
 	if got := db.epoch(p); got != 1 {
 		t.Errorf("epoch %d, want 1: going back needs no new session", got)
@@ -264,7 +214,7 @@ func TestDatabaseLostCommitsOfAQuietPartition(t *testing.T) {
 	db.await(t, 100)
 	db.restore(kafka.Partition{Topic: b.in, Partition: 1}, 30)
 	db.await(t, 100)
-	r.stop(t)
+	r.Stop()
 	db.wantOnce(t, 100)
 }
 
@@ -285,7 +235,7 @@ func TestTransientFailureIsTriedAgain(t *testing.T) {
 	b.send(t, 0, 20)
 	r := b.start(t, store)
 	db.await(t, 20)
-	r.stop(t)
+	r.Stop()
 	db.wantOnce(t, 20)
 }
 
@@ -294,15 +244,15 @@ func TestRebalanceWhileTryingAgain(t *testing.T) {
 	stuck := &faulty{memory: db, before: func() error { return errAway }}
 	b.send(t, 0, 200)
 	first := b.start(t, stuck)
-	eventually(t, "the first to try", func() bool { return stuck.tried() > 0 })
+	runtest.Eventually(t, "the first to try", func() bool { return stuck.tried() > 0 })
 	// It cannot apply and holds every partition. The second gets its share
 	// only if the first gives its batch back; the group waits 60 s, we do not.
 	second := b.start(t, db)
-	eventually(t, "the second to apply", func() bool { return db.count() > 0 })
+	runtest.Eventually(t, "the second to apply", func() bool { return db.count() > 0 })
 	stuck.set(func() { stuck.before = nil })
 	db.await(t, 200)
-	first.stop(t)
-	second.stop(t)
+	first.Stop()
+	second.Stop()
 	db.wantOnce(t, 200)
 }
 
@@ -316,7 +266,7 @@ func TestFatalFailureStops(t *testing.T) {
 			b, store := newBroker(t, 1), &faulty{memory: newMemory()}
 			broken(store)
 			b.send(t, 0, 1)
-			if err := b.start(t, store).wait(t); !errors.Is(err, fatal) {
+			if err := b.start(t, store).Wait(); !errors.Is(err, fatal) {
 				t.Errorf("Run() = %v, want %v", err, fatal)
 			}
 		})
@@ -327,7 +277,7 @@ func TestOffsetOutsideTheLogIsFatal(t *testing.T) {
 	b, db := newBroker(t, 1), newMemory()
 	b.send(t, 0, 5)
 	db.claims[kafka.Partition{Topic: b.in}] = fenced.Claim{Epoch: 7, Next: 1000}
-	err := b.start(t, db).wait(t)
+	err := b.start(t, db).Wait()
 	if failure.Of(err) != failure.Fatal || !strings.Contains(err.Error(), b.in+"/0") {
 		t.Errorf("Run() = %v, want a Fatal error that names the partition", err)
 	}
@@ -345,9 +295,9 @@ func TestShutdownFinishesTheBatchInHand(t *testing.T) {
 	b.send(t, 0, 5)
 	r := b.start(t, store)
 	<-started
-	r.cancel()
+	r.Cancel()
 	close(goOn)
-	if err := r.wait(t); err != nil {
+	if err := r.Wait(); err != nil {
 		t.Errorf("Run() = %v", err)
 	}
 	db.wantOnce(t, 5)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hookstream/hookstream/stage/fenced"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/runtest"
 )
 
 // lastStatus keeps what the loop said last.
@@ -57,13 +58,13 @@ func TestHeldPartitionWaitsAndTheOthersGoOn(t *testing.T) {
 	done := make(chan error, 1)
 	loop := fenced.New(fenced.Config{
 		Kafka: b.cfg, Group: b.group, Topics: []string{b.in}, ClientID: "applier", Attempts: seen.note, Status: status.set,
-		MaxRecords: 50, SessionTimeout: 15 * time.Second, DrainTimeout: 10 * time.Second, Log: quiet(),
+		MaxRecords: 50, SessionTimeout: 15 * time.Second, DrainTimeout: 10 * time.Second, Log: runtest.Logger(),
 	}, store)
 	go func() { done <- loop.Run(ctx) }()
 	t.Cleanup(cancel)
 
 	sent := b.sentTo(t, sick)
-	eventually(t, "the other partitions and some tries", func() bool {
+	runtest.Eventually(t, "the other partitions and some tries", func() bool {
 		tries := 0
 		store.set(func() { tries = holds })
 		return db.count() == 600-sent && tries > 3
@@ -79,7 +80,7 @@ func TestHeldPartitionWaitsAndTheOthersGoOn(t *testing.T) {
 	}
 	store.set(func() { store.batch = nil })
 	db.await(t, 600)
-	eventually(t, "readiness", func() bool { ready, _ := status.get(); open, _ := seen.state(); return ready && open == 0 })
+	runtest.Eventually(t, "readiness", func() bool { ready, _ := status.get(); open, _ := seen.state(); return ready && open == 0 })
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
@@ -101,20 +102,20 @@ func TestHeldPartitionThatMovesIsFetchedAgain(t *testing.T) {
 	}
 	b.send(t, 0, 200)
 	first := b.start(t, store)
-	eventually(t, "a hold", func() bool { return store.tried() > 0 })
+	runtest.Eventually(t, "a hold", func() bool { return store.tried() > 0 })
 	second := b.start(t, db)
 	moved := kafka.Partition{Topic: b.in}
-	eventually(t, "what moved", func() bool {
+	runtest.Eventually(t, "what moved", func() bool {
 		if db.length(moved) == 0 {
 			moved.Partition = 1 - moved.Partition
 		}
 		return db.length(moved) > 0
 	})
 	store.set(func() { store.batch = nil })
-	second.stop(t)
+	second.Stop()
 	b.send(t, 200, 400)
-	eventually(t, "what came back", func() bool { return db.length(moved) == b.sentTo(t, moved) })
-	first.stop(t)
+	runtest.Eventually(t, "what came back", func() bool { return db.length(moved) == b.sentTo(t, moved) })
+	first.Stop()
 	b.start(t, db)
 	db.await(t, 400)
 	db.wantOnce(t, 400)
@@ -123,7 +124,7 @@ func TestHeldPartitionThatMovesIsFetchedAgain(t *testing.T) {
 // sentTo is how many records a partition has.
 func (b *broker) sentTo(t *testing.T, p kafka.Partition) (n int) {
 	t.Helper()
-	err := b.cfg.ReadToEnd(t.Context(), "sent", quiet(), kafka.Partitions{p.Topic: {p.Partition}}, func(*kgo.Record) error {
+	err := b.cfg.ReadToEnd(t.Context(), "sent", runtest.Logger(), kafka.Partitions{p.Topic: {p.Partition}}, func(*kgo.Record) error {
 		n++
 		return nil
 	})

@@ -47,7 +47,7 @@ func TestFaultsWhileTheNextIsPrepared(t *testing.T) {
 	store.set(func() { store.before, store.after = nil, nil })
 	b.send(t, 1000, 1100)
 	db.await(t, 1100)
-	r.stop(t)
+	r.Stop()
 	db.wantOnce(t, 1100)
 }
 
@@ -65,7 +65,7 @@ func TestSlowBatchesAreHalvedAndGrowBack(t *testing.T) {
 	b.send(t, 0, 800)
 	r := b.start(t, store)
 	db.await(t, 800)
-	r.stop(t)
+	r.Stop()
 	db.wantOnce(t, 800)
 	if first, most := db.history[0], slices.Max(db.history); first > 10 || most != 50 {
 		t.Errorf("batches of %v, want a first one of at most 10, and 50 in the end", db.history)

@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"os"
 	"strconv"
 	"sync"
 	"testing"
@@ -20,12 +18,10 @@ import (
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/kafkatest"
+	"github.com/hookstream/hookstream/stage/runtest"
 	"github.com/hookstream/hookstream/stage/tracing"
 	"github.com/hookstream/hookstream/stage/transact"
 )
-
-// patience is how long a condition may take to come true.
-const patience = time.Minute
 
 // broker is a Kafka with the topics in and out, and a consumer group.
 type broker struct {
@@ -59,18 +55,11 @@ func withTopics(t *testing.T, b *broker, partitions int32) *broker {
 	b.in, b.out, b.group = b.CreateTopic(t, partitions, "in"), b.CreateTopic(t, partitions, "out"), b.Name("copiers")
 	b.cfg = &kafka.Config{Brokers: b.Addresses, MaxMessageBytes: 1 << 20, Topics: b.Topics()}
 	var err error
-	if b.client, err = b.cfg.NewClient("test", quiet()); err != nil {
+	if b.client, err = b.cfg.NewClient("test", runtest.Logger()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.client.Close)
 	return b
-}
-
-func quiet() *slog.Logger {
-	if os.Getenv("HOOKSTREAM_TEST_LOG") != "" {
-		return slog.New(slog.NewTextHandler(os.Stderr, nil))
-	}
-	return slog.New(slog.DiscardHandler)
 }
 
 // send produces records with the values from..to-1, spread over partitions.
@@ -90,9 +79,9 @@ func (b *broker) send(t *testing.T, from, to int) {
 func (b *broker) output(t *testing.T) map[string]int {
 	t.Helper()
 	n := map[string]int{}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), runtest.Patience)
 	defer cancel()
-	if err := b.cfg.ReadToEnd(ctx, "output", quiet(), kafka.Partitions{b.out: nil}, func(r *kgo.Record) error {
+	if err := b.cfg.ReadToEnd(ctx, "output", runtest.Logger(), kafka.Partitions{b.out: nil}, func(r *kgo.Record) error {
 		n[string(r.Value)]++
 		return nil
 	}); err != nil {
@@ -105,7 +94,7 @@ func (b *broker) output(t *testing.T) map[string]int {
 func (b *broker) wantOutput(t *testing.T, n int) {
 	t.Helper()
 	var got map[string]int
-	eventually(t, fmt.Sprintf("%d values", n), func() bool { got = b.output(t); return len(got) >= n })
+	runtest.Eventually(t, fmt.Sprintf("%d values", n), func() bool { got = b.output(t); return len(got) >= n })
 	for v, times := range got {
 		if times != 1 {
 			t.Errorf("value %s came %d times", v, times)
@@ -126,15 +115,6 @@ func (b *broker) committed(t *testing.T) int64 {
 	var sum int64
 	offsets.Each(func(o kadm.OffsetResponse) { sum += max(0, o.At) })
 	return sum
-}
-
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !ok(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited %s in vain for %s", patience, what)
-		}
-	}
 }
 
 // copier copies records to out, and checks the loop's promises to a Processor.
@@ -210,38 +190,23 @@ func (c *copier) counts() (processed, committed, owned int) {
 	return c.processed, c.committed, len(c.owned)
 }
 
-// run is a running loop.
-type run struct {
-	cancel context.CancelFunc
-	done   chan error
-	// failed says that the test expects Run to fail.
-	failed bool
-}
-
 func (b *broker) config(id string) transact.Config {
 	return transact.Config{
 		Kafka: b.cfg, Group: b.group, Topics: []string{b.in}, TransactionalID: b.Name(id), MaxRecords: 100,
-		Timeout: time.Minute, SessionTimeout: b.session, DrainTimeout: 5 * time.Second, Log: quiet(),
+		Timeout: time.Minute, SessionTimeout: b.session, DrainTimeout: 5 * time.Second, Log: runtest.Logger(),
 	}
 }
 
 // start runs a loop over c until the test ends, and checks then that it kept
 // its promises.
-func (b *broker) start(t *testing.T, cfg transact.Config, c *copier) *run {
+func (b *broker) start(t *testing.T, cfg transact.Config, c *copier) *runtest.Run {
 	t.Helper()
 	c.out = b.out
 	loop, err := transact.New(cfg, c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	r := &run{cancel: cancel, done: make(chan error, 1)}
-	go func() { r.done <- loop.Run(ctx) }()
 	t.Cleanup(func() {
-		cancel()
-		if err := r.wait(t); err != nil && !r.failed {
-			t.Errorf("Run: %v", err)
-		}
 		if c.broken != nil {
 			t.Error(c.broken)
 		}
@@ -249,34 +214,13 @@ func (b *broker) start(t *testing.T, cfg transact.Config, c *copier) *run {
 			t.Errorf("state of %d partitions was not forgotten", owned)
 		}
 	})
-	return r
+	return runtest.Start(t, loop.Run) // ends before the checks
 }
 
-// wait returns what Run returned.
-func (r *run) wait(t *testing.T) error {
+// fatal waits for the Fatal error that ends a loop.
+func fatal(t *testing.T, r *runtest.Run) error {
 	t.Helper()
-	select {
-	case err := <-r.done:
-		r.done <- err
-		return err
-	case <-time.After(patience):
-		t.Fatalf("Run did not end within %s", patience)
-		return nil
-	}
-}
-
-// stop ends a loop as a signal does.
-func (r *run) stop(t *testing.T) {
-	t.Helper()
-	r.cancel()
-	_ = r.wait(t) // checked when the test ends
-}
-
-// fatal waits for the Fatal error that ends Run.
-func (r *run) fatal(t *testing.T) error {
-	t.Helper()
-	r.failed = true
-	err := r.wait(t)
+	err := r.Wait()
 	if failure.Of(err) != failure.Fatal {
 		t.Errorf("Run gave %v, want a Fatal error", err)
 	}
@@ -289,7 +233,7 @@ var errPassing = errors.New("passing")
 func (b *broker) sentTo(t *testing.T, partition int32) []string {
 	t.Helper()
 	var values []string
-	if err := b.cfg.ReadToEnd(t.Context(), "sent", quiet(), kafka.Partitions{b.in: {partition}}, func(r *kgo.Record) error {
+	if err := b.cfg.ReadToEnd(t.Context(), "sent", runtest.Logger(), kafka.Partitions{b.in: {partition}}, func(r *kgo.Record) error {
 		values = append(values, string(r.Value))
 		return nil
 	}); err != nil {

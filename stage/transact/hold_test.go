@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/runtest"
 	"github.com/hookstream/hookstream/stage/transact"
 )
 
@@ -42,7 +43,7 @@ func TestHeldPartitionWaitsAndTheOthersGoOn(t *testing.T) {
 	cfg.Status = status.set
 	b.start(t, cfg, c)
 	sent := b.sentTo(t, sick.Partition)
-	eventually(t, "the other partitions and some tries", func() bool {
+	runtest.Eventually(t, "the other partitions and some tries", func() bool {
 		theirs = map[string]bool{}
 		for v := range b.output(t) {
 			theirs[v] = true
@@ -59,7 +60,7 @@ func TestHeldPartitionWaitsAndTheOthersGoOn(t *testing.T) {
 	}
 	healed.Store(true)
 	b.wantOutput(t, 300)
-	eventually(t, "readiness", func() bool { ready, _ := status.get(); return ready })
+	runtest.Eventually(t, "readiness", func() bool { ready, _ := status.get(); return ready })
 }
 
 // lastStatus keeps what the loop said last.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hookstream/hookstream/schemas/header"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/runtest"
 	"github.com/hookstream/hookstream/stage/tracing"
 	"github.com/hookstream/hookstream/stage/tracingtest"
 )
@@ -66,7 +67,7 @@ func TestATraceGoesThroughATransaction(t *testing.T) {
 // wantHeaders: what was written has one trace context and one transaction.
 func wantHeaders(t *testing.T, b *broker, places map[string]trace.SpanContext, transaction string) {
 	t.Helper()
-	err := b.cfg.ReadToEnd(t.Context(), "output", quiet(), kafka.Partitions{b.out: nil}, func(r *kgo.Record) error {
+	err := b.cfg.ReadToEnd(t.Context(), "output", runtest.Logger(), kafka.Partitions{b.out: nil}, func(r *kgo.Record) error {
 		got, want := tracing.SpanContext(r), places[string(r.Value)]
 		if got.TraceID() != want.TraceID() || got.SpanID() != want.SpanID() || got.IsSampled() != want.IsSampled() {
 			t.Errorf("%s became %v, want %v", r.Value, got, want)

@@ -20,6 +20,7 @@ import (
 	"github.com/hookstream/hookstream/schemas/reason"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/runtest"
 )
 
 func TestOutputAndOffsetsCommitTogether(t *testing.T) {
@@ -29,11 +30,11 @@ func TestOutputAndOffsetsCommitTogether(t *testing.T) {
 	c := &copier{}
 	first := b.start(t, b.config("a"), c)
 	b.wantOutput(t, 500)
-	eventually(t, "the callback of every commit", func() bool { _, n, _ := c.counts(); return n == 500 })
+	runtest.Eventually(t, "the callback of every commit", func() bool { _, n, _ := c.counts(); return n == 500 })
 	if n := b.committed(t); n != 500 {
 		t.Errorf("committed offsets sum up to %d, want 500", n)
 	}
-	first.stop(t)
+	first.Stop()
 
 	// The next run starts where the first ended.
 	b.send(t, 500, 600)
@@ -52,7 +53,7 @@ func TestProduceErrorAbortsAndIsTriedAgain(t *testing.T) {
 	if fault.Hits() != 1 {
 		t.Errorf("fault was hit %d times, want once", fault.Hits())
 	}
-	eventually(t, "the commits", func() bool { _, n, _ := c.counts(); return n == 50 })
+	runtest.Eventually(t, "the commits", func() bool { _, n, _ := c.counts(); return n == 50 })
 }
 
 func TestRefusedSizeIsFatal(t *testing.T) {
@@ -60,7 +61,7 @@ func TestRefusedSizeIsFatal(t *testing.T) {
 	b := newBroker(t, 1)
 	b.send(t, 0, 100)
 	b.limit(t, b.out, "200")
-	wantNamed(t, b.start(t, b.config("a"), &copier{}).fatal(t), "max.message.bytes")
+	wantNamed(t, fatal(t, b.start(t, b.config("a"), &copier{})), "max.message.bytes")
 	if n := b.committed(t); n != 0 {
 		t.Errorf("offsets were committed up to %d", n)
 	}
@@ -93,7 +94,7 @@ func TestTransientErrorIsTriedInPlace(t *testing.T) {
 	}}
 	r := b.start(t, b.config("a"), c)
 	b.wantOutput(t, 10)
-	r.stop(t)
+	r.Stop()
 	if len(tries) < 3 || tries[0] != 0 || tries[1] != 0 || tries[2] != 0 {
 		t.Errorf("Process was given the offsets %v, want 0 three times", tries)
 	}
@@ -110,7 +111,7 @@ func TestOtherErrorStops(t *testing.T) {
 			b := newBroker(t, 1)
 			b.send(t, 0, 10)
 			r := b.start(t, b.config("a"), &copier{process: func(context.Context, []*kgo.Record) error { return cause }})
-			if err := r.fatal(t); !errors.Is(err, cause) {
+			if err := fatal(t, r); !errors.Is(err, cause) {
 				t.Errorf("Run gave %v, want %v", err, cause)
 			}
 			if n := b.committed(t); n != 0 {
@@ -137,7 +138,7 @@ func TestRestoreFailure(t *testing.T) {
 	other := b.config("b")
 	other.Group = b.Name("others")
 	r := b.start(t, other, &copier{restore: func(context.Context, []kafka.Partition) error { return corrupt }})
-	if err := r.fatal(t); !errors.Is(err, corrupt) {
+	if err := fatal(t, r); !errors.Is(err, corrupt) {
 		t.Errorf("Run gave %v, want %v", err, corrupt)
 	}
 }
@@ -153,9 +154,9 @@ func TestShutdownFinishesTheBatch(t *testing.T) {
 		return nil
 	}})
 	<-entered
-	r.cancel()
+	r.Cancel()
 	close(release)
-	r.stop(t)
+	r.Stop()
 	if got := b.output(t); len(got) != 50 {
 		t.Errorf("%d values were committed, want the batch of 50", len(got))
 	}
@@ -174,7 +175,7 @@ func TestShutdownWaitsNoLongerThanTheDrainTimeout(t *testing.T) {
 		return ctx.Err()
 	}})
 	<-entered
-	r.stop(t)
+	r.Stop()
 	if n := b.committed(t); n != 0 {
 		t.Errorf("offsets of an unfinished batch were committed up to %d", n)
 	}
@@ -200,7 +201,7 @@ func TestShutdownDuringRestoreProcessesNothing(t *testing.T) {
 	}
 	r := b.start(t, b.config("a"), c)
 	<-entered
-	r.stop(t)
+	r.Stop()
 	if n, _, _ := c.counts(); n != 0 {
 		t.Errorf("%d batches were processed without state", n)
 	}
@@ -216,7 +217,7 @@ func TestShutdownWithoutBrokerEnds(t *testing.T) {
 	r := b.start(t, b.config("a"), &copier{})
 	b.wantOutput(t, 10)
 	cluster.Close()
-	r.stop(t)
+	r.Stop()
 }
 
 // What an earlier run of the instance left open is aborted at once: a restore
@@ -225,7 +226,7 @@ func TestPredecessorsTransactionIsAborted(t *testing.T) {
 	t.Parallel()
 	b := newBroker(t, 1)
 	b.send(t, 0, 10)
-	dead, err := b.cfg.NewClient("dead", quiet(), kgo.TransactionalID(b.Name("a")), kgo.TransactionTimeout(10*time.Minute))
+	dead, err := b.cfg.NewClient("dead", runtest.Logger(), kgo.TransactionalID(b.Name("a")), kgo.TransactionTimeout(10*time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +238,7 @@ func TestPredecessorsTransactionIsAborted(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.start(t, b.config("a"), &copier{restore: func(ctx context.Context, _ []kafka.Partition) error {
-		return b.cfg.ReadToEnd(ctx, "restore", quiet(), kafka.Partitions{b.out: nil}, func(*kgo.Record) error { return nil })
+		return b.cfg.ReadToEnd(ctx, "restore", runtest.Logger(), kafka.Partitions{b.out: nil}, func(*kgo.Record) error { return nil })
 	}})
 	b.wantOutput(t, 10)
 }
@@ -251,9 +252,9 @@ func TestSharedTransactionalIDIsFatal(t *testing.T) {
 	other := b.config("a")
 	other.Group = b.Name("others") // takes the id, not the partitions
 	b.start(t, other, &copier{})
-	eventually(t, "the other's output", func() bool { return b.output(t)["0"] == 2 })
+	runtest.Eventually(t, "the other's output", func() bool { return b.output(t)["0"] == 2 })
 	b.send(t, 10, 20)
-	wantNamed(t, first.fatal(t), "HOOKSTREAM_INSTANCE_ID")
+	wantNamed(t, fatal(t, first), "HOOKSTREAM_INSTANCE_ID")
 }
 
 func TestLostOffsetIsFatal(t *testing.T) {
@@ -266,7 +267,7 @@ func TestLostOffsetIsFatal(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.DeleteRecords(t, b.in, 0, 20)
-	wantNamed(t, b.start(t, b.config("a"), &copier{}).fatal(t), b.in+"/0")
+	wantNamed(t, fatal(t, b.start(t, b.config("a"), &copier{})), b.in+"/0")
 }
 
 // wantNamed checks that an error names what a person must look at.
@@ -309,7 +310,7 @@ func TestAbortedFirstTransactionGoesBackToTheLogStart(t *testing.T) {
 func waitMembers(t *testing.T, b *broker, members, partitions int) {
 	t.Helper()
 	admin := kadm.NewClient(b.client)
-	eventually(t, fmt.Sprintf("%d members", members), func() bool {
+	runtest.Eventually(t, fmt.Sprintf("%d members", members), func() bool {
 		groups, err := admin.DescribeGroups(t.Context(), b.group)
 		if err != nil {
 			t.Fatal(err)
@@ -333,13 +334,13 @@ func TestRebalances(t *testing.T) {
 	t.Parallel()
 	const partitions, waves, perWave = 6, 6, 400
 	b := newBroker(t, partitions)
-	running := []*run{b.start(t, b.config("0"), &copier{})}
+	running := []*runtest.Run{b.start(t, b.config("0"), &copier{})}
 	for wave := range waves {
 		b.send(t, wave*perWave, (wave+1)*perWave)
 		if len(running) < 3 {
 			running = append(running, b.start(t, b.config(fmt.Sprint(wave+1)), &copier{}))
 		} else {
-			running[0].stop(t)
+			running[0].Stop()
 			running = running[1:]
 		}
 		waitMembers(t, b, len(running), partitions)
@@ -360,9 +361,9 @@ func TestStateFollowsTheAssignment(t *testing.T) {
 		}
 	}
 	b.start(t, b.config("a"), one)
-	eventually(t, "all partitions at the first member", owned(4, 0))
+	runtest.Eventually(t, "all partitions at the first member", owned(4, 0))
 	second := b.start(t, b.config("b"), two)
-	eventually(t, "two partitions each", owned(2, 2))
-	second.stop(t)
-	eventually(t, "all partitions back at the first member", owned(4, 0))
+	runtest.Eventually(t, "two partitions each", owned(2, 2))
+	second.Stop()
+	runtest.Eventually(t, "all partitions back at the first member", owned(4, 0))
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/hookstream/hookstream/dev/internal/stack"
 	"github.com/hookstream/hookstream/dev/internal/workload"
+	"github.com/hookstream/hookstream/stage/runtest"
 	"github.com/hookstream/hookstream/stage/telemetry"
 )
 
@@ -35,7 +36,7 @@ func TestPipelineMeasuresWhatIsDocumented(t *testing.T) {
 	for _, phase := range plan.Phases {
 		send(t, s, phase)
 	}
-	eventually(t, "rows", func() bool { return len(family(t, "hookstream_sink_events_total").GetMetric()) > 0 })
+	runtest.Eventually(t, "rows", func() bool { return len(family(t, "hookstream_sink_events_total").GetMetric()) > 0 })
 	before := check(t)
 
 	// Names that nobody configured, in every place where a sender can put one.
@@ -43,7 +44,7 @@ func TestPipelineMeasuresWhatIsDocumented(t *testing.T) {
 		hostileRequest(t, s, i)
 	}
 	send(t, s, hostileEvents(now, 300))
-	eventually(t, "the hostile events", func() bool {
+	runtest.Eventually(t, "the hostile events", func() bool {
 		return counted(t, "hookstream_transform_records_total") >= counted(t, "hookstream_ingest_events_total")
 	})
 	after := check(t)
@@ -178,13 +179,4 @@ func counted(t *testing.T, name string) (sum float64) {
 		sum += m.GetCounter().GetValue()
 	}
 	return sum
-}
-
-func eventually(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !done(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited a minute for %s", what)
-		}
-	}
 }

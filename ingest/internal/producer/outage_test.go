@@ -18,6 +18,7 @@ import (
 
 	"github.com/hookstream/hookstream/schemas/topic"
 	"github.com/hookstream/hookstream/stage/kafkatest"
+	"github.com/hookstream/hookstream/stage/runtest"
 )
 
 // link is a broker's listener that can be cut, so that its connections end and
@@ -147,8 +148,8 @@ func TestOutageUnderLoad(t *testing.T) {
 	}
 	silent.Store(false)
 	longest := sendDuringOutage(t, p, workers, rounds, size)
-	eventually(t, "what was given up left the buffer", func() bool { return p.client.BufferedProduceRecords() == 0 })
-	eventually(t, "the goroutines of the outage ended", func() bool { return runtime.NumGoroutine() <= goroutines+5 })
+	runtest.Eventually(t, "what was given up left the buffer", func() bool { return p.client.BufferedProduceRecords() == 0 })
+	runtest.Eventually(t, "the goroutines of the outage ended", func() bool { return runtime.NumGoroutine() <= goroutines+5 })
 	grown := heap() - before
 	if grown > 8<<20 {
 		t.Errorf("the heap grew by %d bytes", grown)
@@ -158,7 +159,7 @@ func TestOutageUnderLoad(t *testing.T) {
 
 	broker.mend(t)
 	back := time.Now()
-	eventually(t, "records are acknowledged again", func() bool { return send() == nil })
+	runtest.Eventually(t, "records are acknowledged again", func() bool { return send() == nil })
 	t.Logf("acknowledged again %s after the broker was back", time.Since(back).Round(time.Millisecond))
 }
 
@@ -184,13 +185,4 @@ func sendDuringOutage(t *testing.T, p *Producer, workers, rounds, size int) time
 	}
 	wg.Wait()
 	return time.Duration(longest.Load())
-}
-
-func eventually(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(generous); !condition(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %s: %s", generous, what)
-		}
-	}
 }

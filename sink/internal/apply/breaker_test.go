@@ -18,6 +18,7 @@ import (
 	"github.com/hookstream/hookstream/stage/breaker"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/fenced"
+	"github.com/hookstream/hookstream/stage/runtest"
 )
 
 // TestConstraintThatRefusesEverythingHoldsThePartitions: somebody adds a
@@ -37,7 +38,7 @@ func TestConstraintThatRefusesEverythingHoldsThePartitions(t *testing.T) {
 	w.await(t, 300)
 	w.exec(t, "alter table webhooks.customer add constraint nobody check (false) not valid")
 	w.produce(t, w.records(t, customersFrom(300, 700)...)...)
-	eventually(t, "the third hold in a row", func() bool { a := told.Load(); return a != nil && a.Failures > 2 })
+	runtest.Eventually(t, "the third hold in a row", func() bool { a := told.Load(); return a != nil && a.Failures > 2 })
 	if a := told.Load(); !errors.As(a.Err, new(*fenced.Hold)) || a.Next.IsZero() {
 		t.Errorf("the loop tells %+v", a)
 	} else {
@@ -109,13 +110,4 @@ func TestBreakerThatIsOff(t *testing.T) {
 	w.applyEvents(t, events...)
 	wantOutcomes(t, w, map[string]string{})
 	wantLetters(t, w, dead)
-}
-
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("waited a minute in vain for", what)
-		}
-	}
 }
