@@ -87,7 +87,9 @@ func (p *producer) commit(ctx context.Context, records []*kgo.Record) error {
 }
 
 func explain(err error) error {
-	for _, fenced := range []error{kerr.ProducerFenced, kerr.InvalidProducerEpoch, kerr.InvalidProducerIDMapping} {
+	// A commit of what the next owner's start has aborted looks to the broker like
+	// a retry that changed its mind (KIP-890): that is the invalid state.
+	for _, fenced := range []error{kerr.ProducerFenced, kerr.InvalidProducerEpoch, kerr.InvalidProducerIDMapping, kerr.InvalidTxnState} {
 		if errors.Is(err, fenced) {
 			return fmt.Errorf("%w (%w)", ErrFenced, err)
 		}
