@@ -39,12 +39,20 @@ func (f functions) benchmark(name, title, baseline, subject string) Benchmark {
 	return Benchmark{Name: name, Title: title, Baseline: baseline, Subject: subject, run: f.run}
 }
 
-// mostRounds of Go benchmarks, which start what they need anew each time.
+// mostRounds of what starts all it needs anew each time.
 const mostRounds = 3
+
+// fewRounds are the rounds of what takes long to start.
+func (r *Run) fewRounds() int {
+	if r.Quick {
+		return 1
+	}
+	return min(r.Rounds, mostRounds)
+}
 
 // run gives every line of the benchmark a measure, and every round a value.
 func (f functions) run(ctx context.Context, r *Run) ([]Measure, error) {
-	r.Rounds = min(r.Rounds, mostRounds)
+	r.Rounds = r.fewRounds()
 	var measures []Measure
 	err := r.rounds(ctx, f.pattern, func(ctx context.Context) error {
 		out, err := f.test(ctx, r)

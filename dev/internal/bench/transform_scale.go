@@ -27,7 +27,7 @@ var transformScale = Benchmark{
 }
 
 func runTransformScale(ctx context.Context, r *Run) (_ []Measure, err error) {
-	r.Rounds = min(r.Rounds, mostRounds)
+	r.Rounds = r.fewRounds()
 	b := newTransformBench(r)
 	defer func() { err = errors.Join(err, b.stop(ctx)) }()
 	if err := b.start(ctx); err != nil {
