@@ -35,7 +35,9 @@ func (r *Report) OK() bool {
 }
 
 // appliedPoll is how often the ledger is asked whether the sink has caught up.
-const appliedPoll = 100 * time.Millisecond
+const appliedPoll = 200 * time.Millisecond
+
+const appliedSQL = `SELECT count(*) FROM hookstream.events JOIN unnest($1::text[]) AS id ON event_id = id`
 
 // awaitApplied waits until the ledger has the events.
 func (r *run) awaitApplied(ctx context.Context, ids []string) error {
@@ -46,7 +48,7 @@ func (r *run) awaitApplied(ctx context.Context, ids []string) error {
 	defer conn.Close(context.WithoutCancel(ctx))
 	for {
 		var n int
-		if err := conn.QueryRow(ctx, `SELECT count(*) FROM hookstream.events WHERE event_id = ANY($1)`, ids).Scan(&n); err != nil {
+		if err := conn.QueryRow(ctx, appliedSQL, ids).Scan(&n); err != nil {
 			return fmt.Errorf("look for the events of the outage: %w", err)
 		}
 		if n == len(ids) {
