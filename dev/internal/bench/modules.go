@@ -55,6 +55,17 @@ var sinkRows = functions{
 	},
 }.benchmark("sink", "rows and their ledger into Postgres, fsync on", "COPY", "sink")
 
+var sinkGrowth = functions{
+	dir: "./sink/internal/apply", pattern: "^BenchmarkGrowth$", metrics: []string{"rows/s"},
+	charts: func(m []Measure) []plot.Chart {
+		return []plot.Chart{{
+			Name: "sink-growth", Title: "Rows into Postgres as table and ledger grow",
+			X: plot.Axis{Title: "rows that are there", Log: true}, Y: plot.Axis{Title: "rows a second, 1,000 a commit"},
+			Lines: bySize(m, "there", "", "sink"),
+		}}
+	},
+}.benchmark("growth", "1,000 new rows a commit as the table and the ledger grow; --full to ten million", "", "sink")
+
 var replayed = functions{
 	dir: "./dlq", pattern: "^BenchmarkReplay$", metrics: []string{"letters/s"}, ratio: "ratio", once: true,
 	limit: fixed(atLeast(leastReplay)),
