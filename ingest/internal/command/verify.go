@@ -3,8 +3,10 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -27,9 +29,10 @@ import (
 )
 
 type verifyCommand struct {
+	File      string `help:"Records that dlq export wrote, instead of one in Kafka; - is standard input." placeholder:"FILE"`
 	Topic     string `help:"Topic of the record, if it is not the raw topic." placeholder:"TOPIC"`
-	Partition int32  `help:"Partition of the record." required:"" placeholder:"N"`
-	Offset    int64  `help:"Offset of the record." required:"" placeholder:"N"`
+	Partition int32  `help:"Partition of the record." default:"-1" placeholder:"N"`
+	Offset    int64  `help:"Offset of the record." default:"-1" placeholder:"N"`
 	Output    string `short:"o" help:"Format: ${enum}." enum:"text,json" default:"text"`
 	definitions
 	secrets
@@ -42,13 +45,15 @@ type verifyCommand struct {
 func (*verifyCommand) Help() string {
 	return `Puts the request together from the record (of a batch, from all its records), and
 checks its signature with the configured secrets, as of the time at which it was
-received. Dead letters of ingest's records can be checked too.
+received. Dead letters of ingest's records can be checked too. Of a file, every record
+is checked, and no Kafka is needed.
 
 Examples:
   ingest verify-record --partition 3 --offset 1234
   ingest verify-record --topic hookstream.dlq --partition 0 --offset 7 -o json
+  dlq export | ingest verify-record --file -
 
-Exit codes:
+Exit codes, of several records the worst:
   0  verified: the request is what a configured secret signed
   1  not verified: it is not
   2  cannot tell: the record or the secret is gone, or the provider's scheme
@@ -57,6 +62,9 @@ Exit codes:
 
 // The exit codes.
 var exits = map[evidence.Outcome]service.Exit{evidence.Verified: 0, evidence.NotVerified: 1, evidence.CannotTell: 2}
+
+// worst are the outcomes, beginning with what matters most.
+var worst = []evidence.Outcome{evidence.NotVerified, evidence.CannotTell, evidence.Verified}
 
 // finding is the report.
 type finding struct {
@@ -84,45 +92,116 @@ type batch struct {
 	Records []string `json:"records"`
 }
 
-// Run reads, checks and reports.
-func (c *verifyCommand) Run(ctx context.Context, k *kong.Context) error {
-	if err := c.Kafka.Validate(); err != nil {
-		return err
+// Validate checks that a record is named.
+func (c *verifyCommand) Validate() error {
+	named := c.Partition >= 0 && c.Offset >= 0
+	switch {
+	case c.File != "" && (c.Partition >= 0 || c.Offset >= 0 || c.Topic != ""):
+		return errors.New("--file has the records; --topic, --partition and --offset are those of one in Kafka")
+	case c.File == "" && !named:
+		return errors.New("name a record, by --partition and --offset, or a --file of them")
 	}
-	if c.Topic == "" {
-		c.Topic = c.Kafka.Topics.Raw
-	}
-	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
-	defer cancel()
-	at := record.Position{Topic: c.Topic, Partition: c.Partition, Offset: c.Offset}
-	f := &finding{Record: at.String()}
-	if err := c.check(ctx, at, f); err != nil {
-		f.Outcome, f.Reason = evidence.CannotTell, err.Error()
-	}
-	var err error
-	if c.Output == "json" {
-		err = writeJSON(k.Stdout, f)
-	} else {
-		err = f.write(k.Stdout, terminal.PainterFor(k.Stdout))
-	}
-	if code := exits[f.Outcome]; err == nil && code != 0 {
-		return code
-	}
-	return err
+	return nil
 }
 
-// check fills the finding in. An error is why it cannot tell.
-func (c *verifyCommand) check(ctx context.Context, at record.Position, f *finding) error {
+// requests finds the other records of a record's request.
+type requests interface {
+	Request(ctx context.Context, topic string, w *record.Webhook) ([]*record.Webhook, error)
+}
+
+// Run reads, checks and reports.
+func (c *verifyCommand) Run(ctx context.Context, k *kong.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	if c.File != "" {
+		return c.report(k, c.ofFile(ctx))
+	}
+	found, err := c.ofKafka(ctx)
+	if err != nil {
+		return err
+	}
+	return c.report(k, found)
+}
+
+// ofKafka checks the record that is named. That it cannot be read is a finding
+// too.
+func (c *verifyCommand) ofKafka(ctx context.Context) ([]*finding, error) {
+	if err := c.Kafka.Validate(); err != nil {
+		return nil, err
+	}
+	at := record.Position{Topic: cmp.Or(c.Topic, c.Kafka.Topics.Raw), Partition: c.Partition, Offset: c.Offset}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	reader, err := stored.NewReader(&c.Kafka, log)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer reader.Close()
 	rec, err := reader.Record(ctx, at)
 	if err != nil {
-		return err
+		return []*finding{{Record: at.String(), Outcome: evidence.CannotTell, Reason: err.Error()}}, nil
 	}
+	return []*finding{c.examine(ctx, rec, reader)}, nil
+}
+
+// ofFile checks every record of the file. That it cannot be read is a finding too.
+func (c *verifyCommand) ofFile(ctx context.Context) []*finding {
+	archive, err := c.archive()
+	if err != nil {
+		return []*finding{{Record: c.File, Outcome: evidence.CannotTell, Reason: err.Error()}}
+	}
+	var found []*finding
+	for _, rec := range archive.Records {
+		found = append(found, c.examine(ctx, rec, archive))
+	}
+	return found
+}
+
+func (c *verifyCommand) archive() (*stored.Archive, error) {
+	if c.File == "-" {
+		return stored.ReadArchive(os.Stdin)
+	}
+	f, err := os.Open(c.File)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return stored.ReadArchive(f)
+}
+
+func (c *verifyCommand) report(k *kong.Context, found []*finding) error {
+	outcomes := map[evidence.Outcome]bool{}
+	for _, f := range found {
+		outcomes[f.Outcome] = true
+		var err error
+		if c.Output == "json" {
+			err = writeJSON(k.Stdout, f)
+		} else {
+			err = f.write(k.Stdout, terminal.PainterFor(k.Stdout))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, o := range worst {
+		if code := exits[o]; outcomes[o] && code != 0 {
+			return code
+		}
+	}
+	return nil
+}
+
+// examine is what is found of one record.
+func (c *verifyCommand) examine(ctx context.Context, rec *kgo.Record, others requests) *finding {
+	at := record.Position{Topic: rec.Topic, Partition: rec.Partition, Offset: rec.Offset}
+	f := &finding{Record: at.String()}
+	if err := c.check(ctx, rec, others, f); err != nil {
+		f.Outcome, f.Reason = evidence.CannotTell, err.Error()
+	}
+	return f
+}
+
+// check fills the finding in. An error is why it cannot tell.
+func (c *verifyCommand) check(ctx context.Context, rec *kgo.Record, others requests, f *finding) error {
 	w, err := record.ParseWebhook(rec)
 	if err != nil {
 		return fmt.Errorf("it is no record of ingest's: %w", err)
@@ -143,7 +222,7 @@ func (c *verifyCommand) check(ctx context.Context, at record.Position, f *findin
 	checker := evidence.NewChecker(def, verifier)
 	records := []*record.Webhook{w}
 	if checker.NeedsBatch(w) {
-		if records, err = reader.Request(ctx, topicOf(rec), w); err != nil {
+		if records, err = others.Request(ctx, topicOf(rec), w); err != nil {
 			return err
 		}
 	}

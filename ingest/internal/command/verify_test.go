@@ -3,6 +3,7 @@
 package command
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
@@ -14,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/hookstream/hookstream/schemas/archive"
 	"github.com/hookstream/hookstream/schemas/header"
 	"github.com/hookstream/hookstream/stage/kafkatest"
 )
@@ -163,4 +165,73 @@ func TestVerifyRecordSaysWhatItCannotTell(t *testing.T) {
 		t.Errorf("%d %+v", res.code, f)
 	}
 	ingest(t, "verify-record", "--brokers=127.0.0.1:1", "--timeout=1s", "--partition=0", "--offset=0").want(t, 2, "cannot tell")
+}
+
+// exported writes records as dlq export does.
+func exported(t *testing.T, records ...*kgo.Record) string {
+	t.Helper()
+	var b bytes.Buffer
+	for _, r := range records {
+		if err := archive.Of("", r).Write(&b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b.String()
+}
+
+// findings are those of a file's records.
+func findings(t *testing.T, text, secrets string) (result, []finding) {
+	t.Helper()
+	file := filepath.Join(write(t, map[string]string{"records": text}), "records")
+	res := ingest(t, "verify-record", "--file", file, "--secrets", secrets, "-o", "json")
+	var all []finding
+	for dec := json.NewDecoder(strings.NewReader(res.out)); dec.More(); {
+		var f finding
+		if err := dec.Decode(&f); err != nil {
+			t.Fatalf("%v: %+v", err, res)
+		}
+		all = append(all, f)
+	}
+	return res, all
+}
+
+func TestVerifyRecordsOfAFile(t *testing.T) {
+	one := signed(t, "stripe", "whsec_x", `{"id":"evt_1","type":"a","data":{"object":{"id":"o"}}}`)[0]
+	one.Topic, one.Offset = "hookstream.dlq", 7
+	one.Headers = append(one.Headers, kgo.RecordHeader{Key: header.ErrorTopic, Value: []byte("hookstream.raw")})
+	changed := *one
+	changed.Value = []byte(strings.Replace(string(one.Value), "evt_1", "evt_2", 1))
+	const secrets = "default/stripe=whsec_x;default/hubspot=s3cret"
+
+	res, all := findings(t, exported(t, one), secrets)
+	if res.code != 0 || len(all) != 1 || all[0].Outcome != "verified" || all[0].Record != "hookstream.dlq/0/7" {
+		t.Errorf("%d %+v", res.code, all)
+	}
+	foreign := &kgo.Record{Topic: "t", Value: []byte("x")}
+	for want, records := range map[int][]*kgo.Record{2: {one, foreign}, 1: {one, foreign, &changed}} {
+		res, all = findings(t, exported(t, records...), secrets)
+		if res.code != want || len(all) != len(records) || all[0].Outcome != "verified" || all[1].Outcome != "cannot_tell" {
+			t.Errorf("want exit code %d: %d %+v", want, res.code, all)
+		}
+	}
+
+	batch := signed(t, "hubspot", "s3cret", `[{"eventId":1,"portalId":62515,"objectId":7,"subscriptionType":"contact.creation","occurredAt":1767355200000},
+  {"eventId":2,"portalId":62515,"objectId":8,"subscriptionType":"contact.creation","occurredAt":1767355200000}]`, "--url=https://hooks.example.com/webhooks/hubspot")
+	if res, all = findings(t, exported(t, batch...), secrets); res.code != 0 || len(all) != 2 || len(all[1].Batch.Records) != 2 {
+		t.Errorf("a whole batch: %d %+v", res.code, all)
+	}
+	if res, all = findings(t, exported(t, batch[1]), secrets); res.code != 2 || !strings.Contains(all[0].Reason, "record 1 of the batch's 2 is missing") {
+		t.Errorf("half a batch: %d %+v", res.code, all)
+	}
+
+	for text, want := range map[string]string{"": "it holds no record", exported(t, one) + "{}": "line 2: version 0"} {
+		if res, all = findings(t, text, secrets); res.code != 2 || !strings.Contains(all[0].Reason, want) {
+			t.Errorf("%q: %d %+v, want %s", text, res.code, all, want)
+		}
+	}
+	for _, args := range [][]string{{}, {"--partition=1"}, {"--offset=1"}, {"--file=x", "--offset=1"}} {
+		if res := ingest(t, append([]string{"verify-record"}, args...)...); res.code != 2 {
+			t.Errorf("%v: %+v", args, res)
+		}
+	}
 }

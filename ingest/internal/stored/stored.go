@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package stored reads single records of Kafka, and those that came in the same
-// request.
+// Package stored reads single records, of Kafka or of an archive, and those that
+// came in the same request.
 package stored
 
 import (
@@ -78,10 +78,7 @@ func (r *Reader) Request(ctx context.Context, topic string, w *record.Webhook) (
 	}
 	var all []*record.Webhook
 	err = r.scan(ctx, topic, spans, func(rec *kgo.Record) bool {
-		other, err := record.ParseWebhook(rec)
-		// The same body may have been sent twice: the correlation id tells.
-		if err == nil && other.Batch != nil && other.Batch.SHA256 == w.Batch.SHA256 && other.CorrelationID == w.CorrelationID &&
-			other.ReplayCount == 0 {
+		if other := partOf(rec, w); other != nil {
 			all = append(all, other)
 		}
 		return len(all) == w.Batch.Count
