@@ -267,7 +267,7 @@ func (b *pipelineBench) latencies(ctx context.Context, at string, rate float64, 
 			out.measures[i].Subject = append(out.measures[i].Subject, v)
 		}
 		out.rows = append(out.rows, rows...)
-		for _, l := range f.load.latencies {
+		for _, l := range f.latencies {
 			out.answers = append(out.answers, float64(l)/float64(time.Millisecond))
 		}
 		return nil

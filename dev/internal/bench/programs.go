@@ -63,7 +63,7 @@ func launch(ctx context.Context, file string, settings []string, stderr io.Write
 		return nil, err
 	}
 	p := &program{name: filepath.Base(file), size: info.Size(), admin: "http://" + ports.Address(admin), address: ports.Address(hooks)}
-	p.cmd = exec.Command(file) //nolint:gosec,noctx // built a moment ago; it is stopped by stop, in order
+	p.cmd = exec.Command(file) //nolint:noctx // built a moment ago; it is stopped by stop, in order
 	p.cmd.Env = append(append(os.Environ(), settings...), "HOOKSTREAM_ADMIN_ADDRESS="+ports.Address(admin), "HOOKSTREAM_ADDRESS="+p.address)
 	p.cmd.Stderr = stderr
 	started := time.Now()

@@ -46,8 +46,10 @@ func (w *watcher) watch(ctx context.Context) error {
 		if err := w.look(context.WithoutCancel(ctx)); err != nil {
 			return fmt.Errorf("look for rows: %w", err)
 		}
-		if sleep(ctx, w.every) != nil {
+		select {
+		case <-ctx.Done():
 			return nil
+		case <-time.After(w.every):
 		}
 	}
 }
