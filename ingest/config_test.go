@@ -3,14 +3,9 @@
 package ingest
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -130,7 +125,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 
 func TestTLS(t *testing.T) {
 	cfg := config(t, kafkatest.New(t))
-	cfg.TLSCert, cfg.TLSKey = certificateFiles(t)
+	cfg.TLSCert, cfg.TLSKey = save(t, newAuthority(t).server())
 	s := start(t, cfg).waitReady()
 	pool := x509.NewCertPool()
 	pemData, err := os.ReadFile(cfg.TLSCert)
@@ -148,34 +143,4 @@ func TestTLS(t *testing.T) {
 	if res.StatusCode != http.StatusAccepted {
 		t.Errorf("answered %d", res.StatusCode)
 	}
-}
-
-// certificateFiles makes a certificate for 127.0.0.1 and returns its files.
-func certificateFiles(t *testing.T) (cert, key string) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	save := func(name, kind string, data []byte) string {
-		file := filepath.Join(dir, name)
-		if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: data}), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return file
-	}
-	return save("cert.pem", "CERTIFICATE", der), save("key.pem", "PRIVATE KEY", keyDER)
 }
