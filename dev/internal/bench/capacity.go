@@ -19,8 +19,8 @@ func newCapacity() *capacity {
 		total:     cpu("all processes"),
 		server:    cpu("the server"),
 		broker:    Measure{Name: "CPU of the broker per request", Unit: "µs", By: Difference},
-		generator: cpu("the load generator"),
-		objects:   Measure{Name: "allocations of the server per request", Unit: "", By: Difference},
+		generator: cpu("load generator"),
+		objects:   Measure{Name: "server's allocations per request", Unit: "", By: Difference},
 		bytes:     Measure{Name: "allocated by the server per request", Unit: "bytes", By: Difference},
 	}
 }

@@ -107,7 +107,7 @@ func (b *pipelineBench) footprintOf(name string, idle, before, after snapshot, e
 		absolute(name+": program", "MB", nil, float64(p.size)/(1<<20)),
 		absolute(name+": start until ready", "ms", nil, float64(p.ready.Milliseconds())),
 		absolute(name+": resident, idle", "MB", nil, idle.resident),
-		absolute(name+": resident at most, under load", "MB", nil, after.peak),
+		absolute(name+": resident peak, under load", "MB", nil, after.peak),
 		absolute(name+": goroutines", "", nil, after.metrics["go_goroutines"]),
 		absolute(name+": allocations an event", "", nil, per("go_memstats_mallocs_total")),
 		absolute(name+": allocated an event", "bytes", nil, per("go_memstats_alloc_bytes_total")),

@@ -90,8 +90,8 @@ func WriteTable(w io.Writer, results []Result) error {
 }
 
 func tableLine(r row) string {
-	line := fmt.Sprintf("%-4s %9s %-17s %-9s %-40s %9s %9s %s", r.verdict, r.compared, r.spread, r.goal,
-		clip(r.name, 40), clip(r.baseline, 9), clip(r.subject, 9), clip(r.unit, 6))
+	line := fmt.Sprintf("%-4s %9s %-17s %-9s %-35s %9s %9s %s", r.verdict, r.compared, r.spread, r.goal,
+		clip(r.name, 35), clip(r.baseline, 9), clip(r.subject, 9), clip(r.unit, 11))
 	return strings.TrimRight(line, " ") + "\n"
 }
 

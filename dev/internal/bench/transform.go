@@ -28,7 +28,7 @@ import (
 var transformation = Benchmark{
 	Name:     "transform",
 	Title:    fmt.Sprintf("a backlog of Stripe webhooks of %d bytes, 5000 records a transaction", bodyBytes),
-	Baseline: "copy, decoding", Subject: "transform",
+	Baseline: "dec. copy", Subject: "transform",
 	run: runTransform,
 }
 
@@ -52,7 +52,7 @@ func runTransform(ctx context.Context, r *Run) (_ []Measure, err error) {
 	}
 	rate := Measure{Name: "throughput", Unit: "records/s", By: Ratio, Limit: atLeast(leastTransform)}
 	cpu := Measure{Name: "CPU", Unit: "µs/record", By: Ratio}
-	limit := Measure{Name: "throughput of a copy that decodes nothing, as the limit", Unit: "records/s", By: Ratio}
+	limit := Measure{Name: "limit: copy that decodes nothing", Unit: "records/s", By: Ratio}
 	var decoding, subject *drained
 	turn := func(server string, into **drained) turn {
 		return func(ctx context.Context) (err error) { *into, err = b.drain(ctx, server); return err }
