@@ -89,7 +89,7 @@ func (p *pipeline) sendVersion(t *testing.T, from, to, version int) {
 	t.Helper()
 	p.publish(t, from, to, func(ev *event.Event) {
 		ev.Meta.EventID = fmt.Sprint(ev.ID, "-", version)
-		ev.Fields["name"] = fmt.Sprint(ev.ID, " ", version)
+		ev.SetField("name", fmt.Sprint(ev.ID, " ", version))
 		ev.Meta.Version.Order = int64(version)
 	})
 }
@@ -100,7 +100,7 @@ func (p *pipeline) sendAgain(t *testing.T, from, to int) {
 	t.Helper()
 	p.publish(t, from, to, func(ev *event.Event) {
 		ev.Meta.EventID = ev.ID + "-1"
-		ev.Fields["name"] = "repeated"
+		ev.SetField("name", "repeated")
 		ev.Meta.ReceivedAt = ev.Meta.ReceivedAt.AddDate(0, 0, 40)
 		ev.Meta.RawOffset += 1000
 		ev.Meta.Version.Offset += 1000
@@ -116,7 +116,7 @@ func (p *pipeline) publish(t *testing.T, from, to int, change func(*event.Event)
 	var rs []*kgo.Record
 	for i := from; i < to; i++ {
 		id := fmt.Sprint(i)
-		ev := &event.Event{Entity: "customer", ID: id, Fields: map[string]any{}, Meta: event.Meta{
+		ev := &event.Event{Entity: "customer", ID: id, Meta: event.Meta{
 			EventType: "customer.changed", Provider: "acme", Tenant: "default", BusinessKey: id, CorrelationID: id,
 			OccurredAt: occurred, ReceivedAt: time.Now(), RawTopic: p.cfg.Kafka.Topics.Raw, RawOffset: int64(i),
 			Version: event.Version{Generation: 1, Offset: int64(i), Revision: 1},

@@ -69,8 +69,8 @@ func TestWebhookBecomesAnEvent(t *testing.T) {
 	wantEnvelope(t, p.envelope)
 	wantMeta(t, &p.event.Meta, raw)
 	for name, want := range map[string]any{"amount": int64(1980), "currency": "JPY", "status": "succeeded", "test": false} {
-		if p.event.Fields[name] != want {
-			t.Errorf("field %s is %v, want %v", name, p.event.Fields[name], want)
+		if p.event.Field(name) != want {
+			t.Errorf("field %s is %v, want %v", name, p.event.Field(name), want)
 		}
 	}
 	if parent, _ := header.List(p.Headers).Get(header.TraceParent); !strings.Contains(parent, traceID) {

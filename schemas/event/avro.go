@@ -57,6 +57,7 @@ func newEntity(name, meta, text string) (*Entity, error) {
 		if !slices.Contains(e.Groups, field.Group) {
 			e.Groups = append(e.Groups, field.Group)
 		}
+		field.Index = len(e.Fields)
 		e.Fields = append(e.Fields, field)
 	}
 	return e, nil
@@ -188,33 +189,30 @@ func (d *Decoder) decode(src []byte) (*Event, error) {
 	if len(rest) > 0 {
 		return nil, fmt.Errorf("decode %s: %d bytes after the record", d.entity.Name, len(rest))
 	}
-	ev := &Event{Entity: d.entity.Name, Fields: m}
+	ev := &Event{Entity: d.entity.Name, Fields: make([]any, len(d.entity.Fields))}
 	ev.ID, _ = m["id"].(string)
 	meta, _ := m["meta"].(map[string]any)
 	ev.Meta = metaFromAvro(meta)
-	delete(m, "id")
-	delete(m, "meta")
 	for i := range d.entity.Fields {
-		normalize(m, &d.entity.Fields[i])
+		ev.Fields[i] = normalized(m[d.entity.Fields[i].Name])
 	}
 	return ev, nil
 }
 
-// normalize gives the generic containers that Avro decodes to the types that
-// Event documents, and drops nulls.
-func normalize(m map[string]any, f *Field) {
-	switch v := m[f.Name].(type) {
-	case nil:
-		delete(m, f.Name)
+// normalized gives the generic containers that Avro decodes to the types that Event
+// documents.
+func normalized(v any) any {
+	switch v := v.(type) {
 	case []any:
-		m[f.Name] = stringSlice(v)
+		return stringSlice(v)
 	case map[string]any:
 		out := make(map[string]string, len(v))
 		for k, s := range v {
 			out[k], _ = s.(string)
 		}
-		m[f.Name] = out
+		return out
 	}
+	return v
 }
 
 func stringSlice(v []any) []string {

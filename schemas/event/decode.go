@@ -21,27 +21,15 @@ func (e *Entity) decode(src []byte) (*Event, error) {
 	ev := &Event{Entity: e.Name}
 	r.meta(&ev.Meta)
 	ev.ID = r.text()
-	var array [64]any // no entity has more fields; others would only be slower
-	values := array[:0]
-	present := 0
+	ev.Fields = make([]any, len(e.Fields))
 	for i := range e.Fields {
-		v := r.field(&e.Fields[i])
-		if v != nil {
-			present++
-		}
-		values = append(values, v)
+		ev.Fields[i] = r.field(&e.Fields[i])
 	}
 	if r.err == nil && r.rest != "" {
 		r.err = fmt.Errorf("%d bytes after the record", len(r.rest))
 	}
 	if r.err != nil {
 		return nil, fmt.Errorf("decode %s: %w", e.Name, r.err)
-	}
-	ev.Fields = make(map[string]any, present)
-	for i, v := range values {
-		if v != nil {
-			ev.Fields[e.Fields[i].Name] = v
-		}
 	}
 	return ev, nil
 }

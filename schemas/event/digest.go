@@ -26,7 +26,7 @@ func (e *Entity) Digest(ev *Event) [32]byte {
 		if e.Name == Generic && e.Fields[i].Name == GenericPayload {
 			continue
 		}
-		d.value(ev.Fields[e.Fields[i].Name])
+		d.value(ev.at(i))
 	}
 	return sha256.Sum256(*d)
 }

@@ -21,7 +21,7 @@ func (e *Entity) AppendEncode(dst []byte, ev *Event) ([]byte, error) {
 	for i := range e.Fields {
 		f := &e.Fields[i]
 		var err error
-		if out, err = f.append(out, ev.Fields[f.Name]); err != nil {
+		if out, err = f.append(out, ev.at(i)); err != nil {
 			return dst, fmt.Errorf("encode %s %s: field %s: %w", e.Name, ev.ID, f.Name, err)
 		}
 	}

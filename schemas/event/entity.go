@@ -34,6 +34,8 @@ type Field struct {
 	Name string
 	Doc  string
 	Kind Kind
+	// Index is the field's place in Entity.Fields and in Event.Fields.
+	Index int
 	// Group is the field group that the field belongs to.
 	Group string
 	// nullable is false for extra alone, which is empty instead.

@@ -6,6 +6,7 @@ package event
 
 import (
 	"cmp"
+	"iter"
 	"time"
 )
 
@@ -19,9 +20,64 @@ type Event struct {
 	// suffix without slashes.
 	ID   string
 	Meta Meta
-	// Fields by name: string, int64, bool, float64, time.Time, []string or
-	// map[string]string, as the schema says; nil or absent is null.
-	Fields map[string]any
+	// Fields are the values of the entity's fields, in the order of Entity.Fields:
+	// string, int64, bool, float64, time.Time, []string or map[string]string, as the
+	// schema says; nil is null, and so is what is missing at the end.
+	Fields []any
+}
+
+// Field is the value of the entity's field of that name, or nil.
+func (ev *Event) Field(name string) any {
+	if f, ok := ev.field(name); ok {
+		return ev.Value(f)
+	}
+	return nil
+}
+
+// Value is the value of a field of the event's entity, or nil.
+func (ev *Event) Value(f *Field) any { return ev.at(f.Index) }
+
+// SetField sets the entity's field of that name, if it has one.
+func (ev *Event) SetField(name string, v any) {
+	f, ok := ev.field(name)
+	if !ok {
+		return
+	}
+	for len(ev.Fields) <= f.Index {
+		ev.Fields = append(ev.Fields, nil)
+	}
+	ev.Fields[f.Index] = v
+}
+
+// Named gives the fields that are not null by their names, in order.
+func (ev *Event) Named() iter.Seq2[string, any] {
+	return func(yield func(string, any) bool) {
+		e, ok := Lookup(ev.Entity)
+		if !ok {
+			return
+		}
+		for i := range e.Fields {
+			if v := ev.at(i); v != nil && !yield(e.Fields[i].Name, v) {
+				return
+			}
+		}
+	}
+}
+
+func (ev *Event) field(name string) (*Field, bool) {
+	e, ok := Lookup(ev.Entity)
+	if !ok {
+		return nil, false
+	}
+	return e.Field(name)
+}
+
+// at is the value of the field with that index.
+func (ev *Event) at(index int) any {
+	if index < len(ev.Fields) {
+		return ev.Fields[index]
+	}
+	return nil
 }
 
 // Meta is the record that every event carries.

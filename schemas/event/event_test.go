@@ -51,7 +51,11 @@ func TestVersionOrderIsTotal(t *testing.T) {
 }
 
 func payment(fields map[string]any) *Event {
-	return &Event{Entity: "payment", ID: "pi_1", Fields: fields}
+	ev := &Event{Entity: "payment", ID: "pi_1"}
+	for name, v := range fields {
+		ev.SetField(name, v)
+	}
+	return ev
 }
 
 func TestDigestTellsDataApart(t *testing.T) {
@@ -106,7 +110,7 @@ func TestDigestIgnoresTheDelivery(t *testing.T) {
 		}
 	}
 	generic, _ := Lookup(Generic)
-	if generic.Digest(&Event{ID: "k/1", Fields: map[string]any{GenericPayload: "{}"}}) != generic.Digest(&Event{ID: "k/1", Fields: map[string]any{GenericPayload: "{ }"}}) {
+	if generic.Digest(&Event{ID: "k/1", Fields: []any{"{}"}}) != generic.Digest(&Event{ID: "k/1", Fields: []any{"{ }"}}) {
 		t.Error("the bytes of a generic payload changed the digest")
 	}
 }
@@ -116,8 +120,8 @@ func TestDigestIgnoresTheDelivery(t *testing.T) {
 // conflict.
 func TestDigestIsStable(t *testing.T) {
 	e := &Entity{Name: "thing", Fields: []Field{{Name: "a"}, {Name: "b"}, {Name: "c"}, {Name: "d"}, {Name: "e"}, {Name: "f"}}}
-	got := e.Digest(&Event{ID: "1", Fields: map[string]any{
-		"a": "x", "b": int64(-2), "c": true, "d": time.UnixMicro(3), "e": []string{"y", ""}, "f": map[string]string{"k": "v", "j": "w"},
+	got := e.Digest(&Event{ID: "1", Fields: []any{
+		"x", int64(-2), true, time.UnixMicro(3), []string{"y", ""}, map[string]string{"k": "v", "j": "w"},
 	}})
 	if want := "46a667e5f6ab4eee1bac3ce943a591abc6f2f45dfe5613a5152f3e6fca9acc4a"; hex.EncodeToString(got[:]) != want {
 		t.Errorf("got %x, want %s", got, want)

@@ -102,7 +102,7 @@ func checkEncodes(t *testing.T, ev *event.Event) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if entity.Digest(back) != entity.Digest(ev) && ev.Fields["extra"] != nil {
+	if entity.Digest(back) != entity.Digest(ev) && ev.Field("extra") != nil {
 		t.Errorf("Avro changed the event: %+v, then %+v", ev, back)
 	}
 }

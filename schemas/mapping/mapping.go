@@ -145,7 +145,7 @@ func (m *Mapper) apply(ctx context.Context, r *rule, w *record.Webhook, input an
 	}
 	run := newRunner(newBudget(ctx), input, w.EventType, headers)
 
-	ev := &event.Event{Entity: r.entity.Name, ID: w.BusinessKey, Fields: make(map[string]any, len(r.fields))}
+	ev := &event.Event{Entity: r.entity.Name, ID: w.BusinessKey, Fields: make([]any, len(r.entity.Fields))}
 	ev.Meta = m.meta(w)
 	ev.Meta.Groups = r.source.Groups
 	var err error
@@ -160,12 +160,8 @@ func (m *Mapper) apply(ctx context.Context, r *rule, w *record.Webhook, input an
 		ev.ID += "/" + url.PathEscape(suffix)
 	}
 	for _, f := range r.fields {
-		v, err := run.field(f)
-		if err != nil {
+		if ev.Fields[f.field.Index], err = run.field(f); err != nil {
 			return nil, m.failure(ctx, w, f.field.Name, r.source.Fields[f.field.Name], err)
-		}
-		if v != nil {
-			ev.Fields[f.field.Name] = v
 		}
 	}
 	return ev, nil
@@ -188,12 +184,9 @@ func (m *Mapper) unmapped(w *record.Webhook, view []byte) (*event.Event, error) 
 	case provider.UnmappedDeadLetter:
 		return nil, failed(reason.Unmapped, "%s maps no event type %q", m.def.Provider, w.EventType)
 	}
-	return &event.Event{
-		Entity: event.Generic,
-		ID:     w.BusinessKey + "/" + url.PathEscape(w.EventID),
-		Meta:   m.meta(w),
-		Fields: map[string]any{event.GenericPayload: string(view)},
-	}, nil
+	ev := &event.Event{Entity: event.Generic, ID: w.BusinessKey + "/" + url.PathEscape(w.EventID), Meta: m.meta(w)}
+	ev.SetField(event.GenericPayload, string(view))
+	return ev, nil
 }
 
 func (m *Mapper) meta(w *record.Webhook) event.Meta {

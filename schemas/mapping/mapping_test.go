@@ -91,7 +91,7 @@ func TestCoercion(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := fmt.Sprint(ev.Fields[f.field]); got != c.want {
+			if got := fmt.Sprint(ev.Field(f.field)); got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 		})
@@ -146,7 +146,7 @@ func TestUnmappedTypes(t *testing.T) {
 	}
 	def.Unmapped = provider.UnmappedGeneric
 	ev, err := compiled(t, def).Map(t.Context(), w)
-	if err != nil || ev.Entity != event.Generic || ev.ID != "k/a%2Fb" || ev.Fields[event.GenericPayload] != `{"any": "thing" }` {
+	if err != nil || ev.Entity != event.Generic || ev.ID != "k/a%2Fb" || ev.Field(event.GenericPayload) != `{"any": "thing" }` {
 		t.Errorf("generic gives %+v, %v", ev, err)
 	}
 }
@@ -164,11 +164,11 @@ func TestOtherFormatsAreMappedAsTheEdgeReadThem(t *testing.T) {
 	} {
 		w := acme(c.body)
 		w.ContentType = c.contentType
-		if ev, err := m.Map(t.Context(), w); err != nil || ev.Fields["name"] != c.name {
+		if ev, err := m.Map(t.Context(), w); err != nil || ev.Field("name") != c.name {
 			t.Errorf("%q gives %+v, %v", c.body, ev, err)
 		}
 		def.Unmapped, w.EventType = provider.UnmappedGeneric, "z"
-		if ev, err := m.Map(t.Context(), w); err != nil || ev.Fields[event.GenericPayload] != c.payload {
+		if ev, err := m.Map(t.Context(), w); err != nil || ev.Field(event.GenericPayload) != c.payload {
 			t.Errorf("%q is kept as %+v, %v", c.body, ev, err)
 		}
 	}
@@ -330,7 +330,7 @@ func TestMinorUnits(t *testing.T) {
 			got := "null"
 			if err != nil {
 				got = err.Error()
-			} else if v, ok := ev.Fields["amount"]; ok {
+			} else if v := ev.Field("amount"); v != nil {
 				got = fmt.Sprint(v)
 			}
 			if err == nil && got != c.want || !strings.Contains(got, c.want) {

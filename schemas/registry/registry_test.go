@@ -30,7 +30,7 @@ func topicOf(entity string) string { return "events." + entity + ".v1" }
 
 func sample(entity string) *event.Event {
 	return &event.Event{
-		Entity: entity, ID: "k/1", Fields: map[string]any{},
+		Entity: entity, ID: "k/1",
 		Meta: event.Meta{
 			EventID: "evt_1", EventType: "a.b", Provider: "acme", Tenant: "default", BusinessKey: "k",
 			OccurredAt: time.UnixMicro(1_700_000_000_123_456).UTC(), ReceivedAt: time.UnixMicro(1_700_000_001_000_000).UTC(),
@@ -52,7 +52,7 @@ func TestRoundTripOfEveryEntity(t *testing.T) {
 	for _, entity := range event.Entities() {
 		want := sample(entity.Name)
 		for _, f := range entity.Fields {
-			want.Fields[f.Name] = sampleValue(f.Kind)
+			want.SetField(f.Name, sampleValue(f.Kind))
 		}
 		value, err := enc.Encode(want)
 		if err != nil {

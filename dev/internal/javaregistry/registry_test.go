@@ -50,7 +50,7 @@ func topicOf(entity string) string { return "events." + entity + ".v1" }
 func sample(entity string) *event.Event {
 	at := time.UnixMicro(1_700_000_000_123_456).UTC()
 	return &event.Event{
-		Entity: entity, ID: "k/1", Fields: map[string]any{},
+		Entity: entity, ID: "k/1",
 		Meta: event.Meta{
 			EventID: "evt_1", EventType: "a.b", Provider: "acme", Tenant: "default", BusinessKey: "k",
 			OccurredAt: at, ReceivedAt: at,

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 
 	"github.com/hookstream/hookstream/schemas/event"
@@ -54,7 +55,7 @@ type Event struct {
 
 // NewEvent describes the event that a dead letter gives.
 func NewEvent(deadLetter string, e *event.Event) *Event {
-	return &Event{deadLetter, e.Entity, e.ID, e.Meta.EventID, e.Meta.EventType, e.Meta.Deleted, e.Fields}
+	return &Event{deadLetter, e.Entity, e.ID, e.Meta.EventID, e.Meta.EventType, e.Meta.Deleted, maps.Collect(e.Named())}
 }
 
 // Simulated writes a simulation for a person.

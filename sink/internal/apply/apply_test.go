@@ -322,7 +322,7 @@ func TestValuesThatNoColumnHoldsAreDeadLettered(t *testing.T) {
 	w := newWorld(t)
 	long := strings.Repeat("x", 3000)
 	with := func(name string, v any) func(*event.Event) {
-		return func(ev *event.Event) { ev.Fields[name] = v }
+		return func(ev *event.Event) { ev.SetField(name, v) }
 	}
 	changes := []func(*event.Event){
 		with("name", "a\x00b"),

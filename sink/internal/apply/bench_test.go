@@ -207,7 +207,7 @@ func (f *feed) next(b testing.TB, size int) []fenced.Batch {
 			ev.ID = f.id(f.made - int64(size) + 1) // which was new
 		}
 		if f.refused > 0 && i%f.refused == 0 {
-			ev.Fields["balance"] = int64(-1)
+			ev.SetField("balance", int64(-1))
 		}
 		r := f.w.record(b, ev)
 		r.Offset = f.made - 1

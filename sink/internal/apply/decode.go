@@ -128,7 +128,7 @@ func storable(e *event.Entity, ev *event.Event) error {
 		}
 	}
 	for i := range e.Fields {
-		if err := value(ev.Fields[e.Fields[i].Name]); err != nil {
+		if err := value(ev.Value(&e.Fields[i])); err != nil {
 			return fmt.Errorf("field %s: %w", e.Fields[i].Name, err)
 		}
 	}

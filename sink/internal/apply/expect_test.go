@@ -38,7 +38,7 @@ func TestABacklogOfNewRowsIsWrittenBlindly(t *testing.T) {
 }
 
 func description(ev *event.Event) string {
-	s, _ := ev.Fields["description"].(string)
+	s, _ := ev.Field("description").(string)
 	return s
 }
 

@@ -39,10 +39,10 @@ func TestPoisonRowsAreIsolated(t *testing.T) {
 		ev := newEvent("customer", fmt.Sprintf("c%03d", i), id, int64(i), map[string]any{"balance": int64(i), "phone": id})
 		switch i {
 		case 7, 8, 150:
-			ev.Fields["balance"] = int64(-1)
+			ev.SetField("balance", int64(-1))
 			dead[id] = reason.ConstraintViolation
 		case 199:
-			ev.Fields["phone"] = "e000" // conflicts only with another row of the batch
+			ev.SetField("phone", "e000") // conflicts only with another row of the batch
 			dead[id] = reason.ConstraintViolation
 		default:
 			want[id] = "applied"
@@ -114,7 +114,7 @@ func TestSomePoisonOfMany(t *testing.T) {
 			events := customers(1000)
 			for i := range poison {
 				ev := events[i*1000/poison]
-				ev.Fields["balance"] = int64(-1)
+				ev.SetField("balance", int64(-1))
 				dead[ev.Meta.EventID] = reason.ConstraintViolation
 			}
 			w.applyEvents(t, events...)

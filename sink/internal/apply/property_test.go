@@ -31,11 +31,11 @@ func fold(events []*event.Event) snapshot {
 		v := ev.Meta.Version
 		if table.Owns(ev, "payment") && v.Compare(main) > 0 {
 			main, r.main, r.deleted, r.eventID = v, v.Offset, ev.Meta.Deleted, ev.Meta.EventID
-			r.name, _ = ev.Fields["status"].(string)
+			r.name, _ = ev.Field("status").(string)
 		}
 		if table.Owns(ev, "charge") && v.Compare(charge) > 0 {
 			charge, r.second = v, v.Offset
-			r.charge, _ = ev.Fields["charge_status"].(string)
+			r.charge, _ = ev.Field("charge_status").(string)
 		}
 	}
 	return r
@@ -111,10 +111,10 @@ func drawEvents(rt *rapid.T, id string) []*event.Event {
 		ev.Meta.Version.Offset = int64(i + 1)
 		if table.Owns(ev, "payment") {
 			ev.Meta.Deleted = rapid.Bool().Draw(rt, "deleted")
-			ev.Fields["status"] = ev.Meta.EventID
+			ev.SetField("status", ev.Meta.EventID)
 		}
 		if table.Owns(ev, "charge") && rapid.Bool().Draw(rt, "has charge") {
-			ev.Fields["charge_status"] = ev.Meta.EventID
+			ev.SetField("charge_status", ev.Meta.EventID)
 		}
 		events = append(events, ev)
 	}

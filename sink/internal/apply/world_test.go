@@ -107,12 +107,16 @@ var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // event makes an event of order n, which is also its raw offset.
 func newEvent(entity, id, eventID string, n int64, fields map[string]any) *event.Event {
 	at := start.Add(time.Duration(n) * time.Second)
-	return &event.Event{Entity: entity, ID: id, Fields: fields, Meta: event.Meta{
+	ev := &event.Event{Entity: entity, ID: id, Meta: event.Meta{
 		EventID: eventID, EventType: "thing.happened", Provider: "acme", Tenant: "default", BusinessKey: id,
 		OccurredAt: at, ReceivedAt: at.Add(time.Second), CorrelationID: "c-" + eventID,
 		Version:  event.Version{Order: at.UnixMicro(), Generation: 1, Offset: n, Revision: 1},
 		RawTopic: "hookstream.raw", RawPartition: 3, RawOffset: n,
 	}}
+	for name, v := range fields {
+		ev.SetField(name, v)
+	}
+	return ev
 }
 
 // record is ev as transform publishes it.

@@ -196,7 +196,7 @@ func collect[T any](events []*event.Event, get func(*event.Event) T) any {
 func field[V, P any](f *event.Field, convert func(V) P) func([]*event.Event) any {
 	return func(events []*event.Event) any {
 		return collect(events, func(ev *event.Event) (p P) {
-			if v, ok := ev.Fields[f.Name].(V); ok {
+			if v, ok := ev.Value(f).(V); ok {
 				p = convert(v)
 			}
 			return p

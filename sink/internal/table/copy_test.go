@@ -78,16 +78,16 @@ func examples(e *event.Entity) []*event.Event {
 		event.StringArray: {[]string{"", `a"b\c{},`, "NULL", "é😀"}, []string{}},
 		event.StringMap:   {map[string]string{"k": "\"\n"}, map[string]string{}}, event.JSON: {`{"n": [1, null]}`, `null`},
 	}
-	full, empty := map[string]any{}, map[string]any{}
+	var full, empty []any
 	for _, f := range e.Fields {
 		v, ok := values[f.Kind]
 		if !ok {
 			v = [2]any{"a\"b\\c{},'$1\t\n é😀 \\N", ""}
 		}
-		full[f.Name], empty[f.Name] = v[0], v[1]
+		full, empty = append(full, v[0]), append(empty, v[1])
 	}
 	var events []*event.Event
-	for i, fields := range []map[string]any{full, empty, nil, full} {
+	for i, fields := range [][]any{full, empty, nil, full} {
 		ev := &event.Event{Entity: e.Name, ID: string(rune('a' + i)), Fields: fields, Meta: event.Meta{
 			Tenant: "t", Provider: "p", BusinessKey: "b", EventID: "e", EventType: "y", ReceivedAt: at, Deleted: i == 1,
 			Version: event.Version{Order: 1 << 50, Generation: 1, Offset: 7, Revision: 3},

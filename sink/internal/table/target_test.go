@@ -59,10 +59,14 @@ func snapshot(order int64, offset int64, deleted bool, groups ...string) *event.
 			fields["charge_id"] = value
 		}
 	}
-	return &event.Event{Entity: "payment", ID: "a/b\nc", Fields: fields, Meta: event.Meta{
+	ev := &event.Event{Entity: "payment", ID: "a/b\nc", Meta: event.Meta{
 		Tenant: "default", Provider: "acme", Deleted: deleted, Groups: groups,
 		Version: event.Version{Order: order, Generation: 1, Offset: offset},
 	}}
+	for name, v := range fields {
+		ev.SetField(name, v)
+	}
+	return ev
 }
 
 // upsert applies one event and checks that what comes back is its key.
@@ -121,12 +125,12 @@ func TestTargetsConverge(t *testing.T) {
 			}
 			want := map[string]any{}
 			if ev := newest["payment"]; ev != nil {
-				want["status"], want["amount"], want["deleted"] = ev.Fields["status"], ev.Fields["amount"], ev.Meta.Deleted
+				want["status"], want["amount"], want["deleted"] = ev.Field("status"), ev.Field("amount"), ev.Meta.Deleted
 			} else {
 				want["deleted"] = false
 			}
 			if ev := newest["charge"]; ev != nil {
-				want["charge_id"] = ev.Fields["charge_id"]
+				want["charge_id"] = ev.Field("charge_id")
 			}
 			got := map[string]any{"deleted": gone}
 			if state != nil {
