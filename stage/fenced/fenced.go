@@ -66,7 +66,7 @@ type Store interface {
 	Prepare(ctx context.Context, batch *Batch)
 	// Apply applies the batches and moves their offsets in one transaction,
 	// all or none. It returns ErrClaim when a claim is not the database's,
-	// ErrSlow when fewer records might do, and a *Hold when some of the
+	// ErrSlow when fewer records might do, and a *kafka.Hold when some of the
 	// partitions are to wait.
 	Apply(ctx context.Context, batches []Batch) error
 }

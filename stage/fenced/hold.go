@@ -4,7 +4,6 @@ package fenced
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -15,27 +14,9 @@ import (
 	"github.com/hookstream/hookstream/stage/progress"
 )
 
-// Hold is what Store.Apply returns for batches of which some partitions must not
-// go on for now, while the others may. Nothing was applied. The partitions are
-// not fetched for a while, and then they are tried again.
-type Hold struct {
-	Partitions []kafka.Partition
-	For        time.Duration
-	// Reason is for the operator.
-	Reason string
-}
-
-// Error is the reason and the number of partitions that wait.
-func (h *Hold) Error() string {
-	return fmt.Sprintf("%d partitions wait: %s", len(h.Partitions), h.Reason)
-}
-
-// ErrorType is its name in traces.
-func (h *Hold) ErrorType() string { return "held" }
-
 // holding is a partition that was held, and has not been applied since.
 type holding struct {
-	hold *Hold
+	hold *kafka.Hold
 	// failures in a row.
 	failures int
 	// until when it is not fetched; zero once it is.
@@ -44,8 +25,8 @@ type holding struct {
 
 // setAside gives the partitions of h back, and stops fetching them. The others
 // stay in the queue.
-func (l *Loop) setAside(ctx context.Context, client *kgo.Client, q *queue, h *Hold) {
-	client.PauseFetchPartitions(byTopic(h.Partitions))
+func (l *Loop) setAside(ctx context.Context, client *kgo.Client, q *queue, h *kafka.Hold) {
+	client.PauseFetchPartitions(kafka.ByTopic(h.Partitions))
 	waiting := slices.DeleteFunc(slices.Clone(*q), func(b Batch) bool { return !slices.Contains(h.Partitions, b.Partition) })
 	q.drop(waiting)
 	l.rewind(client, waiting)
@@ -60,7 +41,7 @@ func (l *Loop) setAside(ctx context.Context, client *kgo.Client, q *queue, h *Ho
 
 // holdOne notes that a partition waits, and returns how often it has done so in
 // a row.
-func (l *Loop) holdOne(p kafka.Partition, h *Hold, until time.Time) (failures int) {
+func (l *Loop) holdOne(p kafka.Partition, h *kafka.Hold, until time.Time) (failures int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	failures = l.held[p].failures + 1
@@ -82,7 +63,7 @@ func (l *Loop) release(client *kgo.Client) {
 	}
 	l.mu.Unlock()
 	if len(over) > 0 {
-		client.ResumeFetchPartitions(byTopic(over))
+		client.ResumeFetchPartitions(kafka.ByTopic(over))
 	}
 }
 
@@ -121,16 +102,8 @@ func (l *Loop) status() {
 	l.mu.Unlock()
 	l.meter.Waiting(progress.Held, held)
 	if held > 0 {
-		l.cfg.Status(false, fmt.Sprintf("%d partitions wait: %s", held, reason))
+		l.cfg.Status(false, kafka.Waiting(held, reason))
 		return
 	}
 	l.cfg.Status(true, "")
-}
-
-func byTopic(parts []kafka.Partition) map[string][]int32 {
-	m := map[string][]int32{}
-	for _, p := range parts {
-		m[p.Topic] = append(m[p.Topic], p.Partition)
-	}
-	return m
 }

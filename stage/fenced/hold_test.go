@@ -5,7 +5,6 @@ package fenced_test
 import (
 	"context"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,25 +14,6 @@ import (
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/runtest"
 )
-
-// lastStatus keeps what the loop said last.
-type lastStatus struct {
-	mu     sync.Mutex
-	ready  bool
-	reason string
-}
-
-func (s *lastStatus) set(ready bool, reason string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.ready, s.reason = ready, reason
-}
-
-func (s *lastStatus) get() (bool, string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.ready, s.reason
-}
 
 // TestHeldPartitionWaitsAndTheOthersGoOn: nothing of it is applied while it is
 // held, and everything, in order, once it may go on.
@@ -46,18 +26,18 @@ func TestHeldPartitionWaitsAndTheOthersGoOn(t *testing.T) {
 		for i := range batches {
 			if batches[i].Partition == sick {
 				store.set(func() { holds++ })
-				return &fenced.Hold{Partitions: []kafka.Partition{sick}, For: 50 * time.Millisecond, Reason: "it is sick"}
+				return &kafka.Hold{Partitions: []kafka.Partition{sick}, For: 50 * time.Millisecond, Reason: "it is sick"}
 			}
 		}
 		return nil
 	}
 	b.send(t, 0, 600)
 	seen := &board{open: map[kafka.Partition]fenced.Attempt{}}
-	status := &lastStatus{}
+	status := &runtest.Status{}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	loop := fenced.New(fenced.Config{
-		Kafka: b.cfg, Group: b.group, Topics: []string{b.in}, ClientID: "applier", Attempts: seen.note, Status: status.set,
+		Kafka: b.cfg, Group: b.group, Topics: []string{b.in}, ClientID: "applier", Attempts: seen.note, Status: status.Set,
 		MaxRecords: 50, SessionTimeout: 15 * time.Second, DrainTimeout: 10 * time.Second, Log: runtest.Logger(),
 	}, store)
 	go func() { done <- loop.Run(ctx) }()
@@ -72,7 +52,7 @@ func TestHeldPartitionWaitsAndTheOthersGoOn(t *testing.T) {
 	if n := db.length(sick); n != 0 {
 		t.Errorf("%d records of the held partition were applied", n)
 	}
-	if ready, reason := status.get(); ready || !strings.Contains(reason, "1 partitions wait: "+sick.String()+": it is sick") {
+	if ready, reason := status.Get(); ready || !strings.Contains(reason, "1 partitions wait: "+sick.String()+": it is sick") {
 		t.Errorf("status is %v, %q", ready, reason)
 	}
 	if open, most := seen.state(); open != 1 || most < 3 {
@@ -80,7 +60,7 @@ func TestHeldPartitionWaitsAndTheOthersGoOn(t *testing.T) {
 	}
 	store.set(func() { store.batch = nil })
 	db.await(t, 600)
-	runtest.Eventually(t, "readiness", func() bool { ready, _ := status.get(); open, _ := seen.state(); return ready && open == 0 })
+	runtest.Eventually(t, "readiness", func() bool { ready, _ := status.Get(); open, _ := seen.state(); return ready && open == 0 })
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
@@ -94,7 +74,7 @@ func TestHeldPartitionThatMovesIsFetchedAgain(t *testing.T) {
 	b, db := newBroker(t, 2), newMemory()
 	store := &faulty{memory: db}
 	store.batch = func(batches []fenced.Batch) error {
-		h := &fenced.Hold{For: time.Hour, Reason: "all are sick"}
+		h := &kafka.Hold{For: time.Hour, Reason: "all are sick"}
 		for i := range batches {
 			h.Partitions = append(h.Partitions, batches[i].Partition)
 		}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hookstream/hookstream/stage/failure"
+	"github.com/hookstream/hookstream/stage/kafka"
 )
 
 // transactions is how many transactions a poll may bring. While one is in the
@@ -101,7 +102,7 @@ func (l *Loop) recover(patience context.Context, client *kgo.Client, q *queue, b
 	if failure.Of(cause) == failure.Fatal {
 		return cause
 	}
-	var hold *Hold
+	var hold *kafka.Hold
 	if errors.As(cause, &hold) {
 		q.putBack(batches)
 		l.setAside(patience, client, q, hold)

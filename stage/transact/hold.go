@@ -4,41 +4,22 @@ package transact
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/progress"
 )
 
-// Hold is what a Processor returns from Process for a batch in which some
-// partitions must not go on for now, while the others may. The batch is given
-// up, the partitions are not fetched for a while, and then they are tried again.
-type Hold struct {
-	Partitions []kafka.Partition
-	For        time.Duration
-	// Reason is for the operator.
-	Reason string
-}
-
-// Error is the reason and the number of partitions that wait.
-func (h *Hold) Error() string {
-	return fmt.Sprintf("%d partitions wait: %s", len(h.Partitions), h.Reason)
-}
-
-// ErrorType is its name in traces.
-func (h *Hold) ErrorType() string { return "held" }
-
 // held are the partitions that wait, and until when.
 type held map[kafka.Partition]time.Time
 
 // hold stops fetching the partitions of h.
-func (s *session) hold(ctx context.Context, h *Hold) {
+func (s *session) hold(ctx context.Context, h *kafka.Hold) {
 	until := time.Now().Add(h.For)
 	for _, p := range h.Partitions {
 		s.held[p] = until
 	}
-	s.client.Client().PauseFetchPartitions(byTopic(h.Partitions))
+	s.client.Client().PauseFetchPartitions(kafka.ByTopic(h.Partitions))
 	s.reason = h.Reason
 	s.status()
 	s.cfg.Log.WarnContext(ctx, "partitions wait", "partitions", len(h.Partitions), "seconds", h.For.Seconds(), "reason", h.Reason)
@@ -57,7 +38,7 @@ func (s *session) release() {
 	}
 	if len(over) > 0 {
 		s.meter.Waiting(progress.Held, len(s.held))
-		s.client.Client().ResumeFetchPartitions(byTopic(over))
+		s.client.Client().ResumeFetchPartitions(kafka.ByTopic(over))
 	}
 }
 
@@ -81,16 +62,8 @@ func (s *session) pollContext(ctx context.Context) (context.Context, context.Can
 func (s *session) status() {
 	s.meter.Waiting(progress.Held, len(s.held))
 	if len(s.held) > 0 {
-		s.cfg.Status(false, fmt.Sprintf("%d partitions wait: %s", len(s.held), s.reason))
+		s.cfg.Status(false, kafka.Waiting(len(s.held), s.reason))
 		return
 	}
 	s.cfg.Status(true, "")
-}
-
-func byTopic(parts []kafka.Partition) map[string][]int32 {
-	m := map[string][]int32{}
-	for _, p := range parts {
-		m[p.Topic] = append(m[p.Topic], p.Partition)
-	}
-	return m
 }

@@ -5,7 +5,6 @@ package transact_test
 import (
 	"context"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/runtest"
-	"github.com/hookstream/hookstream/stage/transact"
 )
 
 // TestHeldPartitionWaitsAndTheOthersGoOn: nothing of it is output while it is
@@ -33,14 +31,14 @@ func TestHeldPartitionWaitsAndTheOthersGoOn(t *testing.T) {
 		for _, r := range rs {
 			if r.Partition == sick.Partition && !healed.Load() {
 				tries.Add(1)
-				return &transact.Hold{Partitions: []kafka.Partition{sick}, For: 50 * time.Millisecond, Reason: "sick"}
+				return &kafka.Hold{Partitions: []kafka.Partition{sick}, For: 50 * time.Millisecond, Reason: "sick"}
 			}
 		}
 		return nil
 	}}
-	var status lastStatus
+	var status runtest.Status
 	cfg := b.config("a")
-	cfg.Status = status.set
+	cfg.Status = status.Set
 	b.start(t, cfg, c)
 	sent := b.sentTo(t, sick.Partition)
 	runtest.Eventually(t, "the other partitions and some tries", func() bool {
@@ -55,29 +53,10 @@ func TestHeldPartitionWaitsAndTheOthersGoOn(t *testing.T) {
 			t.Errorf("%s of the held partition was output", v)
 		}
 	}
-	if ready, reason := status.get(); ready || !strings.Contains(reason, "sick") {
+	if ready, reason := status.Get(); ready || !strings.Contains(reason, "sick") {
 		t.Errorf("status is %v, %q", ready, reason)
 	}
 	healed.Store(true)
 	b.wantOutput(t, 300)
-	runtest.Eventually(t, "readiness", func() bool { ready, _ := status.get(); return ready })
-}
-
-// lastStatus keeps what the loop said last.
-type lastStatus struct {
-	mu     sync.Mutex
-	ready  bool
-	reason string
-}
-
-func (s *lastStatus) set(ready bool, reason string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.ready, s.reason = ready, reason
-}
-
-func (s *lastStatus) get() (bool, string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.ready, s.reason
+	runtest.Eventually(t, "readiness", func() bool { ready, _ := status.Get(); return ready })
 }

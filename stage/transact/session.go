@@ -141,7 +141,7 @@ func (s *session) begin(in []*kgo.Record) *transaction {
 // rewinds them.
 func (s *session) transfer(ctx context.Context, tx *transaction) error {
 	out, err := s.process(ctx, tx)
-	var hold *Hold
+	var hold *kafka.Hold
 	switch {
 	case errors.As(err, &hold):
 		tx.trace.End(ctx, hold)
@@ -214,7 +214,7 @@ func (s *session) restore(ctx context.Context, fresh []kafka.Partition) error {
 // their turn.
 func (s *session) process(ctx context.Context, tx *transaction) (Output, error) {
 	var out Output
-	var hold *Hold
+	var hold *kafka.Hold
 	err := failure.Retry(s.changes.pollContext(ctx), failure.DefaultBackoff,
 		func(context.Context) (err error) {
 			out, err = s.proc.Process(ctx, tx.in)

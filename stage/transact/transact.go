@@ -43,7 +43,7 @@ type Processor interface {
 	Forget(parts []kafka.Partition)
 	// Process turns records, in order within each partition, into output. No
 	// transaction is open yet. A Transient error is tried again in place, a
-	// *Hold sets partitions aside for a while; any other stops the stage.
+	// *kafka.Hold sets partitions aside for a while; any other stops the stage.
 	// Records that fail for good are output too, as dead letters.
 	Process(ctx context.Context, in []*kgo.Record) (Output, error)
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/hookstream/hookstream/dev/internal/jvm"
 	"github.com/hookstream/hookstream/dev/internal/ports"
+	"github.com/hookstream/hookstream/stage/runtest"
 )
 
 const (
@@ -132,20 +133,6 @@ func expect(t *testing.T, got map[string]bool, want ...string) {
 	}
 }
 
-func eventually(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	ctx := testContext(t)
-	poll := time.NewTicker(10 * time.Millisecond)
-	defer poll.Stop()
-	for !condition() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("not within %v: %s", testTimeout, what)
-		case <-poll.C:
-		}
-	}
-}
-
 func gone(pid int) bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }
 
 func TestRecordsOutliveAKilledBroker(t *testing.T) {
@@ -245,7 +232,7 @@ func TestKilledParentLeavesNoBroker(t *testing.T) {
 	}
 	must(t, parent.Process.Kill())
 	_ = parent.Wait() // "signal: killed"
-	eventually(t, "the broker is gone", func() bool { return gone(pid) })
+	runtest.Eventually(t, "the broker is gone", func() bool { return gone(pid) })
 	if running, err := runs(broker{ID: 1}.dir(dir)); running || err != nil {
 		t.Errorf("running %t, %v after the broker has gone", running, err)
 	}

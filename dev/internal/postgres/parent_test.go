@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/hookstream/hookstream/stage/runtest"
 )
 
 const parentVariable = "HOOKSTREAM_TEST_POSTGRES_PARENT"
@@ -81,8 +83,8 @@ func TestKilledParentLeavesNothing(t *testing.T) {
 		t.Fatalf("no server before the kill: %q", line)
 	}
 	kill(t, parent)
-	eventually(t, "the postmaster is gone", func() bool { return gone(postmaster) })
-	eventually(t, "its folders are removed", func() bool { return missing(data) && missing(sockets) })
+	runtest.Eventually(t, "the postmaster is gone", func() bool { return gone(postmaster) })
+	runtest.Eventually(t, "its folders are removed", func() bool { return missing(data) && missing(sockets) })
 }
 
 // The parent may die before the server listens to signals, or while initdb runs.
@@ -91,13 +93,13 @@ func TestParentKilledDuringStartLeavesNothing(t *testing.T) {
 		t.Run(strings.ReplaceAll(stage, "/", " "), func(t *testing.T) {
 			parent, _, temporary := startParent(t)
 			pattern := filepath.Join(temporary, "*", stage)
-			eventually(t, pattern+" exists", func() bool {
+			runtest.Eventually(t, pattern+" exists", func() bool {
 				matches, err := filepath.Glob(pattern)
 				return err == nil && len(matches) == 1
 			})
 			kill(t, parent)
 			// The supervisor removes the data after it has reaped the server.
-			eventually(t, "the data folder is removed", func() bool {
+			runtest.Eventually(t, "the data folder is removed", func() bool {
 				left, err := os.ReadDir(temporary)
 				return err == nil && len(left) == 0
 			})

@@ -92,21 +92,6 @@ func query(t *testing.T, conn *pgx.Conn, sql string) (value string) {
 	return value
 }
 
-// eventually polls until the condition holds.
-func eventually(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	ctx := testContext(t)
-	poll := time.NewTicker(10 * time.Millisecond)
-	defer poll.Stop()
-	for !condition() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("not within %v: %s", testTimeout, what)
-		case <-poll.C:
-		}
-	}
-}
-
 func missing(path string) bool {
 	_, err := os.Stat(path)
 	return errors.Is(err, fs.ErrNotExist)

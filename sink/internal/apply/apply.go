@@ -19,6 +19,7 @@ import (
 	"github.com/hookstream/hookstream/stage/crash"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/fenced"
+	"github.com/hookstream/hookstream/stage/kafka"
 )
 
 // applyTimeout bounds one attempt at a batch. It is below the group's rebalance
@@ -96,7 +97,7 @@ func (b *batch) apply(ctx context.Context, batches []fenced.Batch) error {
 	if conn.PgConn().TxStatus() != 'I' {
 		_, _ = conn.Exec(ctx, "rollback") // or Release drops the connection
 	}
-	if hold := (*fenced.Hold)(nil); errors.As(err, &hold) {
+	if hold := (*kafka.Hold)(nil); errors.As(err, &hold) {
 		return err
 	}
 	err = b.store.classify(err)

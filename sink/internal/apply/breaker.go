@@ -17,12 +17,11 @@ import (
 	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/stage/breaker"
 	"github.com/hookstream/hookstream/stage/failure"
-	"github.com/hookstream/hookstream/stage/fenced"
 	"github.com/hookstream/hookstream/stage/kafka"
 )
 
 // judge asks the breaker about the batch, when it is known what is refused and
-// before it is dead-lettered. The error is a *fenced.Hold where the breaker opens.
+// before it is dead-lettered. The error is a *kafka.Hold where the breaker opens.
 func (b *batch) judge(ctx context.Context) error {
 	if b.store.cfg.DeadLetterAll {
 		return nil
@@ -74,8 +73,8 @@ func replayed(r *kgo.Record) bool {
 
 // hold says which partitions must wait, and why. Only those with something that
 // fails do: within a partition, order keeps all that follows waiting too.
-func (b *batch) hold(open map[breaker.Kind]reason.Code) *fenced.Hold {
-	h := &fenced.Hold{For: b.store.retryAfter}
+func (b *batch) hold(open map[breaker.Kind]reason.Code) *kafka.Hold {
+	h := &kafka.Hold{For: b.store.retryAfter}
 	refusals := b.refusals()
 	slices.SortFunc(refusals, func(x, y refusal) int { return compareRecords(x.record, y.record) })
 	for _, r := range refusals {

@@ -18,6 +18,7 @@ import (
 	"github.com/hookstream/hookstream/stage/breaker"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/fenced"
+	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/runtest"
 )
 
@@ -39,7 +40,7 @@ func TestConstraintThatRefusesEverythingHoldsThePartitions(t *testing.T) {
 	w.exec(t, "alter table webhooks.customer add constraint nobody check (false) not valid")
 	w.produce(t, w.records(t, customersFrom(300, 700)...)...)
 	runtest.Eventually(t, "the third hold in a row", func() bool { a := told.Load(); return a != nil && a.Failures > 2 })
-	if a := told.Load(); !errors.As(a.Err, new(*fenced.Hold)) || a.Next.IsZero() {
+	if a := told.Load(); !errors.As(a.Err, new(*kafka.Hold)) || a.Next.IsZero() {
 		t.Errorf("the loop tells %+v", a)
 	} else {
 		for _, want := range []string{"acme thing.happened", "constraint_violation", "23514", "webhooks.customer", "nobody", w.kafka.Topics.Events("customer")} {
@@ -72,7 +73,7 @@ func TestBreakerHoldsOnlyWhatFails(t *testing.T) {
 	events := append(customers(30), newEvent("payment", "p", "paid", 1, nil))
 	batches := w.batches(t, w.records(t, events...))
 	err := w.store.Apply(t.Context(), batches)
-	var hold *fenced.Hold
+	var hold *kafka.Hold
 	if !errors.As(err, &hold) || failure.Of(err) != failure.Transient || len(hold.Partitions) != 1 || hold.Partitions[0] != batches[0].Partition || hold.For <= 0 {
 		t.Fatalf("Apply() = %#v, want a hold of %s", err, batches[0].Partition)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/hookstream/hookstream/sink/internal/sqlstate"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/fenced"
+	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/tracing"
 )
 
@@ -93,7 +94,7 @@ func (m *metrics) retried(ctx context.Context, err error) {
 	switch {
 	case errors.Is(err, fenced.ErrClaim):
 		code = "claim"
-	case errors.As(err, new(*fenced.Hold)):
+	case errors.As(err, new(*kafka.Hold)):
 		code = "held"
 	case code == "":
 		code = "none"

@@ -13,7 +13,6 @@ import (
 	"github.com/hookstream/hookstream/stage/breaker"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
-	"github.com/hookstream/hookstream/stage/transact"
 )
 
 // ours are the reasons that a corrected definition takes away. The others are the
@@ -40,11 +39,11 @@ func judge(b *breaker.Breaker, in []*kgo.Record, results []prepared) breaker.Ver
 }
 
 // hold says which partitions must wait, and why, or is nil.
-func hold(v breaker.Verdict, in []*kgo.Record, results []prepared) *transact.Hold {
+func hold(v breaker.Verdict, in []*kgo.Record, results []prepared) *kafka.Hold {
 	if len(v.Open) == 0 {
 		return nil
 	}
-	h := &transact.Hold{For: breaker.RetryAfter}
+	h := &kafka.Hold{For: breaker.RetryAfter}
 	for i := range results {
 		r := &results[i]
 		why, open := v.Open[r.kind()]

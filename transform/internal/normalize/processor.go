@@ -62,7 +62,7 @@ func (p *Processor) Forget(parts []kafka.Partition) { p.cfg.Sets.Forget(parts) }
 
 // Process turns a batch into events and dead letters, in the order of the
 // input, and what it adds to the deduplication changelog. The error is a
-// *transact.Hold where the breaker opens.
+// *kafka.Hold where the breaker opens.
 func (p *Processor) Process(ctx context.Context, in []*kgo.Record) (transact.Output, error) {
 	b := &batch{Processor: p, catalog: p.cfg.Definitions(), tx: p.cfg.Sets.Begin(), tally: tally{}}
 	results := b.prepareAll(ctx, in)
