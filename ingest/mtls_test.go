@@ -4,6 +4,7 @@ package ingest
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -33,7 +34,7 @@ import (
 type authority struct {
 	t    *testing.T
 	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
+	key  crypto.PrivateKey
 }
 
 func newAuthority(t *testing.T) *authority {
@@ -41,7 +42,7 @@ func newAuthority(t *testing.T) *authority {
 	a := &authority{t: t}
 	template := &x509.Certificate{Subject: pkix.Name{CommonName: "authority"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
 	pair := a.issue(template)
-	a.cert, a.key = pair.Leaf, pair.PrivateKey.(*ecdsa.PrivateKey)
+	a.cert, a.key = pair.Leaf, pair.PrivateKey
 	return a
 }
 
@@ -54,9 +55,9 @@ func (a *authority) issue(template *x509.Certificate) *tls.Certificate {
 		a.t.Fatal(err)
 	}
 	template.SerialNumber, template.NotBefore, template.NotAfter = big.NewInt(time.Now().UnixNano()), time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	parent, signer := a.cert, a.key
-	if parent == nil {
-		parent, signer = template, key
+	parent, signer := template, crypto.PrivateKey(key)
+	if a.cert != nil {
+		parent, signer = a.cert, a.key
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"bytes"
 	"flag"
 	"os"
-	"testing"
+	"testing" //nolint:depguard // only tests import this package
 )
 
 var update = flag.Bool("update", false, "write the files that tests compare with anew")

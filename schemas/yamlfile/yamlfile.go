@@ -78,7 +78,7 @@ func (f *File) find(path []any) (line int, written []any, found bool) {
 			continue
 		}
 		written = append(written, step)
-		at := 0
+		var at int
 		if n, at = child(n, step); n != nil {
 			line = at
 		}

@@ -8,7 +8,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
-	"testing"
+	"testing" //nolint:depguard // only tests import this package
 	"time"
 )
 
