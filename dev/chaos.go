@@ -121,6 +121,12 @@ func (c *chaosCommand) print(r *chaos.Report) error {
 		r.Unique, r.Events, r.Rows, r.DeadLetters,
 		r.Lost, r.Duplicated, r.Reordered, r.Torn, r.WrongRows, r.ZombieWrite, r.Unexpected,
 		r.RecoveryP50, r.RecoveryP99, r.RecoveryMax)
+	for _, k := range r.Journeys {
+		fmt.Printf("  journeys %s: %d known, %d reconstructed, %d with a gap\n", k.Name, k.Known, k.Traced, len(k.Gaps))
+		for _, gap := range k.Gaps {
+			fmt.Println("  -", gap)
+		}
+	}
 	for _, p := range r.Problems {
 		fmt.Println("  -", p)
 	}

@@ -32,15 +32,15 @@ type fleet struct {
 // sizes is how many instances of each service run.
 var sizes = map[string]int{"ingest": 2, "transform": 3, "sink": 2}
 
-// build compiles the services with their crash points.
+// build compiles the services, with their crash points, and the operators' tools.
 func build(ctx context.Context, root, dir string) (map[string]string, error) {
 	programs := map[string]string{}
-	for _, service := range []string{"ingest", "transform", "sink", "dlq"} {
-		programs[service] = filepath.Join(dir, service)
-		cmd := exec.CommandContext(ctx, "go", "build", "-tags", "chaos", "-o", programs[service], "./"+service+"/cmd/"+service)
+	for name, module := range map[string]string{"ingest": "ingest", "transform": "transform", "sink": "sink", "dlq": "dlq", "hookstream": "dlq"} {
+		programs[name] = filepath.Join(dir, name)
+		cmd := exec.CommandContext(ctx, "go", "build", "-tags", "chaos", "-o", programs[name], "./"+module+"/cmd/"+name)
 		cmd.Dir = root
 		if out, err := cmd.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("build %s: %w\n%s", service, err, out)
+			return nil, fmt.Errorf("build %s: %w\n%s", name, err, out)
 		}
 	}
 	return programs, nil

@@ -11,12 +11,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hookstream/hookstream/dev/internal/check"
+	"github.com/hookstream/hookstream/dev/internal/journeys"
 	"github.com/hookstream/hookstream/dev/internal/workload"
 	"github.com/hookstream/hookstream/stage/crash"
 	"github.com/hookstream/hookstream/stage/failure"
@@ -58,10 +60,21 @@ type Report struct {
 	RecoveryP50 float64 `json:"recovery_p50_seconds"`
 	RecoveryP99 float64 `json:"recovery_p99_seconds"`
 	RecoveryMax float64 `json:"recovery_max_seconds"`
+	// Journeys of every kind that were reconstructed afterwards.
+	Journeys []journeys.Kind `json:"journeys"`
 }
 
 // OK reports whether every promise held.
-func (r *Report) OK() bool { return r.Report.OK() && r.ZombieWrite == 0 }
+func (r *Report) OK() bool { return r.Report.OK() && r.ZombieWrite == 0 && r.Gaps() == 0 }
+
+// Gaps counts the journeys that could not be reconstructed in full.
+func (r *Report) Gaps() int {
+	n := 0
+	for _, k := range r.Journeys {
+		n += len(k.Gaps)
+	}
+	return n
+}
 
 func defaults() (kafka.Config, error) {
 	var cfg transform.Config
@@ -137,9 +150,9 @@ func (r *run) run(ctx context.Context) (_ *Report, err error) {
 	if schedule == nil {
 		schedule = Schedule(r.Seed, r.Kills, r.Brokers)
 	}
-	// Conflicts need an order that kills do not keep.
-	mix := workload.DefaultMix
-	mix.Conflicts = 0
+	// More goes wrong than on an unfriendly day, so that there are journeys of
+	// every kind to follow.
+	mix := workload.Mix{Duplicates: 20, Poison: 10, Conflicts: 3, Reorder: 40}
 	// Enough for all faults, whatever they take; what is not sent is not judged.
 	most := max(r.Events, int(r.Rate*float64(len(schedule))*20))
 	r.plan = workload.NewPlan(r.Seed, most, workload.Run(started), started, mix)
@@ -151,7 +164,7 @@ func (r *run) run(ctx context.Context) (_ *Report, err error) {
 	if err := g.Wait(); err != nil {
 		return nil, errors.Join(err, r.fleet.stop())
 	}
-	report, err := r.judge(ctx)
+	report, err := r.conclude(ctx)
 	if err = errors.Join(err, r.fleet.stop()); err != nil {
 		return nil, err
 	}
@@ -164,21 +177,69 @@ func (r *run) run(ctx context.Context) (_ *Report, err error) {
 func (r *run) load(ctx, faulty context.Context) error {
 	sender := workload.Sender{URLs: r.fleet.urls, Connections: 32, Retries: 1000}
 	enough := func(sent int) bool { return sent >= r.Events && faulty.Err() != nil }
-	return sender.Steady(ctx, r.plan.Phases[0], r.Rate, enough, func(out workload.Outcome) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.outcomes = append(r.outcomes, out)
-	})
+	return sender.Steady(ctx, r.plan.Phases[0], r.Rate, enough, r.answered)
 }
 
 // drainTimeout bounds how long the pipeline may take to catch up in the end.
 const drainTimeout = 5 * time.Minute
 
-func (r *run) judge(ctx context.Context) (*Report, error) {
+// conclude sends what must come last, judges, and follows journeys.
+func (r *run) conclude(ctx context.Context) (*Report, error) {
+	if err := r.sendLate(ctx); err != nil {
+		return nil, err
+	}
 	cfg, err := r.in.direct()
 	if err != nil {
 		return nil, err
 	}
+	report, err := r.judge(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	report.Journeys, err = r.follow(ctx, cfg)
+	return report, err
+}
+
+// sendLate sends the conflicts: which of two is the first is only known once the
+// faults, which keep no order, are over.
+func (r *run) sendLate(ctx context.Context) error {
+	accepted := map[string]bool{}
+	for _, out := range r.outcomes {
+		accepted[out.Event.Identity()] = true
+	}
+	late := slices.DeleteFunc(r.plan.Phases[1], func(e *workload.Event) bool { return !accepted[e.Identity()] })
+	sender := workload.Sender{URLs: r.fleet.urls, Connections: 32, Retries: 1000}
+	return sender.Phase(ctx, late, r.answered)
+}
+
+func (r *run) answered(out workload.Outcome) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.outcomes = append(r.outcomes, out)
+}
+
+// journeysOfAKind is how many journeys of each kind are followed.
+const journeysOfAKind = 20
+
+// follow mends and discards some dead letters, as an operator does, and reconstructs
+// journeys of every kind.
+func (r *run) follow(ctx context.Context, cfg kafka.Config) ([]journeys.Kind, error) {
+	r.Progress("following journeys")
+	x := journeys.Installation{Kafka: cfg, DatabaseURL: r.in.pg.URL(), Programs: r.Dir, Env: r.env, Log: r.Log}
+	for _, args := range [][]string{
+		{"replay", "--reason", "mapping_failed", "--patch", ".data.object.amount = 4200", "--yes", "--wait"},
+		{"replay", "--reason", "invalid_value", "--limit", strconv.Itoa(journeysOfAKind), "--yes", "--wait"},
+		{"discard", "--reason", "missing_identity", "--why", "the provider sent no id", "--yes"},
+	} {
+		// Code 3 says that some failed again, which is another kind of journey.
+		if out, code, err := x.Run(ctx, "dlq", args...); err != nil || code != 0 && code != 3 {
+			return nil, fmt.Errorf("dlq %q: exit code %d, %w\n%s", args, code, err, out)
+		}
+	}
+	return x.Survey(ctx, journeysOfAKind)
+}
+
+func (r *run) judge(ctx context.Context, cfg kafka.Config) (*Report, error) {
 	t := check.Target{Kafka: cfg, RegistryURL: r.in.reg.URL(), DatabaseURL: r.in.pg.URL(), Schema: "webhooks", Log: r.Log}
 	drain, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
