@@ -4,6 +4,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"slices"
@@ -124,22 +125,29 @@ func lockTimeout(t *testing.T, w *world) func() {
 }
 
 // deadlock is somebody who has "held" and wants the batch's offset. The sink
-// notices first.
+// notices, for only its session looks for deadlocks; it looks once in each wait, so
+// the table is closed to it until the other one waits.
 func deadlock(t *testing.T, w *world) func() {
 	w.exec(t, "alter database postgres set deadlock_timeout = '50ms'")
 	w.pool.Reset()
 	tx := hold(t, w)
-	done := make(chan error, 1)
+	gate, err := w.pool.Begin(t.Context())
+	must(t, err)
+	_, err = gate.Exec(t.Context(), "lock table webhooks.customer in share mode")
+	must(t, err)
+	blocked, opened := make(chan error, 1), make(chan error, 1)
 	go func() {
 		if err := waiting(t.Context(), w, 1); err != nil {
-			done <- err
+			blocked <- err
 			return
 		}
 		_, err := tx.Exec(t.Context(), "update hookstream.consumer_offsets set updated_at = now()")
-		done <- err
+		blocked <- err
 	}()
+	go func() { opened <- errors.Join(waiting(t.Context(), w, 2), gate.Rollback(t.Context())) }()
 	return func() {
-		must(t, <-done)
+		must(t, <-opened)
+		must(t, <-blocked)
 		must(t, tx.Rollback(t.Context()))
 	}
 }
