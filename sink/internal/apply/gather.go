@@ -70,16 +70,16 @@ type row struct {
 // gather puts the batches of all partitions together, and finds their rows.
 func (s *Store) gather(ctx context.Context, batches []fenced.Batch) (*batch, error) {
 	b := &batch{store: s, poison: map[*item]error{}, applied: map[*item]bool{}, seen: map[identity.Fingerprint]bool{}}
-	for i := range batches {
-		p, ok := batches[i].Prepared.(*prepared)
+	for _, from := range batches {
+		p, ok := from.Prepared.(*prepared)
 		if !ok {
 			var err error
-			if p, err = s.decode(ctx, batches[i].Records); err != nil {
+			if p, err = s.decode(ctx, from.Records); err != nil {
 				return nil, err
 			}
 		}
 		for _, it := range p.items {
-			it.Attempt = batches[i].Attempt
+			it.Attempt = from.Attempt
 		}
 		b.items = append(b.items, p.items...)
 		b.refused = append(b.refused, p.refused...)
