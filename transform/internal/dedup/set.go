@@ -3,6 +3,7 @@
 package dedup
 
 import (
+	"slices"
 	"time"
 
 	"github.com/hookstream/hookstream/schemas/identity"
@@ -63,9 +64,12 @@ func (s *set) add(at, now time.Time, entries []record.DedupEntry) {
 		return
 	}
 	marks := s.bucket(n)
-	for i := range entries {
-		if marks.put(entries[i].Fingerprint, entries[i].Mark) {
-			s.size++
+	for next := range slices.Chunk(entries, fetchedAhead) {
+		marks.fetch(next)
+		for i := range next {
+			if marks.put(next[i].Fingerprint, next[i].Mark) {
+				s.size++
+			}
 		}
 	}
 }
