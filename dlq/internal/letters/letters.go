@@ -75,6 +75,9 @@ func (l *Letter) EventID() string { return l.header(header.ID) }
 // ContentType of the payload, or "".
 func (l *Letter) ContentType() string { return l.header(header.ContentType) }
 
+// CorrelationID of the failed record, or "".
+func (l *Letter) CorrelationID() string { return l.header(header.CorrelationID) }
+
 // TraceID is the 32 hexadecimal digits in the failed record's traceparent, or
 // "" (W3C Trace Context, version-traceid-parentid-flags).
 func (l *Letter) TraceID() string {

@@ -42,6 +42,7 @@ type Letter struct {
 	Fingerprint    string             `json:"fingerprint"`
 	Exception      string             `json:"exception,omitempty"`
 	ServiceVersion string             `json:"service_version,omitempty"`
+	CorrelationID  string             `json:"correlation_id,omitempty"`
 	TraceID        string             `json:"trace_id,omitempty"`
 	ReplayCount    int                `json:"replay_count"`
 	Failed         Position           `json:"failed"`
@@ -67,7 +68,7 @@ func NewLetter(l *letters.Letter, s Status) Letter {
 		Stage: l.Stage, Tenant: l.Tenant(), Provider: l.Provider(),
 		EventType: l.EventType(), EventID: l.EventID(), Key: string(l.Key),
 		Reason: l.Reason, Class: l.Class, Message: l.Message, Fingerprint: l.Fingerprint(), Exception: l.Exception,
-		ServiceVersion: l.ServiceVersion, TraceID: l.TraceID(), ReplayCount: l.ReplayCount(),
+		ServiceVersion: l.ServiceVersion, CorrelationID: l.CorrelationID(), TraceID: l.TraceID(), ReplayCount: l.ReplayCount(),
 		Failed: Position(l.Failed), DeadLetter: Position(l.At),
 		PayloadBytes: len(l.Value), Omitted: l.Omitted, Resolution: s.Resolution,
 	}

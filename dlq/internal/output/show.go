@@ -43,6 +43,7 @@ func Show(w io.Writer, f *Full) error {
 	field("Event", "%s %s", orDash(f.Provider), orDash(f.EventType))
 	field("", "%s, tenant %s", orDash(f.EventID), orDash(f.Tenant))
 	field("Key", "%s", orDash(f.Key))
+	field("Correlation", "%s", orDash(f.CorrelationID))
 	field("Trace", "%s", orDash(f.TraceID))
 	field("Came from", "%s", place(f.Failed))
 	if f.Origin != nil {
