@@ -40,6 +40,10 @@ func (c *capacity) add(baseline, subject *spent) {
 	per(&c.bytes, func(s *spent) float64 { return float64(s.server.Bytes) })
 }
 
-func (c *capacity) measures() []Measure {
+// measures leaves out the CPU of a broker that is not ours, and what it is part of.
+func (c *capacity) measures(ourBroker bool) []Measure {
+	if !ourBroker {
+		return []Measure{c.rate, c.server, c.generator, c.objects, c.bytes}
+	}
 	return []Measure{c.rate, c.total, c.server, c.broker, c.generator, c.objects, c.bytes}
 }

@@ -55,7 +55,7 @@ func runEdge(ctx context.Context, r *Run) (_ []Measure, err error) {
 	if err := b.capacity(ctx, capacity); err != nil {
 		return nil, err
 	}
-	measures := capacity.measures()
+	measures := capacity.measures(b.cluster.process != nil)
 	rate := median(capacity.rate.Subject)
 	curves := newEdgeCurves()
 	for _, share := range shares {
