@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hookstream/hookstream/dev/internal/jvm"
+	"github.com/hookstream/hookstream/dev/internal/stacktest"
 	"github.com/hookstream/hookstream/stage/crash"
 )
 
@@ -40,7 +41,7 @@ func TestDeliberateBugsAreCaught(t *testing.T) {
 		t.Run(string(bug), func(t *testing.T) {
 			report, err := Run(t.Context(), Options{
 				Seed: 1, Faults: c.faults, Events: 1000, Rate: 300, Brokers: 1, Outage: 2 * time.Second, Sabotage: bug,
-				Root: "../../..", Dir: publicDir(t), Log: slog.New(slog.DiscardHandler),
+				Root: "../../..", Dir: stacktest.PublicDir(t), Log: slog.New(slog.DiscardHandler),
 				Progress: func(s string) { t.Log(s) },
 			})
 			if errors.Is(err, jvm.ErrMissing) {
@@ -64,21 +65,6 @@ func repeat(n int, f Fault) []Fault {
 		list = append(list, f)
 	}
 	return list
-}
-
-// publicDir is a folder that others can reach: as root, Postgres runs as its own
-// user, and t.TempDir is private to us.
-func publicDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "hookstream-chaos-") //nolint:usetesting // see above
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
 }
 
 func TestScheduleIsReproducible(t *testing.T) {

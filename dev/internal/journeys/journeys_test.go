@@ -18,6 +18,7 @@ import (
 
 	"github.com/hookstream/hookstream/dev/internal/check"
 	"github.com/hookstream/hookstream/dev/internal/stack"
+	"github.com/hookstream/hookstream/dev/internal/stacktest"
 	"github.com/hookstream/hookstream/dev/internal/workload"
 	"github.com/hookstream/hookstream/stage/kafkatest"
 )
@@ -44,17 +45,7 @@ func start(t *testing.T, n int) *installation {
 	if b := kafkatest.Shared(t); b != nil {
 		opts.Brokers, opts.Prefix = b.Addresses, b.Prefix
 	}
-	s, err := stack.Start(t.Context(), opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		if err := s.Stop(ctx); err != nil {
-			t.Error(err)
-		}
-	})
+	s := stacktest.Start(t, opts)
 	now := time.Now()
 	names := s.Kafka.Topics
 	x := &installation{TB: t, Stack: s, plan: workload.NewPlan(7, n, workload.Run(now), now, mix)}

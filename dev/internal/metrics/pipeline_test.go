@@ -17,6 +17,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/hookstream/hookstream/dev/internal/stack"
+	"github.com/hookstream/hookstream/dev/internal/stacktest"
 	"github.com/hookstream/hookstream/dev/internal/workload"
 	"github.com/hookstream/hookstream/stage/runtest"
 	"github.com/hookstream/hookstream/stage/telemetry"
@@ -57,23 +58,10 @@ func TestPipelineMeasuresWhatIsDocumented(t *testing.T) {
 
 func startStack(t *testing.T) *stack.Stack {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	s, err := stack.Start(ctx, stack.Options{
+	return stacktest.Start(t, stack.Options{
 		Address: "127.0.0.1:0", RegistryAddress: "127.0.0.1:0", Secrets: workload.SecretList(), Unsafe: true,
 		Log: slog.New(slog.DiscardHandler),
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		if err := s.Stop(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
 }
 
 func send(t *testing.T, s *stack.Stack, events []*workload.Event) {

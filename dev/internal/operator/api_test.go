@@ -19,6 +19,7 @@ import (
 
 	"github.com/hookstream/hookstream/dev/internal/stack"
 	"github.com/hookstream/hookstream/dlq"
+	"github.com/hookstream/hookstream/stage/runtest"
 )
 
 // TestOutcomesOverHTTP asks the API what became of two replays, one of what still
@@ -122,7 +123,7 @@ func (c *caller) call(method, path string, body []byte, status int) string {
 // eventually asks until the answer has a part.
 func (c *caller) eventually(what, path, part string) {
 	c.Helper()
-	eventually(c.TB, what, func() bool { return strings.Contains(c.get(path, http.StatusOK), part) })
+	runtest.Eventually(c.TB, what, func() bool { return strings.Contains(c.get(path, http.StatusOK), part) })
 }
 
 // nobody is an address that nobody listens at.

@@ -20,6 +20,7 @@ import (
 	"github.com/hookstream/hookstream/dev/internal/stack"
 	"github.com/hookstream/hookstream/dev/internal/traces"
 	"github.com/hookstream/hookstream/dev/internal/workload"
+	"github.com/hookstream/hookstream/stage/runtest"
 )
 
 // The webhook that is followed: a payment whose amount is a word.
@@ -44,7 +45,7 @@ func TestOneWebhookFromFailureToRow(t *testing.T) {
 
 	// It is accepted, and fails.
 	accepted(t, s)
-	eventually(t, "the dead letter", func() bool { return dlq.start(t, "list", "--event-id", storyEvent, "-o", "json").out != "" })
+	runtest.Eventually(t, "the dead letter", func() bool { return dlq.start(t, "list", "--event-id", storyEvent, "-o", "json").out != "" })
 	letter := theLetter(t, dlq)
 	hookstream.read(t, 0, []string{"trace", storyEvent}, "dead-lettered", "mapping_failed", letter.ID, "Next: dlq show "+letter.ID)
 	failed := followed(t, page, letter.TraceID,
@@ -166,7 +167,7 @@ func row(t *testing.T, s *stack.Stack) {
 		t.Fatal(err)
 	}
 	defer conn.Close(context.Background())
-	eventually(t, "the row", func() bool {
+	runtest.Eventually(t, "the row", func() bool {
 		var amount int64
 		err := conn.QueryRow(t.Context(), "SELECT amount FROM "+pgx.Identifier{s.TablesSchema, "payment"}.Sanitize()+" WHERE id = $1", storyEntity).Scan(&amount)
 		return err == nil && amount == 4200

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/hookstream/hookstream/dev/internal/traces"
+	"github.com/hookstream/hookstream/stage/runtest"
 )
 
 // step is a span on the way: whose, of which kind, its name, and how it failed.
@@ -24,7 +25,7 @@ func followed(t *testing.T, page *traces.Server, id string, steps ...step) []*tr
 			show(t, page.Trace(id))
 		}
 	}()
-	eventually(t, fmt.Sprintf("%d steps of trace %s", len(steps), id), func() bool {
+	runtest.Eventually(t, fmt.Sprintf("%d steps of trace %s", len(steps), id), func() bool {
 		way = find(page.Trace(id), steps)
 		return way != nil
 	})
@@ -78,7 +79,7 @@ func show(t *testing.T, trace *traces.Trace) {
 // to each other, and say the same of their transaction.
 func linkedToItsBatch(t *testing.T, page *traces.Server, record *traces.Span) {
 	t.Helper()
-	eventually(t, "the batch of "+record.Name, func() bool {
+	runtest.Eventually(t, "the batch of "+record.Name, func() bool {
 		return slices.ContainsFunc(page.LinkedFrom(record.TraceID), func(batch *traces.Span) bool {
 			return batch.Service == record.Service && batch.Attribute("messaging.batch.message_count") == "1" &&
 				batch.Attribute("hookstream.transaction.id") == record.Attribute("hookstream.transaction.id") &&

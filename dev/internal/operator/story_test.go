@@ -19,8 +19,10 @@ import (
 
 	"github.com/hookstream/hookstream/dev/internal/check"
 	"github.com/hookstream/hookstream/dev/internal/stack"
+	"github.com/hookstream/hookstream/dev/internal/stacktest"
 	"github.com/hookstream/hookstream/dev/internal/workload"
 	"github.com/hookstream/hookstream/stage/kafkatest"
+	"github.com/hookstream/hookstream/stage/runtest"
 	"github.com/hookstream/hookstream/stage/telemetry"
 )
 
@@ -123,26 +125,13 @@ func start(t *testing.T, definitions string, more ...func(*stack.Options)) *stac
 	for _, change := range more {
 		change(&opts)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	s, err := stack.Start(ctx, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		if err := s.Stop(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return stacktest.Start(t, opts)
 }
 
 // deployed waits until transform works with the changed definitions.
 func deployed(t *testing.T) {
 	t.Helper()
-	eventually(t, "the mended definition in force", func() bool {
+	runtest.Eventually(t, "the mended definition in force", func() bool {
 		families, err := prometheus.DefaultGatherer.Gather()
 		if err != nil {
 			t.Fatal(err)
@@ -156,20 +145,6 @@ func deployed(t *testing.T) {
 		}
 		return false
 	})
-}
-
-// patience bounds every wait for a condition.
-const patience = time.Minute
-
-func eventually(t testing.TB, what string, done func() bool) {
-	t.Helper()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(patience); !done(); <-tick.C {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited %s in vain for %s", patience, what)
-		}
-	}
 }
 
 // day is a day's traffic: good webhooks, their duplicates, poison, and new
@@ -245,7 +220,7 @@ func (d *day) send(t *testing.T, s *stack.Stack) {
 // judge waits until everything is through and compares it with what was sent.
 func (d *day) judge(t *testing.T, s *stack.Stack) *check.Report {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), runtest.Patience)
 	defer cancel()
 	target := &check.Target{Kafka: s.Kafka, RegistryURL: s.Registry, DatabaseURL: s.Database, Schema: s.TablesSchema, Log: slog.New(slog.DiscardHandler)}
 	if err := target.WaitDrained(ctx, d.plan, s.Group, nil); err != nil {

@@ -4,10 +4,10 @@ package outage
 
 import (
 	"log/slog"
-	"os"
 	"testing"
 	"time"
 
+	"github.com/hookstream/hookstream/dev/internal/stacktest"
 	"github.com/hookstream/hookstream/stage/kafkatest"
 )
 
@@ -15,7 +15,7 @@ import (
 func TestDatabaseAway(t *testing.T) {
 	o := Options{
 		Seed: 1, Rate: 50, Before: time.Second, Outage: 3 * time.Second,
-		Dir: publicDir(t), Log: slog.New(slog.DiscardHandler), Progress: func(text string) { t.Log(text) },
+		Dir: stacktest.PublicDir(t), Log: slog.New(slog.DiscardHandler), Progress: func(text string) { t.Log(text) },
 	}
 	if b := kafkatest.Shared(t); b != nil {
 		o.Brokers, o.Prefix = b.Addresses, b.Prefix
@@ -32,19 +32,4 @@ func TestDatabaseAway(t *testing.T) {
 	if least := int(o.Outage.Seconds() * r.NormalRate / 2); r.Behind < least {
 		t.Errorf("%d events waited, want at least %d: was the database away?", r.Behind, least)
 	}
-}
-
-// publicDir is a folder that others can reach: as root, Postgres runs as its own
-// user, and t.TempDir is private to us.
-func publicDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "hookstream-outage-") //nolint:usetesting // see above
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
 }

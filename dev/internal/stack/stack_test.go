@@ -5,7 +5,6 @@ package stack_test
 import (
 	"context"
 	"log/slog"
-	"os"
 	"sync"
 	"testing"
 	"time"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/hookstream/hookstream/dev/internal/check"
 	"github.com/hookstream/hookstream/dev/internal/stack"
+	"github.com/hookstream/hookstream/dev/internal/stacktest"
 	"github.com/hookstream/hookstream/dev/internal/workload"
 	"github.com/hookstream/hookstream/stage/kafkatest"
 )
@@ -106,21 +106,6 @@ func (r *trial) mustBeOK(t *testing.T, s *stack.Stack) {
 	}
 }
 
-// publicDir is a folder that others can reach: as root, Postgres runs as its own
-// user, and t.TempDir is private to us.
-func publicDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "hookstream-stack-") //nolint:usetesting // see above
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
 func TestEveryWebhookIsAccountedFor(t *testing.T) {
 	s := start(t, options(t))
 	r := newTrial(1, 3000)
@@ -132,7 +117,7 @@ func TestEveryWebhookIsAccountedFor(t *testing.T) {
 
 func TestGracefulRestartLosesAndRepeatsNothing(t *testing.T) {
 	opts := options(t)
-	opts.DataDir = publicDir(t)
+	opts.DataDir = stacktest.PublicDir(t)
 	r := newTrial(2, 2000)
 	first := r.plan.Phases[0]
 	s := start(t, opts)
