@@ -31,9 +31,10 @@ func (c *Config) ReadToEnd(ctx context.Context, clientID string, log *slog.Logge
 	return c.read(ctx, clientID, log, &reader{parts: parts}, each)
 }
 
-// ReadCommitted is ReadToEnd for whoever only looks: it stops at the last stable
-// offset of the time of the call, and so does not wait for what another has in
-// hand, which may be a transaction of a process that died.
+// ReadCommitted is ReadToEnd for whoever only looks: it waits for open
+// transactions for a second only, as one may be that of a process that died, and
+// leaves out what is behind them. What was committed before the call is there:
+// Kafka answers a commit before its markers are written, which takes milliseconds.
 func (c *Config) ReadCommitted(ctx context.Context, clientID string, log *slog.Logger, parts Partitions, each func(*kgo.Record) error) error {
 	return c.read(ctx, clientID, log, &reader{parts: parts, stable: true}, each)
 }
@@ -96,7 +97,7 @@ type tp struct {
 type reader struct {
 	admin *kadm.Client
 	parts Partitions
-	// stable stops at the last stable offset instead of the high watermark.
+	// stable stops at what transactions leave open, instead of waiting for them.
 	stable bool
 	// from and ends are where to begin, or at the start, and where to stop.
 	from, ends map[tp]int64
@@ -125,21 +126,65 @@ func (r *reader) open(ctx context.Context) error {
 	if r.ends != nil {
 		return r.skipDeleted(ctx)
 	}
-	list := r.admin.ListEndOffsets
+	var err error
+	if r.ends, err = r.list(ctx, r.admin.ListEndOffsets); err != nil {
+		return err
+	}
 	if r.stable {
-		list = r.admin.ListCommittedOffsets
+		if err := r.settle(ctx); err != nil {
+			return err
+		}
 	}
-	ends, err := list(ctx, r.topics()...)
-	if err := errors.Join(err, ends.Error()); err != nil {
-		return Classify(fmt.Errorf("list end offsets: %w", err))
+	return r.skipDeleted(ctx)
+}
+
+// list asks for the ends of the partitions.
+func (r *reader) list(ctx context.Context, ask func(context.Context, ...string) (kadm.ListedOffsets, error)) (map[tp]int64, error) {
+	listed, err := ask(ctx, r.topics()...)
+	if err := errors.Join(err, listed.Error()); err != nil {
+		return nil, Classify(fmt.Errorf("list end offsets: %w", err))
 	}
-	r.ends = map[tp]int64{}
-	ends.Each(func(o kadm.ListedOffset) {
+	ends := map[tp]int64{}
+	listed.Each(func(o kadm.ListedOffset) {
 		if r.wants(o.Topic, o.Partition) {
-			r.ends[tp{o.Topic, o.Partition}] = o.Offset
+			ends[tp{o.Topic, o.Partition}] = o.Offset
 		}
 	})
-	return r.skipDeleted(ctx)
+	return ends, nil
+}
+
+// How long settle waits for open transactions, and how often it looks.
+const (
+	settlePatience = time.Second
+	settleTick     = 20 * time.Millisecond
+)
+
+// settle waits until everything before the ends is decided, and takes back the
+// ends of the partitions where that takes too long.
+func (r *reader) settle(ctx context.Context) error {
+	tick := time.NewTicker(settleTick)
+	defer tick.Stop()
+	for deadline := time.Now().Add(settlePatience); ; {
+		stable, err := r.list(ctx, r.admin.ListCommittedOffsets)
+		if err != nil {
+			return err
+		}
+		open := false
+		for p, end := range r.ends {
+			open = open || stable[p] < end
+		}
+		if !open || time.Now().After(deadline) {
+			for p, end := range r.ends {
+				r.ends[p] = min(end, stable[p])
+			}
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
 }
 
 // skipDeleted ends partitions in which nothing is left before the end:

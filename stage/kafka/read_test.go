@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/hookstream/hookstream/stage/kafkatest"
+	"github.com/hookstream/hookstream/stage/runtest"
 )
 
 // values reads a topic's values, by partition.
@@ -72,9 +73,9 @@ func TestReadRanges(t *testing.T) {
 	}
 }
 
-// TestReadCommittedDoesNotWait: what a transaction has in hand is neither shown
-// nor waited for, though it may be there for as long as its timeout.
-func TestReadCommittedDoesNotWait(t *testing.T) {
+// TestReadCommittedDoesNotWaitLong: what a transaction has in hand is not shown, and
+// not waited for as long as its timeout; what it committed is shown.
+func TestReadCommittedDoesNotWaitLong(t *testing.T) {
 	c := config(t)
 	create(t, c, c.Topics.Raw, 2)
 	put(t, manual(t, c), c.Topics.Raw, 0, "a")
@@ -84,7 +85,7 @@ func TestReadCommittedDoesNotWait(t *testing.T) {
 	}
 	put(t, tx, c.Topics.Raw, 0, "b")
 	put(t, tx, c.Topics.Raw, 1, "c")
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*runtest.Patience)
 	defer cancel()
 	look := func() (all []string) {
 		err := c.ReadCommitted(ctx, "test", quiets, Partitions{c.Topics.Raw: nil}, func(r *kgo.Record) error {
@@ -103,9 +104,8 @@ func TestReadCommittedDoesNotWait(t *testing.T) {
 	if err := tx.EndTransaction(ctx, kgo.TryCommit); err != nil {
 		t.Fatal(err)
 	}
-	if got := look(); fmt.Sprint(got) != "[a b c]" {
-		t.Errorf("after its commit: %v", got)
-	}
+	// A broker that is very busy may take more than a second for the markers.
+	runtest.Eventually(t, "what was committed", func() bool { return fmt.Sprint(look()) == "[a b c]" })
 }
 
 func TestPartitionOfIsWhereProducersWrite(t *testing.T) {

@@ -108,9 +108,9 @@ type Foreign func(at record.Position, err error)
 
 // Read gives each every dead letter that is in the topic now, in order within a
 // partition. Partitions selects some; none means all. What a transaction has in
-// hand is not waited for: it may be that of a process that died. Copies of one failure,
-// left by a crash between dead-lettering and commit, are given once. Letters
-// are not kept: memory grows by 16 bytes a letter, to know the copies.
+// hand is waited for for a second: it may be that of a process that died. Copies
+// of one failure, left by a crash between dead-lettering and commit, are given
+// once. Letters are not kept: memory grows by 16 bytes a letter, to know the copies.
 func Read(ctx context.Context, cfg *kafka.Config, log *slog.Logger, partitions []int32, foreign Foreign, each func(*Letter) error) error {
 	seen := map[Digest]struct{}{}
 	return cfg.ReadCommitted(ctx, "hookstream-dlq", log, kafka.Partitions{cfg.Topics.DeadLetters: partitions}, func(r *kgo.Record) error {
