@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookstream/hookstream/stage/runtest"
 )
 
 // webhooks is how many raw records one event is looked for among.
@@ -41,7 +43,7 @@ func BenchmarkTrace(b *testing.B) {
 		"since":      {last, "--since", day.Add(19 * time.Minute).Format(time.RFC3339)},
 		"key":        {"pi_" + last, "--by", "key", "--tenant", "default", "--provider", "stripe", "--partitions", fmt.Sprint(partitions)},
 	} {
-		b.Run(name, func(b *testing.B) {
+		runtest.Rounds(b, name, func(b *testing.B) {
 			var took []time.Duration
 			most := 0
 			for b.Loop() {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hookstream/hookstream/sink/internal/pgtest"
+	"github.com/hookstream/hookstream/stage/runtest"
 	"github.com/hookstream/hookstream/stage/service"
 )
 
@@ -34,7 +35,7 @@ func BenchmarkGrowth(b *testing.B) {
 	}
 	for _, size := range sizes {
 		growTo(b, w, size)
-		b.Run(fmt.Sprintf("there=%d", size), func(b *testing.B) {
+		runtest.Rounds(b, fmt.Sprintf("there=%d", size), func(b *testing.B) {
 			var took time.Duration
 			for b.Loop() {
 				batches := feed.next(b, 1000)
