@@ -6,6 +6,7 @@ package database
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,7 +17,9 @@ import (
 
 const connectTimeout = 10 * time.Second
 
-// Open makes a pool of at most size connections. It does not connect yet.
+// Open makes a pool of at most size connections. It does not connect yet. How
+// statements run is chosen for each connection, unless the URL says so with
+// default_query_exec_mode.
 func Open(ctx context.Context, url string, size int32) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -27,12 +30,41 @@ func Open(ctx context.Context, url string, size int32) (*pgxpool.Pool, error) {
 	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
 		cfg.ConnConfig.RuntimeParams["application_name"] = "hookstream-sink"
 	}
-	// Types are remembered, statements are not prepared: nothing stays on the
-	// server between transactions, so PgBouncer's transaction mode works.
-	cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	if !strings.Contains(url, "default_query_exec_mode") {
+		cfg.BeforeConnect = chooseMode
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("postgres pool: %w", err)
 	}
 	return pool, nil
+}
+
+// chooseMode has statements prepared, which spares Postgres half of its work on
+// a small batch, unless a pooler is in between: in its transaction mode, the next
+// transaction may run on a connection that has not prepared them. Only types are
+// remembered then, on our side.
+func chooseMode(ctx context.Context, cfg *pgx.ConnConfig) error {
+	cfg.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	direct, err := isDirect(ctx, cfg.Copy())
+	if direct {
+		cfg.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
+	}
+	return err
+}
+
+// isDirect reports whether nothing is between us and Postgres. A pooler like
+// PgBouncer, which shares processes of Postgres among its clients, tells each of a
+// process of its own making, for them to cancel.
+func isDirect(ctx context.Context, cfg *pgx.ConnConfig) (bool, error) {
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close(ctx) //nolint:errcheck // nothing is under way
+	var pid uint32
+	if err := conn.QueryRow(ctx, "select pg_backend_pid()", pgx.QueryExecModeExec).Scan(&pid); err != nil {
+		return false, fmt.Errorf("ask postgres for its process: %w", err)
+	}
+	return pid == conn.PgConn().PID(), nil
 }
