@@ -3,11 +3,14 @@
 // Package bench compares parts of Hookstream with the cheapest thing that could
 // take their place, side by side in one run. Machines differ and are busy with
 // other things too, so a benchmark's result is a ratio of two sides that took
-// turns, round by round; absolute figures are for orientation.
+// turns, round by round; absolute figures are for orientation. The rounds of a
+// benchmark are spread over passes through all of them, so that their spread
+// holds what the machine does meanwhile, and what differs from start to start.
 package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -22,7 +25,10 @@ type Benchmark struct {
 	Name string
 	// Title says what is done; Baseline and Subject name the sides.
 	Title, Baseline, Subject string
-	run                      func(context.Context, *Run) ([]Measure, error)
+	// pass takes r.Rounds rounds of every measure, in processes of its own.
+	pass func(context.Context, *Run) error
+	// charts are drawn of what all passes measured; nil draws none.
+	charts func(*Run) []plot.Chart
 }
 
 // All are the benchmarks, in the order in which they run.
@@ -35,8 +41,11 @@ var All = []Benchmark{
 type Options struct {
 	// Only names the benchmarks to run; none means all.
 	Only []string
-	// Rounds is how often each side has its turn.
+	// Rounds is how often each side has its turn, in all passes together.
 	Rounds int
+	// Passes is how often all benchmarks are gone through. There are no more than
+	// rounds.
+	Passes int
 	// Turn is how long one turn lasts.
 	Turn time.Duration
 	// ProfileDir, where not empty, gets the CPU and allocation profiles of
@@ -55,6 +64,9 @@ func (o *Options) Validate() error {
 	if o.Rounds < 1 {
 		return fmt.Errorf("--rounds is %d, must be at least 1", o.Rounds)
 	}
+	if o.Passes < 1 {
+		return fmt.Errorf("--passes is %d, must be at least 1", o.Passes)
+	}
 	for _, name := range o.Only {
 		if !slices.ContainsFunc(All, func(b Benchmark) bool { return b.Name == name }) {
 			return fmt.Errorf("--only names %q; there are %s", name, strings.Join(Names(), ", "))
@@ -72,33 +84,80 @@ func Names() []string {
 	return names
 }
 
-// Start runs the chosen benchmarks one after the other. With an error it returns
-// the results that there are.
-func Start(ctx context.Context, o Options) ([]Result, error) {
+// Start goes through the chosen benchmarks, once a pass. One that fails is left
+// out from then on: the results are those of the others, beside its error.
+func Start(ctx context.Context, o Options) (results []Result, err error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	var results []Result
-	for _, b := range All {
-		if len(o.Only) > 0 && !slices.Contains(o.Only, b.Name) {
-			continue
-		}
-		r := &Run{Options: o, name: b.Name}
-		measures, err := b.run(ctx, r)
-		if err != nil {
-			return results, fmt.Errorf("benchmark %s: %w", b.Name, err)
-		}
-		results = append(results, newResult(b, r, measures))
+	built, err := newBinaries()
+	if err != nil {
+		return nil, err
 	}
-	return results, nil
+	defer func() { err = errors.Join(err, built.remove()) }()
+	runs := o.runs(built)
+	passes := min(o.Passes, o.Rounds)
+	for pass := range passes {
+		for _, r := range slices.Clone(runs) {
+			r.Rounds = share(o.Rounds, passes, pass)
+			r.progress("pass %d of %d", pass+1, passes)
+			failed := r.benchmark.pass(ctx, r)
+			if ctx.Err() != nil {
+				return nil, errors.Join(failed, ctx.Err())
+			}
+			if failed != nil {
+				err = errors.Join(err, fmt.Errorf("benchmark %s: %w", r.benchmark.Name, failed))
+				runs = slices.DeleteFunc(runs, func(other *Run) bool { return other == r })
+			}
+		}
+	}
+	for _, r := range runs {
+		r.Rounds, r.Passes = o.Rounds, passes
+		results = append(results, newResult(r))
+	}
+	return results, err
 }
 
-// Run is one benchmark under way.
+// share is the part of n that the ith of some passes has.
+func share(n, passes, i int) int { return n*(i+1)/passes - n*i/passes }
+
+// runs are the chosen benchmarks, of which nothing has run yet.
+func (o *Options) runs(built *binaries) (runs []*Run) {
+	for _, b := range All {
+		if len(o.Only) == 0 || slices.Contains(o.Only, b.Name) {
+			runs = append(runs, &Run{Options: *o, benchmark: b, built: built})
+		}
+	}
+	return runs
+}
+
+// Run is one benchmark under way. It lasts for all passes.
 type Run struct {
 	Options
-	name string
-	// charts of what was measured.
-	charts []plot.Chart
+	benchmark Benchmark
+	built     *binaries
+	measures  []*Measure
+	// samples are single values of all rounds, by what they are of, for charts of
+	// distributions.
+	samples map[string][]float64
+}
+
+// measure is the one of this name and unit, which the first pass begins.
+func (r *Run) measure(m Measure) *Measure {
+	for _, begun := range r.measures {
+		if begun.Name == m.Name && begun.Unit == m.Unit {
+			return begun
+		}
+	}
+	r.measures = append(r.measures, &m)
+	return &m
+}
+
+func (r *Run) sample(of string, values ...float64) {
+	if r.samples == nil {
+		r.samples = map[string][]float64{}
+	}
+	r.samples[of] = append(r.samples[of], values...)
 }
 
 // turn is one side's part of a round.
@@ -122,5 +181,5 @@ func (r *Run) rounds(ctx context.Context, what string, sides ...turn) error {
 }
 
 func (r *Run) progress(format string, args ...any) {
-	fmt.Fprintf(r.Progress, "%s: %s\n", r.name, fmt.Sprintf(format, args...))
+	fmt.Fprintf(r.Progress, "%s: %s\n", r.benchmark.Name, fmt.Sprintf(format, args...))
 }

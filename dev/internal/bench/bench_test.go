@@ -5,6 +5,7 @@ package bench
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -35,7 +36,7 @@ func TestMain(m *testing.M) {
 // TestEdge runs the benchmark as it is, in short: what it measures depends on
 // the machine, that it measures does not.
 func TestEdge(t *testing.T) {
-	results, err := Start(t.Context(), Options{Only: []string{"edge"}, Rounds: 2, Turn: 200 * time.Millisecond, Progress: t.Output()})
+	results, err := Start(t.Context(), Options{Only: []string{"edge"}, Rounds: 3, Passes: 2, Turn: 200 * time.Millisecond, Progress: t.Output()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +45,7 @@ func TestEdge(t *testing.T) {
 	}
 	limits := 0
 	for _, m := range results[0].Measures {
-		if len(m.Baseline) != 2 || len(m.Subject) != 2 || slices.Min(m.Subject) <= 0 {
+		if len(m.Baseline) != 3 || len(m.Subject) != 3 || slices.Min(m.Subject) <= 0 {
 			t.Errorf("%s: %v and %v", m.Name, m.Baseline, m.Subject)
 		}
 		if m.Limit != nil {
@@ -58,12 +59,43 @@ func TestEdge(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	for want, o := range map[string]Options{
-		"--rounds": {Rounds: 0},
-		"edge":     {Rounds: 1, Only: []string{"egde"}},
+		"--rounds": {Rounds: 0, Passes: 1},
+		"--passes": {Rounds: 1, Passes: 0},
+		"edge":     {Rounds: 1, Passes: 1, Only: []string{"egde"}},
 	} {
 		if _, err := Start(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: got %v, want %q", o, err, want)
 		}
+	}
+}
+
+// TestPasses: all benchmarks are gone through again and again, and one that fails
+// does not take the others with it.
+func TestPasses(t *testing.T) {
+	var order []string
+	counting := func(name string, failing int) Benchmark {
+		return Benchmark{Name: name, pass: func(_ context.Context, r *Run) error {
+			m := r.measure(absolute("m", "", nil))
+			for range r.Rounds {
+				m.take(1)
+			}
+			if order = append(order, fmt.Sprint(name, r.Rounds)); len(m.Subject) > failing {
+				return errors.New("no more")
+			}
+			return nil
+		}}
+	}
+	t.Cleanup(func(all []Benchmark) func() { return func() { All = all } }(All))
+	All = []Benchmark{counting("a", 100), counting("b", 4), counting("c", 100)}
+	got, err := Start(t.Context(), Options{Rounds: 7, Passes: 3, Progress: t.Output()})
+	if err == nil || err.Error() != "benchmark b: no more" {
+		t.Errorf("got %v", err)
+	}
+	if want := "a2 b2 c2 a2 b2 c2 a3 b3 c3"; strings.Join(order, " ") != want {
+		t.Errorf("ran %v, want %s", order, want)
+	}
+	if len(got) != 2 || got[1].Name != "c" || len(got[1].Measures[0].Subject) != 7 || got[1].Rounds != 7 || got[1].Passes != 3 {
+		t.Errorf("got %+v", got)
 	}
 }
 
@@ -124,13 +156,19 @@ func TestSave(t *testing.T) {
 }
 
 func results() []Result {
-	r := &Run{Options: Options{Rounds: 2, Turn: time.Second}}
-	r.chart(plot.Chart{Name: "c", Title: "A chart", Lines: []plot.Line{{Name: "new", Points: []plot.Point{{X: 1, Y: 2}}}}})
-	return []Result{newResult(Benchmark{Name: "n", Title: "t", Baseline: "old", Subject: "new"}, r, []Measure{
+	chart := plot.Chart{Name: "c", Title: "A chart", Lines: []plot.Line{{Name: "new", Points: []plot.Point{{X: 1, Y: 2}}}}}
+	r := &Run{Options: Options{Rounds: 2, Passes: 2, Turn: time.Second}, benchmark: Benchmark{
+		Name: "n", Title: "t", Baseline: "old", Subject: "new",
+		charts: func(*Run) []plot.Chart { return []plot.Chart{chart} },
+	}}
+	for _, m := range []Measure{
 		{Name: "rate of a name that is much longer than its column", Unit: "/s", By: Ratio, Baseline: []float64{1000, 1000}, Subject: []float64{500, 400}, Limit: atLeast(.6)},
 		{Name: "p99", Unit: "ms", By: Difference, Baseline: []float64{1}, Subject: []float64{3.5}, Limit: atMost(5)},
-		absolute("memory", "bytes", atMost(30), 29),
-	})}
+		{Name: "memory", Unit: "bytes", By: Absolute, Subject: []float64{29}, Limit: atMost(30)},
+	} {
+		r.measure(m)
+	}
+	return []Result{newResult(r)}
 }
 
 func TestTable(t *testing.T) {
@@ -159,14 +197,14 @@ func TestReport(t *testing.T) {
 	if err := os.WriteFile(document, []byte("before\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := Report(document, results()); err == nil || !strings.Contains(err.Error(), "no lines") {
+	if err := Report(document, results(), nil); err == nil || !strings.Contains(err.Error(), "no lines") {
 		t.Errorf("got %v", err)
 	}
-	if err := os.WriteFile(document, []byte("before\n"+reportBegin+"\nold\n"+reportEnd+"\nafter\n"), 0o600); err != nil {
+	if err := os.WriteFile(document, []byte("before\n"+reportMarks.begin+"\nold\n"+reportMarks.end+"\nafter\n"+kafkaMarks.begin+kafkaMarks.end), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // the second changes nothing
-		if err := Report(document, results()); err != nil {
+		if err := Report(document, results(), results()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -174,7 +212,7 @@ func TestReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"before\n<!--", "-->\nafter\n", "| 0.45× | 0.40× to 0.50× | ≥ 0.60× **missed** |", "![A chart](performance/c.svg)", "| n | p99 | +2.50 ms | ≤ +5.00 reached |"} {
+	for _, want := range []string{"before\n<!--", "-->\nafter\n", "| 0.45× | 0.40× to 0.50× | ≥ 0.60× **missed** |", "![A chart](performance/c.svg)", "| n | p99 | +2.50 ms | ≤ +5.00 reached |", "| 29.0 | once |", "name that is much longer than its column | 0.45× | 0.40× to 0.50× | old |"} {
 		if strings.Count(string(text), want) != 1 {
 			t.Errorf("%q is not in it once:\n%s", want, text)
 		}

@@ -19,6 +19,24 @@ import (
 // brokersVariable names a real Kafka, as it does for the tests.
 const brokersVariable = "HOOKSTREAM_TEST_BROKERS"
 
+// onKafka reports whether benchmarks run on a real one.
+func onKafka() bool { return os.Getenv(brokersVariable) != "" }
+
+// ResultsFile is where results are kept: those of a real Kafka apart.
+func ResultsFile() string {
+	if onKafka() {
+		return "bench/results-kafka.json"
+	}
+	return "bench/results.json"
+}
+
+func kafkaInWords() string {
+	if onKafka() {
+		return "real Kafka"
+	}
+	return "embedded broker"
+}
+
 // cluster is the Kafka that a benchmark runs on: one that it shares with others,
 // where all its names have a prefix, or the embedded broker in a process of its
 // own, whose records stay in memory.
@@ -31,7 +49,7 @@ type cluster struct {
 
 func (r *Run) startCluster(ctx context.Context) (*cluster, error) {
 	if list := os.Getenv(brokersVariable); list != "" {
-		return &cluster{brokers: strings.Split(list, ","), prefix: fmt.Sprintf("bench-%s-%x.", r.name, time.Now().UnixMilli())}, nil
+		return &cluster{brokers: strings.Split(list, ","), prefix: fmt.Sprintf("bench-%s-%x.", r.benchmark.Name, time.Now().UnixMilli())}, nil
 	}
 	p, err := r.spawn(ctx, "broker")
 	if err != nil {

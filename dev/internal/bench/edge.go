@@ -16,7 +16,7 @@ var edge = Benchmark{
 	Name:     "edge",
 	Title:    fmt.Sprintf("signed Stripe webhooks of %d bytes on %d keep-alive connections", bodyBytes, connections),
 	Baseline: bareSide, Subject: ingestSide,
-	run: runEdge,
+	pass: passEdge, charts: edgeCharts,
 }
 
 // The sides.
@@ -42,33 +42,26 @@ const (
 // nobody keeps up: it shows how latency grows.
 var shares = []int{25, goalShare, 75, percentage}
 
-// runEdge loads both servers as much as they take, and then both equally, at
-// shares of what ingest took.
-func runEdge(ctx context.Context, r *Run) (_ []Measure, err error) {
+// passEdge loads both servers as much as they take, and then both equally, at
+// shares of what ingest took so far.
+func passEdge(ctx context.Context, r *Run) (err error) {
 	r.progress("starting the servers")
 	b, err := startEdge(ctx, r)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, b.stop(ctx)) }()
-	capacity := newCapacity()
+	capacity := r.newCapacity(b.cluster.process != nil)
 	if err := b.capacity(ctx, capacity); err != nil {
-		return nil, err
+		return err
 	}
-	measures := capacity.measures(b.cluster.process != nil)
 	rate := median(capacity.rate.Subject)
-	curves := newEdgeCurves()
 	for _, share := range shares {
-		l, err := b.latency(ctx, share, rate*float64(share)/percentage)
-		if err != nil {
-			return nil, err
+		if err := b.latency(ctx, share, rate*float64(share)/percentage); err != nil {
+			return err
 		}
-		measures = append(measures, l.measures...)
-		curves.add(l)
 	}
-	r.chart(curves.throughput)
-	r.chart(curves.p99)
-	return measures, nil
+	return nil
 }
 
 // edgeBench is the benchmark's processes.
@@ -194,66 +187,72 @@ func (b *edgeBench) capacity(ctx context.Context, c *capacity) error {
 		})
 }
 
-// atRate is what a fixed rate of requests gave.
-type atRate struct {
-	offered float64
-	// measures are p50, p99 and p99.9.
-	measures []Measure
-	// answered requests a second, of both sides.
-	answered Measure
+// ofCapacity ends the names of what a fixed rate of requests gave.
+func ofCapacity(share int) string { return fmt.Sprintf("at %d %% of capacity", share) }
+
+func answered(share int) Measure {
+	return Measure{Name: "answered " + ofCapacity(share), Unit: "/s", By: Ratio}
+}
+
+func p99(share int) Measure {
+	m := Measure{Name: "p99 " + ofCapacity(share), Unit: "ms", By: Difference}
+	if share == goalShare {
+		m.Limit = atMost(mostP99)
+	}
+	return m
 }
 
 // latency takes the rounds of a fixed rate of requests.
-func (b *edgeBench) latency(ctx context.Context, share int, rate float64) (*atRate, error) {
-	at := fmt.Sprintf("at %.0f/s, %d %% of capacity", rate, share)
-	out := &atRate{offered: rate, measures: []Measure{
-		{Name: "p50 " + at, Unit: "ms", By: Difference},
-		{Name: "p99 " + at, Unit: "ms", By: Difference},
-		{Name: "p99.9 " + at, Unit: "ms", By: Difference},
-	}}
-	if share == goalShare {
-		out.measures[1].Limit = atMost(mostP99)
+func (b *edgeBench) latency(ctx context.Context, share int, rate float64) error {
+	at := ofCapacity(share)
+	rates := b.measure(answered(share))
+	quantiles := map[float64]*Measure{}
+	for _, q := range []struct {
+		q float64
+		m Measure
+	}{
+		{.50, Measure{Name: "p50 " + at, Unit: "ms", By: Difference}},
+		{.99, p99(share)},
+		{.999, Measure{Name: "p99.9 " + at, Unit: "ms", By: Difference}},
+	} {
+		quantiles[q.q] = b.measure(q.m)
 	}
-	var baseline *spent
 	open := func(t *target) (*spent, error) {
 		return b.turn(ctx, t, func(requests [][]byte) (*load, error) {
 			return openLoop(ctx, t.conns, requests, rate, b.Turn)
 		})
 	}
-	err := b.rounds(ctx, at,
+	var baseline *spent
+	return b.rounds(ctx, fmt.Sprintf("%.0f/s, %s", rate, at),
 		func(context.Context) (err error) { baseline, err = open(b.bare); return err },
 		func(context.Context) error {
 			subject, err := open(b.ingest)
 			if err != nil {
 				return err
 			}
-			for i, q := range []float64{.50, .99, .999} {
-				out.measures[i].add(baseline.milliseconds(q), subject.milliseconds(q))
+			for q, m := range quantiles {
+				m.add(baseline.milliseconds(q), subject.milliseconds(q))
 			}
-			out.answered.add(baseline.rate(), subject.rate())
+			rates.add(baseline.rate(), subject.rate())
 			return nil
 		})
-	return out, err
 }
 
-// edgeCurves are what both sides do as the load grows.
-type edgeCurves struct{ throughput, p99 plot.Chart }
-
-func newEdgeCurves() *edgeCurves {
+// edgeCharts are what both sides do as the load grows. The bare handler keeps up
+// with all that ingest is offered: what it answers is the load.
+func edgeCharts(r *Run) []plot.Chart {
 	offered := plot.Axis{Title: "offered, webhooks a second"}
-	lines := func() []plot.Line { return []plot.Line{{Name: ingestSide}, {Name: bareSide, Reference: true}} }
-	return &edgeCurves{
-		throughput: plot.Chart{Name: "edge-throughput", Title: "Webhooks answered by offered load", X: offered, Y: plot.Axis{Title: "answered, webhooks a second"}, Lines: lines()},
-		p99:        plot.Chart{Name: "edge-p99", Title: "99th percentile of latency by offered load", X: offered, Y: plot.Axis{Title: "p99, ms", Log: true}, Lines: lines()},
+	chart := func(name, title string, y plot.Axis, of func(share int) Measure) plot.Chart {
+		subject, baseline := plot.Line{Name: ingestSide}, plot.Line{Name: bareSide, Reference: true}
+		for _, share := range shares {
+			x, m := median(r.measure(answered(share)).Baseline), r.measure(of(share))
+			subject.Points = append(subject.Points, point(x, m.Subject))
+			baseline.Points = append(baseline.Points, point(x, m.Baseline))
+		}
+		return plot.Chart{Name: name, Title: title, X: offered, Y: y, Lines: []plot.Line{subject, baseline}}
 	}
-}
-
-func (c *edgeCurves) add(l *atRate) {
-	for _, of := range []struct {
-		chart *plot.Chart
-		m     *Measure
-	}{{&c.throughput, &l.answered}, {&c.p99, &l.measures[1]}} {
-		of.chart.Lines[0].Points = append(of.chart.Lines[0].Points, point(l.offered, of.m.Subject))
-		of.chart.Lines[1].Points = append(of.chart.Lines[1].Points, point(l.offered, of.m.Baseline))
+	return []plot.Chart{
+		chart("edge-throughput", "Webhooks answered by offered load", plot.Axis{Title: "answered, webhooks a second"}, answered),
+		chart("edge-p99", "99th percentile of latency by offered load", plot.Axis{Title: "p99, ms", Log: true}, p99),
 	}
 }

@@ -16,52 +16,61 @@ import (
 var footprint = Benchmark{
 	Name:    "footprint",
 	Title:   fmt.Sprintf("what the services take, idle and at %d webhooks a second", steadyRate),
-	Subject: "service", run: runFootprint,
+	Subject: "service", pass: passFootprint,
 }
 
-func runFootprint(ctx context.Context, r *Run) (_ []Measure, err error) {
-	b, err := startPipeline(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, b.stop(ctx)) }()
+// loadTurns of a service are measured, after as many that fill its heap: it is
+// collected for the first time after some seconds.
+const loadTurns = 3
+
+// passFootprint starts all services anew in every round.
+func passFootprint(ctx context.Context, r *Run) error {
+	return r.rounds(ctx, "start, idle and under load", func(ctx context.Context) (err error) {
+		b, err := startPipeline(ctx, r)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, b.stop(ctx)) }()
+		return b.footprint(ctx)
+	})
+}
+
+func (b *pipelineBench) footprint(ctx context.Context) error {
 	idle, err := b.snapshots(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if _, err := b.turn(ctx, steadyRate, b.Turn); err != nil { // the first batches fill pools and caches
-		return nil, err
+	if _, err := b.turn(ctx, steadyRate, loadTurns*b.Turn); err != nil {
+		return err
 	}
 	before, err := b.snapshots(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	wal, err := b.walWritten(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	b.progress("under load")
-	f, err := b.turn(ctx, steadyRate, b.Turn)
+	f, err := b.turn(ctx, steadyRate, loadTurns*b.Turn)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	after, err := b.snapshots(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	written, err := b.walWritten(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var measures []Measure
 	events, cpu := float64(f.requests), 0.0
 	for _, name := range services {
-		measures = append(measures, b.footprintOf(name, idle[name], before[name], after[name], events)...)
+		b.footprintOf(name, idle[name], before[name], after[name], events)
 		cpu += after[name].metrics[cpuMetric] - before[name].metrics[cpuMetric]
 	}
-	return append(measures,
-		absolute("all three: CPU of a million events", "core-s", nil, 1e6*cpu/events),
-		absolute("postgres: WAL an event", "bytes", nil, (written-wal)/events)), nil
+	b.measure(absolute("all three: CPU of a million events", "core-s", nil)).take(1e6 * cpu / events)
+	b.measure(absolute("postgres: WAL an event", "bytes", nil)).take((written - wal) / events)
+	return nil
 }
 
 // cpuMetric is the CPU that a service has used, in seconds.
@@ -100,19 +109,20 @@ func memory(pid int) (resident, peak float64) {
 	return field("VmRSS"), field("VmHWM")
 }
 
-func (b *pipelineBench) footprintOf(name string, idle, before, after snapshot, events float64) []Measure {
+func (b *pipelineBench) footprintOf(name string, idle, before, after snapshot, events float64) {
 	p := b.programs[name]
 	per := func(metric string) float64 { return (after.metrics[metric] - before.metrics[metric]) / events }
-	return []Measure{
-		absolute(name+": program", "MB", nil, float64(p.size)/(1<<20)),
-		absolute(name+": start until ready", "ms", nil, float64(p.ready.Milliseconds())),
-		absolute(name+": resident, idle", "MB", nil, idle.resident),
-		absolute(name+": resident peak, under load", "MB", nil, after.peak),
-		absolute(name+": goroutines", "", nil, after.metrics["go_goroutines"]),
-		absolute(name+": allocations an event", "", nil, per("go_memstats_mallocs_total")),
-		absolute(name+": allocated an event", "bytes", nil, per("go_memstats_alloc_bytes_total")),
-		absolute(name+": CPU an event", "µs", nil, 1e6*per(cpuMetric)),
+	take := func(what, unit string, value float64) {
+		b.measure(absolute(name+": "+what, unit, nil)).take(value)
 	}
+	take("program", "MB", float64(p.size)/(1<<20))
+	take("start until ready", "ms", float64(p.ready.Milliseconds()))
+	take("resident, idle", "MB", idle.resident)
+	take("resident peak, under load", "MB", after.peak)
+	take("goroutines", "", after.metrics["go_goroutines"])
+	take("allocations an event", "", per("go_memstats_mallocs_total"))
+	take("allocated an event", "bytes", per("go_memstats_alloc_bytes_total"))
+	take("CPU an event", "µs", 1e6*per(cpuMetric))
 }
 
 // walWritten is how many bytes of log Postgres has written.

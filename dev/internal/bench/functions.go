@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,96 +28,97 @@ type functions struct {
 	// the metric that compares them with the baseline, where there is one.
 	metrics []string
 	ratio   string
-	// once runs each round a single time, for benchmarks that are long.
-	once bool
+	// times is how often a line's function runs in a round; 0 means for half of a
+	// turn, as both sides are in it.
+	times int
+	// dear is what takes long to prepare: it runs once a pass, and repeats its
+	// lines.
+	dear bool
 	// limit is the goal of a line's metric.
 	limit func(name, metric string) *Limit
 	// charts of all lines.
-	charts func([]Measure) []plot.Chart
+	charts func([]*Measure) []plot.Chart
 }
 
 func (f functions) benchmark(name, title, baseline, subject string) Benchmark {
-	return Benchmark{Name: name, Title: title, Baseline: baseline, Subject: subject, run: f.run}
-}
-
-// mostRounds of what starts all it needs anew each time.
-const mostRounds = 3
-
-// fewRounds are the rounds of what takes long to start.
-func (r *Run) fewRounds() int {
-	if r.Quick {
-		return 1
+	b := Benchmark{Name: name, Title: title, Baseline: baseline, Subject: subject, pass: f.pass}
+	if f.charts != nil {
+		b.charts = func(r *Run) []plot.Chart { return f.charts(r.measures) }
 	}
-	return min(r.Rounds, mostRounds)
+	return b
 }
 
-// run gives every line of the benchmark a measure, and every round a value.
-func (f functions) run(ctx context.Context, r *Run) ([]Measure, error) {
-	r.Rounds = r.fewRounds()
-	var measures []Measure
-	err := r.rounds(ctx, f.pattern, func(ctx context.Context) error {
-		out, err := f.test(ctx, r)
-		if err != nil {
-			return err
-		}
-		lines, err := parseLines(bytes.NewReader(out))
-		if err != nil {
-			return err
-		}
-		for _, l := range lines {
-			for _, metric := range f.metrics {
-				i := slices.IndexFunc(measures, func(m Measure) bool { return m.Name == l.name && m.Unit == metric })
-				if i < 0 {
-					i = len(measures)
-					measures = append(measures, f.measure(l.name, metric))
-				}
-				if err := f.add(&measures[i], l); err != nil {
-					return err
-				}
+// pass gives every line of the benchmark a measure, and every round a value.
+func (f functions) pass(ctx context.Context, r *Run) error {
+	binary, err := r.built.tests(ctx, f.dir)
+	if err != nil {
+		return err
+	}
+	round := func(ctx context.Context) error { return f.round(ctx, r, binary) }
+	if f.dear {
+		r.progress("%s, %d rounds", f.pattern, r.Rounds)
+		return round(ctx)
+	}
+	return r.rounds(ctx, f.pattern, round)
+}
+
+func (f functions) round(ctx context.Context, r *Run, binary string) error {
+	out, err := f.run(ctx, r, binary)
+	if err != nil {
+		return err
+	}
+	lines, err := parseLines(bytes.NewReader(out))
+	if err != nil {
+		return err
+	}
+	shorten(lines)
+	for _, l := range lines {
+		for _, metric := range f.metrics {
+			if err := f.add(r.measure(f.measure(l.name, metric)), l); err != nil {
+				return err
 			}
 		}
-		return nil
-	})
-	shorten(measures)
-	if err == nil && f.charts != nil {
-		r.charts = f.charts(measures)
 	}
-	return measures, err
+	return nil
 }
 
 // shorten leaves out of the names, like Sink/rows=1/new=true, what all have.
-func shorten(measures []Measure) {
+func shorten(lines []line) {
 	shared := func(part string) bool {
-		return !slices.ContainsFunc(measures, func(m Measure) bool { return !slices.Contains(strings.Split(m.Name, "/"), part) })
+		return !slices.ContainsFunc(lines, func(l line) bool { return !slices.Contains(strings.Split(l.name, "/"), part) })
 	}
 	var names []string
-	for i := range measures {
-		left := slices.DeleteFunc(strings.Split(measures[i].Name, "/"), shared)
-		names = append(names, strings.Join(left, " "))
+	for _, l := range lines {
+		names = append(names, strings.Join(slices.DeleteFunc(strings.Split(l.name, "/"), shared), " "))
 	}
 	for i, name := range names {
 		if name != "" {
-			measures[i].Name = name
+			lines[i].name = name
 		}
 	}
 }
 
-func (f functions) test(ctx context.Context, r *Run) ([]byte, error) {
-	benchtime := r.Turn.String()
-	if f.once {
-		benchtime = "1x"
+// run runs the tests' program as go test does, in the folder of its package.
+func (f functions) run(ctx context.Context, r *Run, binary string) ([]byte, error) {
+	benchtime := (r.Turn / 2).String()
+	if f.times > 0 {
+		benchtime = fmt.Sprintf("%dx", f.times)
 	}
-	args := []string{"test", "-run", "^$", "-bench", f.pattern, "-benchtime", benchtime, "-timeout", "30m"}
+	args := []string{"-test.run", "^$", "-test.bench", f.pattern, "-test.benchtime", benchtime, "-test.timeout", "30m"}
 	if r.Quick {
-		args = append(args, "-short")
+		args = append(args, "-test.short")
 	}
-	cmd := exec.CommandContext(ctx, "go", append(args, f.dir)...)
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Dir, cmd.Env = f.dir, os.Environ()
+	if f.dear {
+		cmd.Env = append(cmd.Env, fmt.Sprintf("HOOKSTREAM_BENCH_ROUNDS=%d", r.Rounds))
+	}
 	if r.Full {
-		cmd.Env = append(os.Environ(), "HOOKSTREAM_BENCH_FULL=1")
+		cmd.Env = append(cmd.Env, "HOOKSTREAM_BENCH_FULL=1")
 	}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, out)
+		return nil, fmt.Errorf("%s in %s: %w\n%s", strings.Join(cmd.Args, " "), f.dir, err, out)
 	}
 	return out, nil
 }
@@ -164,7 +166,7 @@ func parseLines(r io.Reader) ([]line, error) {
 		if len(fields) < 4 || !strings.HasPrefix(fields[0], "Benchmark") {
 			continue
 		}
-		l := line{name: withoutProcs(strings.TrimPrefix(fields[0], "Benchmark")), metrics: map[string]float64{}}
+		l := line{name: nameOf(fields[0]), metrics: map[string]float64{}}
 		for i := 2; i+1 < len(fields); i += 2 {
 			v, err := strconv.ParseFloat(fields[i], 64)
 			if err != nil {
@@ -180,12 +182,10 @@ func parseLines(r io.Reader) ([]line, error) {
 	return lines, nil
 }
 
-// withoutProcs cuts off the number of processors, which go test appends.
-func withoutProcs(name string) string {
-	if i := strings.LastIndexByte(name, '-'); i > 0 {
-		if _, err := strconv.Atoi(name[i+1:]); err == nil {
-			return name[:i]
-		}
-	}
-	return name
+// nameOf is what a benchmark is called, without what go test adds: the number of
+// processors, and #01 where a name comes again.
+func nameOf(field string) string {
+	return addition.ReplaceAllString(strings.TrimPrefix(field, "Benchmark"), "")
 }
+
+var addition = regexp.MustCompile(`(#\d+)?(-\d+)?$`)

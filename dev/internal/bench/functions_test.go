@@ -14,9 +14,11 @@ func TestLinesOfGoBenchmarks(t *testing.T) {
 	lines, err := parseLines(strings.NewReader(`goos: linux
 BenchmarkSink/synchronous_commit=false/rows=100/half_there=false-2   100   9170 ns/op   0.7000 ratio   10000 rows/s
 BenchmarkOne   3   12 ns/op   2.5 Mentries/s
+BenchmarkOne#01   3   12 ns/op   2.6 Mentries/s
+BenchmarkOne#02-2   3   12 ns/op   2.7 Mentries/s
 PASS
 `))
-	if err != nil || len(lines) != 2 {
+	if err != nil || len(lines) != 4 {
 		t.Fatalf("%d lines, %v", len(lines), err)
 	}
 	if l := lines[0]; l.name != "Sink/synchronous_commit=false/rows=100/half_there=false" || l.metrics["ratio"] != .7 || l.metrics["rows/s"] != 10000 {
@@ -24,6 +26,9 @@ PASS
 	}
 	if l := lines[1]; l.name != "One" || l.metrics["Mentries/s"] != 2.5 {
 		t.Errorf("got %+v", l)
+	}
+	if lines[2].name != "One" || lines[3].name != "One" {
+		t.Errorf("rounds of one line are called %q and %q", lines[2].name, lines[3].name)
 	}
 	for _, text := range []string{"", "BenchmarkX-2 1 x ns/op"} {
 		if _, err := parseLines(strings.NewReader(text)); err == nil {
@@ -54,7 +59,7 @@ func TestLinesBecomeMeasures(t *testing.T) {
 }
 
 func TestSeriesBySize(t *testing.T) {
-	lines := bySize([]Measure{
+	lines := bySize([]*Measure{
 		{Name: "Sink/rows=1/new", Baseline: []float64{10, 30, 20}, Subject: []float64{1, 3, 2}},
 		{Name: "Sink/rows=100/new", Baseline: []float64{5}, Subject: []float64{4}},
 		{Name: "Sink"},
@@ -69,13 +74,13 @@ func TestSeriesBySize(t *testing.T) {
 }
 
 func TestNamesAreShortened(t *testing.T) {
-	measures := []Measure{{Name: "Sink/sync=false/rows=1"}, {Name: "Sink/sync=false/rows=100"}}
-	shorten(measures)
-	if measures[0].Name != "rows=1" || measures[1].Name != "rows=100" {
-		t.Errorf("got %q and %q", measures[0].Name, measures[1].Name)
+	lines := []line{{name: "Sink/sync=false/rows=1"}, {name: "Sink/sync=false/rows=100"}}
+	shorten(lines)
+	if lines[0].name != "rows=1" || lines[1].name != "rows=100" {
+		t.Errorf("got %q and %q", lines[0].name, lines[1].name)
 	}
-	alone := []Measure{{Name: "Event"}}
-	if shorten(alone); alone[0].Name != "Event" {
-		t.Errorf("got %q", alone[0].Name)
+	alone := []line{{name: "Event"}}
+	if shorten(alone); alone[0].name != "Event" {
+		t.Errorf("got %q", alone[0].name)
 	}
 }

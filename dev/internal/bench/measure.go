@@ -76,9 +76,12 @@ func (m *Measure) OK() bool {
 	return median(m.Compared()) >= m.Limit.Bound
 }
 
+// take appends one round of what is absolute.
+func (m *Measure) take(value float64) { m.Subject = append(m.Subject, value) }
+
 // absolute is a figure that stands for itself.
-func absolute(name, unit string, limit *Limit, values ...float64) Measure {
-	return Measure{Name: name, Unit: unit, By: Absolute, Limit: limit, Subject: values}
+func absolute(name, unit string, limit *Limit) Measure {
+	return Measure{Name: name, Unit: unit, By: Absolute, Limit: limit}
 }
 
 // median of what is not sorted; NaN of nothing.

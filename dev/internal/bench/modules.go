@@ -26,8 +26,8 @@ func fixed(l *Limit) func(name, metric string) *Limit {
 }
 
 // of are the measures in a unit.
-func of(unit string, measures []Measure) []Measure {
-	return slices.DeleteFunc(slices.Clone(measures), func(m Measure) bool { return m.Unit != unit })
+func of(unit string, measures []*Measure) []*Measure {
+	return slices.DeleteFunc(slices.Clone(measures), func(m *Measure) bool { return m.Unit != unit })
 }
 
 var mappingCPU = functions{
@@ -46,7 +46,7 @@ var sinkRows = functions{
 		}
 		return nil
 	},
-	charts: func(m []Measure) []plot.Chart {
+	charts: func(m []*Measure) []plot.Chart {
 		return []plot.Chart{{
 			Name: "sink-throughput", Title: "Rows into Postgres by rows a commit",
 			X: plot.Axis{Title: "rows a commit", Log: true}, Y: plot.Axis{Title: "rows a second, with their ledger", Log: true},
@@ -56,8 +56,8 @@ var sinkRows = functions{
 }.benchmark("sink", "rows and their ledger into Postgres, fsync on", "COPY", "sink")
 
 var sinkGrowth = functions{
-	dir: "./sink/internal/apply", pattern: "^BenchmarkGrowth$", metrics: []string{"rows/s"},
-	charts: func(m []Measure) []plot.Chart {
+	dir: "./sink/internal/apply", pattern: "^BenchmarkGrowth$", metrics: []string{"rows/s"}, dear: true,
+	charts: func(m []*Measure) []plot.Chart {
 		return []plot.Chart{{
 			Name: "sink-growth", Title: "Rows into Postgres as table and ledger grow",
 			X: plot.Axis{Title: "rows that are there", Log: true}, Y: plot.Axis{Title: "rows a second, 1,000 a commit"},
@@ -67,12 +67,12 @@ var sinkGrowth = functions{
 }.benchmark("growth", "1,000 new rows a commit as the table and the ledger grow; --full to ten million", "", "sink")
 
 var replayed = functions{
-	dir: "./dlq", pattern: "^BenchmarkReplay$", metrics: []string{"letters/s"}, ratio: "ratio", once: true,
+	dir: "./dlq", pattern: "^BenchmarkReplay$", metrics: []string{"letters/s"}, ratio: "ratio", times: 3,
 	limit: fixed(atLeast(leastReplay)),
 }.benchmark("replay", "50,000 dead letters and their resolutions in transactions", "produce", "replay")
 
 var operators = functions{
-	dir: "./dlq", pattern: "^Benchmark(Backlog|Trace)$", metrics: []string{"seconds", "MB-resident"}, once: true,
+	dir: "./dlq", pattern: "^Benchmark(Backlog|Trace)$", metrics: []string{"seconds", "MB-resident"}, times: 1, dear: true,
 	limit: func(_, metric string) *Limit {
 		if metric == "seconds" {
 			return atMost(operatorGoal)
@@ -82,19 +82,19 @@ var operators = functions{
 }.benchmark("operators", "dlq over 100,000 dead letters, hookstream trace over 200,000 webhooks, as programs", "", "program")
 
 var dedupRestore = functions{
-	dir: "./transform/internal/dedup", pattern: "^BenchmarkRestore$", metrics: []string{"Mentries/s"}, once: true,
+	dir: "./transform/internal/dedup", pattern: "^BenchmarkRestore$", metrics: []string{"Mentries/s"}, times: 1,
 	limit: fixed(atLeast(restoreGoal)),
 }.benchmark("restore", "deduplication from the changelog's bytes, in millions a second", "", "restore")
 
 var dedupGrowth = functions{
-	dir: "./transform/internal/dedup", pattern: "^BenchmarkRestoreFromKafka$", metrics: []string{"bytes/entry", "seconds"}, once: true,
+	dir: "./transform/internal/dedup", pattern: "^BenchmarkRestoreFromKafka$", metrics: []string{"bytes/entry", "seconds"}, times: 1,
 	limit: func(name, metric string) *Limit {
 		if n, _ := sizeIn(name, "entries"); metric == "bytes/entry" && n >= memoryGoalFrom {
 			return atMost(memoryGoal)
 		}
 		return nil
 	},
-	charts: func(m []Measure) []plot.Chart {
+	charts: func(m []*Measure) []plot.Chart {
 		remembered := plot.Axis{Title: "events remembered", Log: true}
 		return []plot.Chart{{
 			Name: "dedup-memory", Title: "Memory of deduplication by what it remembers", X: remembered, Y: plot.Axis{Title: "bytes an event"},
@@ -107,8 +107,8 @@ var dedupGrowth = functions{
 }.benchmark("memory", "deduplication restored from Kafka: what an event takes, and how long it takes", "", "restore")
 
 var dedupLookup = functions{
-	dir: "./transform/internal/dedup", pattern: "^BenchmarkTableLookup$", metrics: []string{"ns/op"},
-	charts: func(m []Measure) []plot.Chart {
+	dir: "./transform/internal/dedup", pattern: "^BenchmarkTableLookup$", metrics: []string{"ns/op"}, dear: true,
+	charts: func(m []*Measure) []plot.Chart {
 		return []plot.Chart{{
 			Name: "dedup-lookup", Title: "Cost of a lookup as the set grows",
 			X: plot.Axis{Title: "events remembered", Log: true}, Y: plot.Axis{Title: "ns a lookup"},

@@ -15,52 +15,50 @@ var telemetryCost = Benchmark{
 	Name:     "telemetry",
 	Title:    "metrics on and 1 % of the traces exported, against both off",
 	Baseline: "off", Subject: "on",
-	run: runTelemetry,
+	pass: passTelemetry,
 }
 
 // leastObserved is the goal for the throughput with telemetry.
 const leastObserved = 0.95
 
-func runTelemetry(ctx context.Context, r *Run) (_ []Measure, err error) {
+func passTelemetry(ctx context.Context, r *Run) (err error) {
 	receiver, err := traces.Listen(ctx, "127.0.0.1:0")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, receiver.Close()) }()
 	env := []string{
 		"OTEL_TRACES_SAMPLER=parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG=0.01",
 		"OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=" + receiver.Endpoint(),
 	}
-	edge, err := observedEdge(ctx, r, env)
-	if err != nil {
-		return nil, err
+	if err := observedEdge(ctx, r, env); err != nil {
+		return err
 	}
-	transform, err := observedTransform(ctx, r, env)
-	return append(edge, transform...), err
+	return observedTransform(ctx, r, env)
 }
 
 // observedEdge takes as many webhooks as two edges take, one of them observed.
-func observedEdge(ctx context.Context, r *Run, env []string) (_ []Measure, err error) {
+func observedEdge(ctx context.Context, r *Run, env []string) (err error) {
 	b := &edgeBench{Run: r}
 	defer func() { err = errors.Join(err, b.stop(ctx)) }()
 	if b.cluster, err = r.startCluster(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	if b.bare, err = b.target(ctx, nil, "ingest-silent", b.cluster.process, b.cluster.args()...); err != nil {
-		return nil, err
+		return err
 	}
 	if b.ingest, err = b.target(ctx, env, "ingest", b.cluster.process, b.cluster.args()...); err != nil {
-		return nil, err
+		return err
 	}
 	for _, t := range []*target{b.bare, b.ingest} { // warms them up
 		if _, err := b.full(ctx, t); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	rate := Measure{Name: "edge: requests, as many as it takes", Unit: "/s", By: Ratio, Limit: atLeast(leastObserved)}
-	cpu := Measure{Name: "edge: CPU per request", Unit: "µs", By: Ratio}
+	rate := r.measure(Measure{Name: "edge: requests, as many as it takes", Unit: "/s", By: Ratio, Limit: atLeast(leastObserved)})
+	cpu := r.measure(Measure{Name: "edge: CPU per request", Unit: "µs", By: Ratio})
 	var off, on *spent
-	err = b.rounds(ctx, "edge",
+	return b.rounds(ctx, "edge",
 		func(ctx context.Context) (err error) { off, err = b.full(ctx, b.bare); return err },
 		func(ctx context.Context) (err error) {
 			if on, err = b.full(ctx, b.ingest); err != nil {
@@ -70,20 +68,19 @@ func observedEdge(ctx context.Context, r *Run, env []string) (_ []Measure, err e
 			cpu.add(off.server.microseconds()/float64(off.requests), on.server.microseconds()/float64(on.requests))
 			return nil
 		})
-	return []Measure{rate, cpu}, err
 }
 
 // observedTransform drains a backlog in which 1 % is sampled.
-func observedTransform(ctx context.Context, r *Run, env []string) (_ []Measure, err error) {
+func observedTransform(ctx context.Context, r *Run, env []string) (err error) {
 	b := newTransformBench(r)
 	defer func() { err = errors.Join(err, b.stop(ctx)) }()
 	if err := b.start(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	rate := Measure{Name: "transform: records", Unit: "/s", By: Ratio, Limit: atLeast(leastObserved)}
-	cpu := Measure{Name: "transform: CPU per record", Unit: "µs", By: Ratio}
+	rate := r.measure(Measure{Name: "transform: records", Unit: "/s", By: Ratio, Limit: atLeast(leastObserved)})
+	cpu := r.measure(Measure{Name: "transform: CPU per record", Unit: "µs", By: Ratio})
 	var off, on *drained
-	err = b.rounds(ctx, "transform",
+	return b.rounds(ctx, "transform",
 		func(ctx context.Context) (err error) { off, err = b.drain(ctx, "transform"); return err },
 		func(ctx context.Context) (err error) {
 			if on, err = b.drainAs(ctx, b.nextGroup(), "transform-observed", produceBatch, env...); err != nil {
@@ -93,5 +90,4 @@ func observedTransform(ctx context.Context, r *Run, env []string) (_ []Measure, 
 			cpu.add(off.cpu, on.cpu)
 			return nil
 		})
-	return []Measure{rate, cpu}, err
 }

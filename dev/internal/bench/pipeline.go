@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,7 +22,7 @@ import (
 var pipeline = Benchmark{
 	Name:    "pipeline",
 	Title:   fmt.Sprintf("signed Stripe webhooks of %d bytes to rows, three a payment, fsync on", bodyBytes),
-	Subject: "row", run: runPipeline,
+	Subject: "row", pass: passPipeline, charts: pipelineCharts,
 }
 
 const (
@@ -34,43 +33,63 @@ const (
 	// lookEvery is how often it is looked whether rows are there: latencies are
 	// too long by up to as much.
 	lookEvery = 2 * time.Millisecond
+	// longer than others are the turns of a whole installation, for percentiles of
+	// so few events.
+	longer = 2
 )
 
-func runPipeline(ctx context.Context, r *Run) (_ []Measure, err error) {
+// The loads whose latencies are taken: one that is the same everywhere, and half of
+// what this machine sustains.
+var (
+	atSteady = fmt.Sprintf("at %d/s", steadyRate)
+	atHalf   = "at half load"
+)
+
+func passPipeline(ctx context.Context, r *Run) (err error) {
 	b, err := startPipeline(ctx, r)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, b.stop(ctx)) }()
-	steady, err := b.latencies(ctx, fmt.Sprintf("at %d/s", steadyRate), steadyRate, atMost(mostRowP50), atMost(mostRowP99))
-	if err != nil {
-		return nil, err
+	if _, err := b.turn(ctx, steadyRate, b.Turn); err != nil { // warms everything up
+		return err
 	}
-	highest, err := b.highest(ctx)
-	if err != nil {
-		return nil, err
+	if err := b.latencies(ctx, atSteady, steadyRate, atMost(mostRowP50), atMost(mostRowP99)); err != nil {
+		return err
 	}
-	half, err := b.latencies(ctx, fmt.Sprintf("at half, %.0f/s", highest/2), highest/2, nil, nil)
+	highest := b.measure(absolute("sustained with no growth of lag", "/s", nil))
+	err = b.rounds(ctx, "the highest rate that holds", func(ctx context.Context) error {
+		rate, err := b.highest(ctx, highest.Subject)
+		highest.take(rate)
+		return err
+	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	r.chart(plot.Chart{
+	return b.latencies(ctx, atHalf, median(highest.Subject)/2, nil, nil)
+}
+
+// Kinds of samples.
+const (
+	rowLatency    = "row "
+	answerLatency = "202 "
+)
+
+func pipelineCharts(r *Run) []plot.Chart {
+	var lines []plot.Line
+	for _, of := range []string{rowLatency + atSteady, rowLatency + atHalf, answerLatency + atSteady} {
+		lines = append(lines, distribution(of, r.samples[of]))
+	}
+	return []plot.Chart{{
 		Name: "request-to-row", Title: "Time from the request to the visible row",
 		X: plot.Axis{Title: "ms since the request was due", Log: true}, Y: plot.Axis{Title: "percent of events"},
-		Lines: []plot.Line{
-			distribution(fmt.Sprintf("row at %d/s", steadyRate), steady.rows),
-			distribution(fmt.Sprintf("row at %.0f/s", highest/2), half.rows),
-			distribution(fmt.Sprintf("202 at %d/s", steadyRate), steady.answers),
-		},
-	})
-	sustained := absolute("sustained with no growth of lag", "/s", nil, highest)
-	return slices.Concat(steady.measures, []Measure{sustained}, half.measures), nil
+		Lines: lines,
+	}}
 }
 
 // pipelineBench is a whole installation.
 type pipelineBench struct {
 	*Run
-	dir      string
 	cluster  *cluster
 	registry *registry.Registry
 	postgres *postgres.Server
@@ -87,10 +106,8 @@ func startPipeline(ctx context.Context, r *Run) (_ *pipelineBench, err error) {
 		}
 	}()
 	r.progress("building and starting the services")
-	if b.dir, err = os.MkdirTemp("", "hookstream-bench-"); err != nil {
-		return nil, err
-	}
-	if err := build(ctx, b.dir); err != nil {
+	dir, err := b.built.services(ctx)
+	if err != nil {
 		return nil, err
 	}
 	if b.cluster, err = r.startCluster(ctx); err != nil {
@@ -103,7 +120,7 @@ func startPipeline(ctx context.Context, r *Run) (_ *pipelineBench, err error) {
 		return nil, err
 	}
 	for _, name := range services {
-		if b.programs[name], err = launch(ctx, b.dir+"/"+name, b.settings(), r.Progress); err != nil {
+		if b.programs[name], err = launch(ctx, dir+name, b.settings(), r.Progress); err != nil {
 			return nil, err
 		}
 	}
@@ -143,7 +160,7 @@ func (b *pipelineBench) stop(ctx context.Context) error {
 	if b.registry != nil {
 		errs = append(errs, b.registry.Close(context.WithoutCancel(ctx)))
 	}
-	return errors.Join(append(errs, b.cluster.stop(ctx), os.RemoveAll(b.dir))...)
+	return errors.Join(append(errs, b.cluster.stop(ctx))...)
 }
 
 // flow is what became of the webhooks of one turn.
@@ -237,42 +254,24 @@ func (f *flow) toRow() []float64 {
 	return out
 }
 
-// atSteady is what a rate that is held gave.
-type atSteady struct {
-	measures []Measure
-	// rows and answers are the latencies of all rounds, in milliseconds, sorted.
-	rows, answers []float64
-}
-
 // latencies takes the rounds of a rate.
-func (b *pipelineBench) latencies(ctx context.Context, at string, rate float64, p50, p99 *Limit) (*atSteady, error) {
-	out := &atSteady{measures: []Measure{
-		absolute("request to row p50 "+at, "ms", p50),
-		absolute("request to row p99 "+at, "ms", p99),
-		absolute("request to 202 p50 "+at, "ms", nil),
-		absolute("request to 202 p99 "+at, "ms", nil),
-	}}
-	if b.turns == 0 {
-		if _, err := b.turn(ctx, rate, b.Turn); err != nil { // warms everything up
-			return nil, err
-		}
-	}
-	err := b.rounds(ctx, at, func(ctx context.Context) error {
-		f, err := b.turn(ctx, rate, b.Turn)
+func (b *pipelineBench) latencies(ctx context.Context, at string, rate float64, p50, p99 *Limit) error {
+	rowP50, rowP99 := b.measure(absolute("request to row p50 "+at, "ms", p50)), b.measure(absolute("request to row p99 "+at, "ms", p99))
+	okP50, okP99 := b.measure(absolute("request to 202 p50 "+at, "ms", nil)), b.measure(absolute("request to 202 p99 "+at, "ms", nil))
+	return b.rounds(ctx, fmt.Sprintf("%.0f/s", rate), func(ctx context.Context) error {
+		f, err := b.turn(ctx, rate, longer*b.Turn)
 		if err != nil {
 			return err
 		}
 		rows := f.toRow()
-		for i, v := range []float64{quantile(rows, .50), quantile(rows, .99), f.milliseconds(.50), f.milliseconds(.99)} {
-			out.measures[i].Subject = append(out.measures[i].Subject, v)
-		}
-		out.rows = append(out.rows, rows...)
+		rowP50.take(quantile(rows, .50))
+		rowP99.take(quantile(rows, .99))
+		okP50.take(f.milliseconds(.50))
+		okP99.take(f.milliseconds(.99))
+		b.sample(rowLatency+at, rows...)
 		for _, l := range f.latencies {
-			out.answers = append(out.answers, float64(l)/float64(time.Millisecond))
+			b.sample(answerLatency+at, float64(l)/float64(time.Millisecond))
 		}
 		return nil
 	})
-	slices.Sort(out.rows)
-	slices.Sort(out.answers)
-	return out, err
 }

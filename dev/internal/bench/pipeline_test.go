@@ -45,6 +45,28 @@ func TestGrowingLagIsNoticed(t *testing.T) {
 	}
 }
 
+// TestSearch: whatever holds, and wherever the search begins, the highest step is
+// found, and one that is about right already takes two trials.
+func TestSearch(t *testing.T) {
+	for highest := -1; highest < 40; highest++ {
+		for _, from := range []struct{ step, stride int }{{firstStep, firstStride}, {max(0, highest), 1}, {0, 1}, {39, 1}} {
+			trials := 0
+			held, err := search(from.step, from.stride, func(step int) (bool, error) { trials++; return step <= highest, nil })
+			if err != nil || held != highest {
+				t.Errorf("found %d, want %d, from %+v: %v", held, highest, from, err)
+			}
+			if from.step == highest && from.stride == 1 && trials != 2 {
+				t.Errorf("%d trials at %d", trials, highest)
+			}
+		}
+	}
+	for step := range 60 {
+		if stepOf(rateAt(step)) != step {
+			t.Errorf("step %d is %v/s, which is step %d", step, rateAt(step), stepOf(rateAt(step)))
+		}
+	}
+}
+
 func TestFlow(t *testing.T) {
 	start := time.Unix(1767268800, 0)
 	l := &load{start: start}

@@ -24,20 +24,6 @@ import (
 // it has made.
 var services = []string{"ingest", "transform", "sink"}
 
-// build compiles the services as make build does.
-func build(ctx context.Context, dir string) error {
-	args := []string{"build", "-trimpath", "-o", dir + string(filepath.Separator)}
-	for _, name := range services {
-		args = append(args, "./"+name+"/cmd/"+name)
-	}
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, out)
-	}
-	return nil
-}
-
 // program is a service as it is shipped, in a process of its own.
 type program struct {
 	name string

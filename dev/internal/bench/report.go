@@ -12,30 +12,44 @@ import (
 	"time"
 )
 
-// The part of the document that is written anew lies between these lines.
-const (
-	reportBegin = "<!-- results: written by `go run ./dev bench report` -->"
-	reportEnd   = "<!-- /results -->"
+// The parts of the document that are written anew lie between these lines.
+var (
+	reportMarks = marks{"<!-- results: written by `go run ./dev bench report` -->", "<!-- /results -->"}
+	kafkaMarks  = marks{"<!-- results on Kafka: written by `go run ./dev bench report` -->", "<!-- /results on Kafka -->"}
 )
 
-// Report writes the results into a Markdown document, between two marks that it
-// has, and their charts into a folder beside it that is named like the document.
-func Report(document string, results []Result) error {
-	text, err := os.ReadFile(document)
+type marks struct{ begin, end string }
+
+// fill puts something between the marks.
+func (m marks) fill(text, between string) (string, error) {
+	head, rest, ok := strings.Cut(text, m.begin)
+	_, tail, ended := strings.Cut(rest, m.end)
+	if !ok || !ended {
+		return "", fmt.Errorf("no lines %q and %q for results to go between", m.begin, m.end)
+	}
+	return head + m.begin + "\n" + between + m.end + tail, nil
+}
+
+// Report writes the results into a Markdown document, between marks that it has,
+// and their charts into a folder beside it that is named like the document. Those
+// of a real Kafka, if there are any, go between marks of their own.
+func Report(document string, results, onKafka []Result) error {
+	data, err := os.ReadFile(document)
 	if err != nil {
 		return err
 	}
-	head, rest, ok := strings.Cut(string(text), reportBegin)
-	_, tail, ended := strings.Cut(rest, reportEnd)
-	if !ok || !ended {
-		return fmt.Errorf("%s has no lines %q and %q for the results to go between", document, reportBegin, reportEnd)
-	}
 	folder := strings.TrimSuffix(document, filepath.Ext(document))
+	text, err := reportMarks.fill(string(data), markdown(filepath.Base(folder), results))
+	if err == nil && len(onKafka) > 0 {
+		text, err = kafkaMarks.fill(text, ratios(onKafka))
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", document, err)
+	}
 	if err := writeCharts(folder, results); err != nil {
 		return err
 	}
-	out := head + reportBegin + "\n" + markdown(filepath.Base(folder), results) + reportEnd + tail
-	return os.WriteFile(document, []byte(out), 0o644) //nolint:gosec // to be read by everybody
+	return os.WriteFile(document, []byte(text), 0o644) //nolint:gosec // to be read by everybody
 }
 
 func writeCharts(folder string, results []Result) error {
@@ -57,7 +71,7 @@ func markdown(folder string, results []Result) string {
 	writeGoals(&b, results)
 	for i := range results {
 		r := &results[i]
-		fmt.Fprintf(&b, "\n### %s\n\n%s. %d rounds of %gs a side on %s, %s.\n\n", r.Name, sentence(r.Title), r.Rounds, r.TurnSeconds, r.Machine, r.At.Format(time.DateOnly))
+		fmt.Fprintf(&b, "\n### %s\n\n%s. %s on %s, %s.\n\n", r.Name, sentence(r.Title), sentence(r.how()), r.Machine, r.At.Format(time.DateOnly))
 		fmt.Fprintf(&b, "| compared | spread | goal | | %s | %s | unit |\n|---:|---|---|---|---:|---:|---|\n", cmp.Or(r.Baseline, "-"), r.Subject)
 		for j := range r.Measures {
 			m := r.Measures[j].row()
@@ -86,6 +100,25 @@ func writeGoals(b *strings.Builder, results []Result) {
 			}
 		}
 	}
+}
+
+// ratios is one table of what compares two sides: with a real Kafka's own needs
+// on the same machine, nothing else says anything about another.
+func ratios(results []Result) string {
+	var b strings.Builder
+	b.WriteString("\n| benchmark | | compared | spread | against |\n|---|---|---:|---|---|\n")
+	for i := range results {
+		r := &results[i]
+		for j := range r.Measures {
+			if m := &r.Measures[j]; m.By == Ratio {
+				row := m.row()
+				fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", r.Name, row.name, row.compared, row.spread, r.Baseline)
+			}
+		}
+	}
+	last := &results[len(results)-1]
+	fmt.Fprintf(&b, "\n%s on %s, %s.\n\n", sentence(last.how()), last.Machine, last.At.Format(time.DateOnly))
+	return b.String()
 }
 
 func (r row) goalAndVerdict() string {

@@ -17,13 +17,16 @@ import (
 
 // Result is what one benchmark gave.
 type Result struct {
-	Name     string    `json:"name"`
-	Title    string    `json:"title"`
-	Baseline string    `json:"baseline,omitempty"`
-	Subject  string    `json:"subject"`
-	Machine  string    `json:"machine"`
-	At       time.Time `json:"at"`
-	Rounds   int       `json:"rounds"`
+	Name     string `json:"name"`
+	Title    string `json:"title"`
+	Baseline string `json:"baseline,omitempty"`
+	Subject  string `json:"subject"`
+	Machine  string `json:"machine"`
+	// Kafka says which one it ran on.
+	Kafka  string    `json:"kafka"`
+	At     time.Time `json:"at"`
+	Rounds int       `json:"rounds"`
+	Passes int       `json:"passes"`
 	// TurnSeconds is how long each side's turn lasted.
 	TurnSeconds float64      `json:"turnSeconds"`
 	OK          bool         `json:"ok"`
@@ -31,16 +34,30 @@ type Result struct {
 	Charts      []plot.Chart `json:"charts,omitempty"`
 }
 
-func newResult(b Benchmark, r *Run, measures []Measure) Result {
+func newResult(r *Run) Result {
+	b := r.benchmark
 	out := Result{
 		Name: b.Name, Title: b.Title, Baseline: b.Baseline, Subject: b.Subject,
-		Machine: Machine(), At: time.Now().UTC().Truncate(time.Second),
-		Rounds: r.Rounds, TurnSeconds: r.Turn.Seconds(), OK: true, Measures: measures, Charts: r.charts,
+		Machine: Machine(), Kafka: kafkaInWords(), At: time.Now().UTC().Truncate(time.Second),
+		Rounds: r.Rounds, Passes: r.Passes, TurnSeconds: r.Turn.Seconds(), OK: true,
 	}
-	for _, m := range measures {
+	for _, m := range r.measures {
+		out.Measures = append(out.Measures, *m)
 		out.OK = out.OK && m.OK()
 	}
+	if b.charts != nil {
+		out.Charts = b.charts(r)
+	}
 	return out
+}
+
+// how is how often and on what it was measured, in words.
+func (r *Result) how() string {
+	passes := ""
+	if r.Passes > 1 {
+		passes = fmt.Sprintf(" in %d passes", r.Passes)
+	}
+	return fmt.Sprintf("%d rounds of %gs a side%s", r.Rounds, r.TurnSeconds, passes)
 }
 
 // Load reads what Save wrote. A file that is not there holds nothing.

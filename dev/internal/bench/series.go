@@ -10,9 +10,6 @@ import (
 	"github.com/hookstream/hookstream/dev/internal/bench/plot"
 )
 
-// chart keeps a chart with the results.
-func (r *Run) chart(c plot.Chart) { r.charts = append(r.charts, c) }
-
 // point is the median of some rounds at x, with their spread.
 func point(x float64, rounds []float64) plot.Point {
 	p := plot.Point{X: x, Y: median(rounds)}
@@ -24,10 +21,9 @@ func point(x float64, rounds []float64) plot.Point {
 
 // bySize are two lines of those measures whose name says the size, like in
 // "Sink/rows=100" or "rows=100".
-func bySize(measures []Measure, size, baseline, subject string) []plot.Line {
+func bySize(measures []*Measure, size, baseline, subject string) []plot.Line {
 	lines := []plot.Line{{Name: subject}, {Name: baseline, Reference: true}}
-	for i := range measures {
-		m := &measures[i]
+	for _, m := range measures {
 		x, ok := sizeIn(m.Name, size)
 		if !ok {
 			continue
@@ -55,9 +51,10 @@ func sizeIn(name, size string) (float64, bool) {
 }
 
 // distribution is the share of latencies, in percent, that are no longer than
-// each of some milliseconds. They are sorted.
-func distribution(name string, sorted []float64) plot.Line {
+// each of some milliseconds.
+func distribution(name string, latencies []float64) plot.Line {
 	const points = 80
+	sorted := slices.Sorted(slices.Values(latencies))
 	l := plot.Line{Name: name}
 	for i := range points {
 		q := (float64(i) + .5) / points

@@ -29,6 +29,7 @@ func (m *Measure) row() row {
 	if len(m.Baseline) > 0 {
 		r.baseline = number(median(m.Baseline))
 	}
+	r.spread = "once"
 	if len(compared) > 1 {
 		r.spread = m.By.text(slices.Min(compared)) + " to " + m.By.text(slices.Max(compared))
 	}
@@ -69,7 +70,7 @@ func WriteTable(w io.Writer, results []Result) error {
 		if r.Baseline != "" {
 			against = r.Baseline
 		}
-		fmt.Fprintf(&b, "\n%s: %s; %d rounds of %gs\n", r.Name, r.Title, r.Rounds, r.TurnSeconds)
+		fmt.Fprintf(&b, "\n%s: %s; %s\n", r.Name, r.Title, r.how())
 		b.WriteString(tableLine(row{
 			compared: "compared", spread: "spread", goal: "goal", name: "", baseline: against, subject: r.Subject, unit: "unit",
 		}))
@@ -84,7 +85,7 @@ func WriteTable(w io.Writer, results []Result) error {
 			}
 		}
 	}
-	fmt.Fprintf(&b, "\n%d of %d goals reached, on %s.\n", goals-missedGoals, goals, Machine())
+	fmt.Fprintf(&b, "\n%d of %d goals reached, on %s, %s.\n", goals-missedGoals, goals, Machine(), kafkaInWords())
 	_, err := io.WriteString(w, b.String())
 	return err
 }

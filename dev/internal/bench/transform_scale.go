@@ -23,46 +23,41 @@ var transformScale = Benchmark{
 	Name:     "scale",
 	Title:    "transform by records a transaction, by cores, and by what it remembers",
 	Baseline: "copy", Subject: "transform",
-	run: runTransformScale,
+	pass: passTransformScale, charts: scaleCharts,
 }
 
-func runTransformScale(ctx context.Context, r *Run) (_ []Measure, err error) {
-	r.Rounds = r.fewRounds()
+func passTransformScale(ctx context.Context, r *Run) (err error) {
 	b := newTransformBench(r)
+	b.records /= 2 // it is drained more often than any other backlog
 	defer func() { err = errors.Join(err, b.stop(ctx)) }()
 	if err := b.start(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	batches, err := b.byBatch(ctx)
-	if err != nil {
-		return nil, err
+	if err := b.byBatch(ctx); err != nil {
+		return err
 	}
-	cores, err := b.byCores(ctx)
-	if err != nil {
-		return nil, err
+	if err := b.byCores(ctx); err != nil {
+		return err
 	}
-	remembered, err := b.byRemembered(ctx)
-	if err != nil {
-		return nil, err
-	}
-	r.chart(plot.Chart{
+	return b.byRemembered(ctx)
+}
+
+func scaleCharts(r *Run) []plot.Chart {
+	return []plot.Chart{{
 		Name: "transform-throughput", Title: "Records mapped by records a transaction",
 		X: plot.Axis{Title: "records a transaction, at most", Log: true}, Y: plot.Axis{Title: "records a second"},
-		Lines: bySize(batches, "records", "copy that decodes", "transform"),
-	})
-	r.chart(plot.Chart{
+		Lines: bySize(r.measures, "records", "copy that decodes", "transform"),
+	}, {
 		Name: "transform-remembered", Title: "Records mapped by what deduplication remembers",
 		X: plot.Axis{Title: "events remembered", Log: true}, Y: plot.Axis{Title: "records a second"},
-		Lines: bySize(remembered, "remembered", "", "transform"),
-	})
-	return append(append(batches, cores...), remembered...), nil
+		Lines: bySize(r.measures, "remembered", "", "transform"),
+	}}
 }
 
 // byBatch drains with more and more records a transaction.
-func (b *transformBench) byBatch(ctx context.Context) ([]Measure, error) {
-	var measures []Measure
+func (b *transformBench) byBatch(ctx context.Context) error {
 	for _, size := range []int{100, 1000, produceBatch} {
-		m := Measure{Name: fmt.Sprintf("records=%d", size), Unit: "/s", By: Ratio}
+		m := b.measure(Measure{Name: fmt.Sprintf("records=%d", size), Unit: "/s", By: Ratio})
 		var copied *drained
 		err := b.rounds(ctx, m.Name,
 			func(ctx context.Context) (err error) {
@@ -77,23 +72,22 @@ func (b *transformBench) byBatch(ctx context.Context) ([]Measure, error) {
 				return err
 			})
 		if err != nil {
-			return nil, err
+			return err
 		}
-		measures = append(measures, m)
 	}
-	return measures, nil
+	return nil
 }
 
 // byCores drains on one core and on all. The broker, in another process, has its
 // share of them.
-func (b *transformBench) byCores(ctx context.Context) ([]Measure, error) {
+func (b *transformBench) byCores(ctx context.Context) error {
 	all := runtime.GOMAXPROCS(0)
-	m := Measure{Name: fmt.Sprintf("%d cores, baseline 1", all), Unit: "/s", By: Ratio}
+	m := b.measure(Measure{Name: fmt.Sprintf("%d cores, baseline 1", all), Unit: "/s", By: Ratio})
 	var one *drained
 	on := func(cores int) (*drained, error) {
 		return b.drainAs(ctx, b.nextGroup(), "transform", produceBatch, fmt.Sprintf("GOMAXPROCS=%d", cores))
 	}
-	err := b.rounds(ctx, m.Name,
+	return b.rounds(ctx, m.Name,
 		func(context.Context) (err error) { one, err = on(1); return err },
 		func(context.Context) error {
 			many, err := on(all)
@@ -102,18 +96,16 @@ func (b *transformBench) byCores(ctx context.Context) ([]Measure, error) {
 			}
 			return err
 		})
-	return []Measure{m}, err
 }
 
 // byRemembered drains with more and more events in the deduplication set.
-func (b *transformBench) byRemembered(ctx context.Context) ([]Measure, error) {
+func (b *transformBench) byRemembered(ctx context.Context) error {
 	sizes := []int{10_000, 100_000, 1_000_000, 10_000_000}
 	if b.Quick {
 		sizes = sizes[:2]
 	}
-	var measures []Measure
 	for _, size := range sizes {
-		m := absolute(fmt.Sprintf("remembered=%d", size), "/s", nil)
+		m := b.measure(absolute(fmt.Sprintf("remembered=%d", size), "/s", nil))
 		err := b.rounds(ctx, m.Name, func(ctx context.Context) error {
 			group := b.nextGroup()
 			if err := b.remember(ctx, group, size); err != nil {
@@ -121,16 +113,15 @@ func (b *transformBench) byRemembered(ctx context.Context) ([]Measure, error) {
 			}
 			d, err := b.drainAs(ctx, group, "transform", produceBatch)
 			if err == nil {
-				m.Subject = append(m.Subject, d.rate)
+				m.take(d.rate)
 			}
 			return err
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
-		measures = append(measures, m)
 	}
-	return measures, nil
+	return nil
 }
 
 // remember fills a group's deduplication changelog with events of the last hours.
