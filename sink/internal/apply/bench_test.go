@@ -27,8 +27,12 @@ import (
 // other. The ratio is of rows a second. Where half of the rows are there already,
 // the sink updates them, while COPY has new rows only.
 func BenchmarkSink(b *testing.B) {
+	sizes := []int{1, 100, 1000, 10_000}
+	if testing.Short() {
+		sizes = []int{100, 1000}
+	}
 	for _, synchronous := range []bool{false, true} {
-		for _, size := range []int{1, 100, 1000, 10_000} {
+		for _, size := range sizes {
 			for _, mixed := range []bool{false, true} {
 				b.Run(fmt.Sprintf("synchronous_commit=%t/rows=%d/half_there=%t", synchronous, size, mixed), func(b *testing.B) {
 					benchSink(b, synchronous, size, mixed)
