@@ -179,7 +179,13 @@ const spare = 8
 
 // DeleteFunc removes the headers whose name satisfies del.
 func (l *List) DeleteFunc(del func(name string) bool) {
-	kept := make(List, 0, len(*l)+spare) // a copy: others may hold the list
+	n := 0
+	for _, h := range *l {
+		if !del(h.Key) {
+			n++
+		}
+	}
+	kept := make(List, 0, n+spare) // a copy: others may hold the list
 	for _, h := range *l {
 		if !del(h.Key) {
 			kept = append(kept, h)
@@ -193,7 +199,17 @@ func FormatTime(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.UTC().Format("2006-01-02T15:04:05.000000Z")
+	t = t.UTC()
+	// RFC 3339 in whole seconds is a layout that package time writes without
+	// parsing it, which takes a third of the time.
+	var buf [len("2006-01-02T15:04:05.000000Z")]byte
+	b := t.AppendFormat(buf[:0], time.RFC3339)
+	b = append(b[:len(b)-1], '.')
+	micros := t.Nanosecond() / 1000
+	for unit := 100_000; unit > 0; unit /= 10 {
+		b = append(b, byte('0'+micros/unit%10))
+	}
+	return string(append(b, 'Z'))
 }
 
 // FormatInt writes an integer header.
