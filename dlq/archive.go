@@ -36,7 +36,7 @@ func (c *exportCommand) Run(s *session) error {
 		return err
 	}
 	err = s.letters(func(l *letters.Letter) error {
-		if !c.Match(l) || c.Status != statusAll && resolved.Status(l.ID) != c.Status {
+		if !c.Match(l) || c.Status != statusAll && resolved.Status(l) != c.Status {
 			return nil
 		}
 		n++
@@ -76,7 +76,7 @@ func (c *importCommand) Run(s *session) error {
 	}
 	i := importing{session: s, dry: c.DryRun, known: map[letters.Digest]struct{}{}}
 	if err := s.letters(func(l *letters.Letter) error {
-		i.known[letters.DigestOf(l.ID)] = struct{}{}
+		i.known[l.Digest] = struct{}{}
 		return nil
 	}); err != nil {
 		return err

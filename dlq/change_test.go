@@ -15,6 +15,7 @@ import (
 
 	"github.com/hookstream/hookstream/dlq/internal/action"
 	"github.com/hookstream/hookstream/dlq/internal/console"
+	"github.com/hookstream/hookstream/dlq/internal/letters"
 	"github.com/hookstream/hookstream/dlq/internal/resolutions"
 	"github.com/hookstream/hookstream/schemas/header"
 	"github.com/hookstream/hookstream/schemas/record"
@@ -78,7 +79,7 @@ func TestUndo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := resolved.Get(id); r.Previous == nil || r.Previous.By != "ann" || r.Previous.Why != "noise" {
+	if r := resolved.Get(&letters.Letter{ID: id, Digest: letters.DigestOf(id)}); r == nil || r.Previous == nil || r.Previous.By != "ann" || r.Previous.Why != "noise" {
 		t.Errorf("the discard is forgotten: %+v", r)
 	}
 	w.dlq("replay", "--all", "--yes").want(t, exitOK, "3 of 3")

@@ -68,8 +68,8 @@ func (s *session) scan(c scan, each func(*letters.Letter, output.Status) error) 
 	}
 	p := pending{session: s, scan: c, judge: judge, each: each}
 	err = s.letters(func(l *letters.Letter) error {
-		r := resolved.Get(l.ID)
-		status := resolved.Status(l.ID)
+		r := resolved.Get(l)
+		status := resolved.Status(l)
 		if !c.match(l) || !c.resolved(status, r) {
 			return nil
 		}

@@ -38,7 +38,7 @@ func (c *statsCommand) Run(s *session) error {
 	counts := stats.New()
 	err = s.letters(func(l *letters.Letter) error {
 		if c.Match(l) {
-			counts.Add(l, resolved.Status(l.ID))
+			counts.Add(l, resolved.Status(l))
 		}
 		return nil
 	})

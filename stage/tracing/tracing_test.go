@@ -4,6 +4,7 @@ package tracing
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -224,14 +225,24 @@ func TestReplay(t *testing.T) {
 			r := webhook(sampledParent)
 			r.Headers = append(r.Headers, kgo.RecordHeader{Key: header.ReplayID, Value: []byte("replay-1")})
 			first := SpanContext(r)
-			Replay(r)
+			replay := StartReplay(t.Context(), "replay-1")
+			replay.Send(r)
+			r.Context = cmp.Or(r.Context, Outside(t.Context())) // as the client does
 			NewProducer("client").OnProduceRecordBuffered(r)
 			NewProducer("client").OnProduceRecordUnbuffered(r, nil)
+			replay.End(1, context.Canceled)
 			if got := SpanContext(r); got.TraceID() == first.TraceID() || !got.IsSampled() {
-				t.Errorf("the replay is of %v", got)
+				t.Errorf("the replayed record is of %v", got)
 			}
-			if spans := recorder.Ended(); len(spans) > 0 && (spans[0].Parent().IsValid() || !tracingtest.LinksTo(spans[0], first)) {
-				t.Errorf("the replay has the parent %v and the links %v", spans[0].Parent(), spans[0].Links())
+			if spans := recorder.Ended(); len(spans) > 0 {
+				send, all := named(t, spans, "send raw"), named(t, spans, "replay")
+				if send.Parent().IsValid() || !tracingtest.LinksTo(send, first) || !tracingtest.LinksTo(send, all.SpanContext()) {
+					t.Errorf("the record's span has the parent %v and the links %v", send.Parent(), send.Links())
+				}
+				if all.Parent().IsValid() || !tracingtest.LinksTo(all, first) || all.SpanContext().TraceID() == send.SpanContext().TraceID() {
+					t.Errorf("the replay has the parent %v and the links %v", all.Parent(), all.Links())
+				}
+				want(t, all, "hookstream.replay.id=replay-1 messaging.batch.message_count=1 error.type=canceled")
 			}
 			if links := origins(r, SpanContext(r)); len(links) != 2 || links[1].SpanContext.SpanID() != first.SpanID() {
 				t.Errorf("its consumers link to %v", links)

@@ -76,12 +76,12 @@ func (j *Job) Plan(ctx context.Context) (*Plan, error) {
 	err = letters.Read(ctx, j.Kafka, j.Log, nil, j.Foreign, func(l *letters.Letter) error {
 		looked++
 		j.Planned(looked)
-		matches := resolved.Status(l.ID) == j.from()
+		matches := resolved.Status(l) == j.from()
 		switch {
 		case named[l.ID]:
 			delete(missing, l.ID)
 			if !matches {
-				p.refuse(unsuited(resolved.Get(l.ID)), l.ID)
+				p.refuse(unsuited(resolved.Get(l)), l.ID)
 				return nil
 			}
 		case len(named) > 0 || !matches || !j.Match(l):

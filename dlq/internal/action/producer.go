@@ -14,6 +14,7 @@ import (
 
 	"github.com/hookstream/hookstream/stage/crash"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/tracing"
 )
 
 const (
@@ -68,7 +69,7 @@ func (p *producer) close() { p.client.Close() }
 // When the answer to the commit is lost, its outcome is unknown here, but not to
 // the broker: the next run waits for it and reads the resolutions.
 func (p *producer) commit(ctx context.Context, records []*kgo.Record) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	ctx, cancel := context.WithTimeout(tracing.Outside(context.WithoutCancel(ctx)), patience)
 	defer cancel()
 	if err := p.client.BeginTransaction(); err != nil {
 		return explain(err)

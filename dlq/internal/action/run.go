@@ -15,6 +15,7 @@ import (
 
 	"github.com/hookstream/hookstream/dlq/internal/letters"
 	"github.com/hookstream/hookstream/dlq/internal/resolutions"
+	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/stage/crash"
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/tracing"
@@ -41,7 +42,7 @@ func (j *Job) Run(ctx context.Context, p *Plan) (done int, err error) {
 		return 0, nil
 	}
 	crash.At(crash.BeforeTakeOver)
-	r := &run{Job: j, plan: p, named: map[string]bool{}, claimed: map[string]bool{}, ready: make(chan struct{})}
+	r := &run{Job: j, plan: p, named: map[string]bool{}, ready: make(chan struct{})}
 	for _, id := range j.IDs {
 		r.named[id] = true
 	}
@@ -50,8 +51,14 @@ func (j *Job) Run(ctx context.Context, p *Plan) (done int, err error) {
 			w.to.close()
 		}
 	}()
+	if j.Action == record.Replayed {
+		r.trace = tracing.StartReplay(ctx, j.ReplayID)
+		defer func() { r.trace.End(done, err) }()
+	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return r.read(ctx) })
+	selected := make(chan []*letters.Letter)
+	g.Go(func() error { return r.read(ctx, selected) })
+	g.Go(func() error { return r.fill(ctx, selected) })
 	g.Go(func() error {
 		if err := r.prepare(ctx); err != nil {
 			return err
@@ -99,19 +106,20 @@ func (j *Job) takeOver(ctx context.Context, p *Plan) (map[int32]*writer, error) 
 	return writers, g.Wait()
 }
 
-// run is one Run under way. One goroutine reads and fills batches, one a
-// partition writes them, so that order within a partition is kept.
+// run is one Run under way. One goroutine reads and selects, one fills batches, one
+// a partition writes them: order within a partition is kept, and the next
+// transaction is prepared while the one before is written.
 type run struct {
 	*Job
 	plan     *Plan
 	resolved *resolutions.Set
 	named    map[string]bool
-	// claimed are the IDs that are in a batch: a copy of a failure may lie in
-	// another partition.
-	claimed map[string]bool
 	// ready is closed when writers and resolved are there.
 	ready   chan struct{}
 	writers map[int32]*writer
+
+	// trace is nil where nothing is sent.
+	trace *tracing.Replay
 
 	mu   sync.Mutex
 	done int
@@ -133,10 +141,16 @@ type batch struct {
 // errPast ends the reading after the plan's last dead letters.
 var errPast = errors.New("past the plan")
 
-// read fills batches with the plan's dead letters, in their order.
-func (r *run) read(ctx context.Context) error {
+// handOver is how many dead letters are handed from one goroutine to the next at
+// once.
+const handOver = 100
+
+// read hands the plan's dead letters to fill, in their order. letters.Read leaves
+// out the copies of a failure, wherever they lie.
+func (r *run) read(ctx context.Context, to chan<- []*letters.Letter) error {
 	reading := maps.Clone(r.plan.last)
 	partitions := slices.Collect(maps.Keys(r.plan.last))
+	var selected []*letters.Letter
 	err := letters.Read(ctx, r.Kafka, r.Log, partitions, r.Foreign, func(l *letters.Letter) error {
 		if err := r.wait(ctx); err != nil {
 			return err
@@ -145,9 +159,13 @@ func (r *run) read(ctx context.Context) error {
 			delete(reading, l.At.Partition)
 		}
 		if l.At.Offset <= r.plan.last[l.At.Partition] && r.selects(l) {
-			if err := r.add(ctx, l); err != nil {
+			selected = append(selected, l)
+		}
+		if len(selected) == handOver {
+			if err := send(ctx, to, selected); err != nil {
 				return err
 			}
+			selected = nil
 		}
 		if len(reading) == 0 {
 			return errPast
@@ -157,7 +175,11 @@ func (r *run) read(ctx context.Context) error {
 	if err != nil && !errors.Is(err, errPast) {
 		return err
 	}
-	return r.finish(ctx)
+	if err := send(ctx, to, selected); err != nil {
+		return err
+	}
+	close(to)
+	return nil
 }
 
 // wait waits for prepare.
@@ -167,6 +189,35 @@ func (r *run) wait(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// selects is the plan's choice again, without what was resolved meanwhile.
+func (r *run) selects(l *letters.Letter) bool {
+	if r.resolved.Status(l) != r.from() {
+		return false
+	}
+	if len(r.named) > 0 {
+		return r.named[l.ID]
+	}
+	return r.Match(l)
+}
+
+// fill decides on the dead letters and hands full batches to their writers.
+func (r *run) fill(ctx context.Context, from <-chan []*letters.Letter) error {
+	for {
+		selected, more, err := receive(ctx, from)
+		if err != nil {
+			return err
+		}
+		if !more {
+			return r.finish(ctx)
+		}
+		for _, l := range selected {
+			if err := r.add(ctx, l); err != nil {
+				return err
+			}
+		}
 	}
 }
 
@@ -184,31 +235,19 @@ func (r *run) finish(ctx context.Context) error {
 	return nil
 }
 
-// selects is the plan's choice again, without what was resolved meanwhile.
-func (r *run) selects(l *letters.Letter) bool {
-	if r.claimed[l.ID] || r.resolved.Status(l.ID) != r.from() {
-		return false
-	}
-	if len(r.named) > 0 {
-		return r.named[l.ID]
-	}
-	return r.Match(l)
-}
-
 func (r *run) add(ctx context.Context, l *letters.Letter) error {
 	act, refusal := r.decide(l)
 	if refusal != "" {
 		return nil
 	}
-	res := r.resolution(l, act, r.resolved.Get(l.ID))
+	res := r.resolution(l, act, r.resolved.Get(l))
 	resolution, err := res.Record(r.Kafka.Topics.Resolutions)
 	if err != nil {
 		return err
 	}
-	r.claimed[l.ID] = true
 	w := r.writers[l.At.Partition]
 	if act.record != nil {
-		tracing.Replay(act.record)
+		r.trace.Send(act.record)
 		w.next.records = append(w.next.records, act.record)
 		w.next.bytes += kafka.RecordBytes(act.record)
 	}
@@ -225,27 +264,17 @@ func (w *writer) flush(ctx context.Context) error {
 	if w.next.letters == 0 {
 		return nil
 	}
-	select {
-	case w.batches <- w.next:
-		w.next = batch{}
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	next := w.next
+	w.next = batch{}
+	return send(ctx, w.batches, next)
 }
 
 // write commits batches until there are no more or ctx ends.
 func (r *run) write(ctx context.Context, w *writer) error {
 	for {
-		var b batch
-		var more bool
-		select {
-		case b, more = <-w.batches:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		if !more {
-			return nil
+		b, more, err := receive(ctx, w.batches)
+		if err != nil || !more {
+			return err
 		}
 		if err := r.Pace.Wait(ctx, b.letters); err != nil {
 			return err
@@ -257,5 +286,24 @@ func (r *run) write(ctx context.Context, w *writer) error {
 		r.done += b.letters
 		r.Done(r.done)
 		r.mu.Unlock()
+	}
+}
+
+func send[T any](ctx context.Context, to chan<- T, v T) error {
+	select {
+	case to <- v:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// receive reports whether there is more; there is none once from is closed.
+func receive[T any](ctx context.Context, from <-chan T) (v T, more bool, err error) {
+	select {
+	case v, more = <-from:
+		return v, more, nil
+	case <-ctx.Done():
+		return v, false, ctx.Err()
 	}
 }

@@ -34,7 +34,7 @@ func TestAllocations(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if DigestOf(l.ID) == (Digest{}) || l.Fingerprint() == "" {
+		if l.Digest == (Digest{}) || l.Fingerprint() == "" {
 			t.Fatal("no id or no fingerprint")
 		}
 	})

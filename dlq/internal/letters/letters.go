@@ -24,6 +24,8 @@ type Letter struct {
 	*record.DeadLetter
 	// ID is DeadLetter.ID, which names the failure.
 	ID string
+	// Digest is DigestOf(ID).
+	Digest Digest
 	// At is the dead letter's own position in the dead-letter topic.
 	At record.Position
 	// Raw is the dead letter as it was read.
@@ -44,7 +46,8 @@ func Parse(r *kgo.Record) (*Letter, error) {
 		}
 		d = other
 	}
-	return &Letter{DeadLetter: d, ID: d.ID(), At: At(r), Raw: r}, nil
+	id := d.ID()
+	return &Letter{DeadLetter: d, ID: id, Digest: DigestOf(id), At: At(r), Raw: r}, nil
 }
 
 // Pattern is the failure's message without what differs from record to record,
@@ -119,7 +122,7 @@ func Read(ctx context.Context, cfg *kafka.Config, log *slog.Logger, partitions [
 			foreign(At(r), err)
 			return nil
 		}
-		if seenBefore(seen, DigestOf(l.ID)) {
+		if seenBefore(seen, l.Digest) {
 			return nil
 		}
 		return each(l)

@@ -47,23 +47,22 @@ func New() *Set {
 }
 
 // Get is the last resolution of a dead letter, or nil.
-func (s *Set) Get(id string) *record.Resolution {
-	d := letters.DigestOf(id)
-	if r := s.whole[d]; r != nil {
+func (s *Set) Get(l *letters.Letter) *record.Resolution {
+	if r := s.whole[l.Digest]; r != nil {
 		return r
 	}
-	e, ok := s.entries[d]
+	e, ok := s.entries[l.Digest]
 	if !ok {
 		return nil
 	}
 	r := s.runs[e.run]
-	r.DeadLetterID, r.At = id, time.UnixMicro(e.at).UTC()
+	r.DeadLetterID, r.At = l.ID, time.UnixMicro(e.at).UTC()
 	return &r
 }
 
 // Status is open, or what was done.
-func (s *Set) Status(id string) string {
-	e, ok := s.entries[letters.DigestOf(id)]
+func (s *Set) Status(l *letters.Letter) string {
+	e, ok := s.entries[l.Digest]
 	if !ok || s.runs[e.run].Action == record.Reopened {
 		return Open
 	}
