@@ -45,8 +45,6 @@ type Batch struct {
 	Records []*kgo.Record
 	// Attempt at the transaction that the batch is applied in, from 1.
 	Attempt int
-	// Prepared is what Store.Prepare made of the records, or nil.
-	Prepared any
 }
 
 // Next is the offset after the batch.
@@ -59,16 +57,16 @@ type Store interface {
 	TakeOver(ctx context.Context, parts []kafka.Partition) (map[kafka.Partition]Claim, error)
 	// Claims reads the current claims without changing them.
 	Claims(ctx context.Context, parts []kafka.Partition) (map[kafka.Partition]Claim, error)
-	// Prepare does ahead, while the batch before is being applied, what of
-	// Apply needs no claim, and notes it in batch.Prepared. It may leave that
-	// out, as when it fails: Apply does what is missing. Several batches are
-	// prepared at once.
-	Prepare(ctx context.Context, batch *Batch)
+	// Prepare does ahead, while the transaction before is in the database,
+	// what of the first attempt to Apply batches needs no claim. It may return
+	// nil, as when it fails: Apply does what is missing.
+	Prepare(ctx context.Context, batches []Batch) any
 	// Apply applies the batches and moves their offsets in one transaction,
-	// all or none. It returns ErrClaim when a claim is not the database's,
-	// ErrSlow when fewer records might do, and a *kafka.Hold when some of the
-	// partitions are to wait.
-	Apply(ctx context.Context, batches []Batch) error
+	// all or none. Prepared is what Prepare made of the same batches, or nil.
+	// It returns ErrClaim when a claim is not the database's, ErrSlow when
+	// fewer records might do, and a *kafka.Hold when some of the partitions
+	// are to wait.
+	Apply(ctx context.Context, batches []Batch, prepared any) error
 }
 
 // ErrClaim means that a batch's claim is not what the database holds: another

@@ -148,7 +148,7 @@ func TestZombieAppliesNothing(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		return db.Apply(t.Context(), []fenced.Batch{{Partition: p, Claim: claims[p], Records: b.records(0, 10)}})
+		return db.Apply(t.Context(), []fenced.Batch{{Partition: p, Claim: claims[p], Records: b.records(0, 10)}}, nil)
 	}
 	r := b.start(t, zombie)
 	runtest.Eventually(t, "a new session", func() bool { return db.epoch(p) == 3 })

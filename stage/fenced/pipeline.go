@@ -5,12 +5,10 @@ package fenced
 import (
 	"context"
 	"errors"
-	"runtime"
 	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
@@ -35,37 +33,37 @@ const growth = 16
 // that failed leaves nothing behind it.
 func (l *Loop) drain(work, patience context.Context, client *kgo.Client, q queue) error {
 	failures := 0
-	for current := q.take(l.limit); len(current) > 0; {
-		next := q.take(l.limit)
-		err := l.attempt(work, current, next, failures+1)
+	for current := (transaction{batches: q.take(l.limit)}); len(current.batches) > 0; {
+		next := transaction{batches: q.take(l.limit)}
+		err := l.attempt(work, &current, &next, failures+1)
 		if err == nil {
 			failures = 0
-			l.applied(work, client, current)
+			l.applied(work, client, current.batches)
 			l.limit = min(l.limit+1+l.cfg.MaxRecords/growth, l.cfg.MaxRecords)
 			if patience.Err() == nil {
 				current = next
 				continue
 			}
-			l.giveBack(client, &q, next)
+			l.giveBack(client, &q, next.batches)
 			return nil
 		}
 		failures++
-		q.putBack(next)
-		if err := l.recover(patience, client, &q, current, failures, err); err != nil {
+		q.putBack(next.batches)
+		if err := l.recover(patience, client, &q, current.batches, failures, err); err != nil {
 			return err
 		}
-		current = q.take(l.limit)
+		current = transaction{batches: q.take(l.limit)} // which may be cut in another way
 	}
 	return nil
 }
 
 // attempt is one attempt, counted from 1, at current, with its trace.
-func (l *Loop) attempt(work context.Context, current, next []Batch, attempt int) error {
+func (l *Loop) attempt(work context.Context, current, next *transaction, attempt int) error {
 	l.transactions++
-	for i := range current {
-		current[i].Attempt = attempt
+	for i := range current.batches {
+		current.batches[i].Attempt = attempt
 	}
-	ctx, traced := l.tracer.Start(work, l.id+"-"+strconv.Itoa(l.transactions), attempt, runsOf(current)...)
+	ctx, traced := l.tracer.Start(work, l.id+"-"+strconv.Itoa(l.transactions), attempt, runsOf(current.batches)...)
 	err := l.applyWhilePreparing(ctx, current, next)
 	traced.End(ctx, err)
 	return err
@@ -79,20 +77,12 @@ func runsOf(batches []Batch) [][]*kgo.Record {
 	return runs
 }
 
-// applyWhilePreparing applies current and prepares next, its partitions side by
-// side.
-func (l *Loop) applyWhilePreparing(ctx context.Context, current, next []Batch) error {
+func (l *Loop) applyWhilePreparing(ctx context.Context, current, next *transaction) error {
 	applied := make(chan error, 1)
-	go func() { applied <- l.store.Apply(ctx, current) }()
-	var ahead errgroup.Group
-	ahead.SetLimit(runtime.GOMAXPROCS(0))
-	for i := range next {
-		ahead.Go(func() error {
-			l.store.Prepare(ctx, &next[i])
-			return nil
-		})
+	go func() { applied <- l.store.Apply(ctx, current.batches, current.prepared) }()
+	if len(next.batches) > 0 {
+		next.prepared = l.store.Prepare(ctx, next.batches)
 	}
-	_ = ahead.Wait() // what fails here, Apply meets again
 	return <-applied
 }
 

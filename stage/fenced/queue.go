@@ -4,6 +4,12 @@ package fenced
 
 import "slices"
 
+// transaction is what is applied together, and what was made of it ahead.
+type transaction struct {
+	batches  []Batch
+	prepared any
+}
+
 // queue holds what a poll brought until it is applied: of each partition one run
 // of records, whose claim is the one after all that was taken before.
 type queue []Batch
@@ -22,7 +28,7 @@ func (q *queue) take(limit int) []Batch {
 			continue
 		}
 		limit -= n
-		taken = append(taken, Batch{Partition: b.Partition, Claim: b.Claim, Records: b.Records[:n:n]})
+		taken = append(taken, Batch{Partition: b.Partition, Claim: b.Claim, Records: b.Records[:n:n], Attempt: 1})
 		b.Claim.Next = b.Records[n-1].Offset + 1
 		b.Records = b.Records[n:]
 	}
@@ -33,7 +39,6 @@ func (q *queue) take(limit int) []Batch {
 // putBack undoes take. What was taken last is put back first.
 func (q *queue) putBack(batches []Batch) {
 	for _, b := range batches {
-		b.Prepared = nil // it may be cut in another way
 		i := slices.IndexFunc(*q, func(rest Batch) bool { return rest.Partition == b.Partition })
 		if i < 0 {
 			*q = append(*q, b)

@@ -54,18 +54,25 @@ func (m *memory) Claims(_ context.Context, parts []kafka.Partition) (map[kafka.P
 }
 
 // Prepare notes how many records there were; Apply checks it.
-func (m *memory) Prepare(_ context.Context, b *fenced.Batch) { b.Prepared = len(b.Records) }
+func (m *memory) Prepare(_ context.Context, batches []fenced.Batch) any { return records(batches) }
 
-func (m *memory) Apply(_ context.Context, batches []fenced.Batch) error {
+func records(batches []fenced.Batch) (n int) {
+	for i := range batches {
+		n += len(batches[i].Records)
+	}
+	return n
+}
+
+func (m *memory) Apply(_ context.Context, batches []fenced.Batch, prepared any) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i := range batches {
 		if b := &batches[i]; m.claims[b.Partition] != b.Claim {
 			return fmt.Errorf("%w: %s", fenced.ErrClaim, b.Partition)
 		}
-		if n, ok := batches[i].Prepared.(int); ok && n != len(batches[i].Records) {
-			return failure.NewFatal("prepared for %d records, and there are %d", n, len(batches[i].Records))
-		}
+	}
+	if n, ok := prepared.(int); ok && n != records(batches) {
+		return failure.NewFatal("prepared for %d records, and there are %d", n, records(batches))
 	}
 	for i := range batches {
 		b := &batches[i]
@@ -180,7 +187,7 @@ func (f *faulty) TakeOver(ctx context.Context, parts []kafka.Partition) (map[kaf
 	return f.memory.TakeOver(ctx, parts)
 }
 
-func (f *faulty) Apply(ctx context.Context, batches []fenced.Batch) error {
+func (f *faulty) Apply(ctx context.Context, batches []fenced.Batch, prepared any) error {
 	f.mu.Lock()
 	f.attempts++
 	before, batch, after := f.before, f.batch, f.after
@@ -193,7 +200,7 @@ func (f *faulty) Apply(ctx context.Context, batches []fenced.Batch) error {
 			return err
 		}
 	}
-	if err := f.memory.Apply(ctx, batches); err != nil {
+	if err := f.memory.Apply(ctx, batches, prepared); err != nil {
 		return err
 	}
 	return call(after)

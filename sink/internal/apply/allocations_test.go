@@ -2,18 +2,14 @@
 
 package apply
 
-import (
-	"testing"
-
-	"github.com/hookstream/hookstream/stage/fenced"
-)
+import "testing"
 
 // The most allocations of an event with a value in most columns: 41 to decode
-// it, 13 to find its row and to make it part of the arrays that are sent; and
-// what the race detector makes of them.
+// it, 13 to find its row and to make it part of what is sent; and what the race
+// detector makes of them.
 const (
-	mostPerDecoded  = 50
-	mostPerGathered = 18
+	mostPerDecoded = 50
+	mostPerEvent   = 68
 )
 
 // TestAllocations guards what a batch takes of the processor where wall time
@@ -23,24 +19,22 @@ func TestAllocations(t *testing.T) {
 	w := newWorld(t)
 	feed := newFeed(t, w)
 	feed.next(t, size)
-	batch := feed.ahead[0]
-	decode := testing.AllocsPerRun(10, func() { w.store.Prepare(t.Context(), &batch) }) // the first fetches the schema
+	_, err := w.store.decode(t.Context(), feed.ahead[0].Records) // the first fetches the schema
+	must(t, err)
+	decode := testing.AllocsPerRun(10, func() {
+		_, err := w.store.decode(t.Context(), feed.ahead[0].Records)
+		must(t, err)
+	})
 	if each := decode / size; each > mostPerDecoded {
 		t.Errorf("to decode an event takes %v allocations, at most %d are allowed", each, mostPerDecoded)
 	}
-	gather := testing.AllocsPerRun(10, func() {
-		g, err := w.store.gather(t.Context(), []fenced.Batch{batch})
-		must(t, err)
-		g.plan = g.newPlan()
-		for i := range g.plan.writes {
-			write := &g.plan.writes[i]
-			if len(write.items) != size {
-				t.Fatalf("%d rows, want %d", len(write.items), size)
-			}
-			write.table.Args(events(write.items))
+	w.store.paths.blind = 0
+	all := testing.AllocsPerRun(10, func() {
+		if b, ok := w.store.Prepare(t.Context(), feed.ahead).(*batch); !ok || b.blind == nil || len(b.blind.writes[0].items) != size {
+			t.Fatal("the batch was not encoded")
 		}
 	})
-	if each := gather / size; each > mostPerGathered {
-		t.Errorf("to gather an event takes %v allocations, at most %d are allowed", each, mostPerGathered)
+	if each := all / size; each > mostPerEvent {
+		t.Errorf("to prepare an event takes %v allocations, at most %d are allowed", each, mostPerEvent)
 	}
 }

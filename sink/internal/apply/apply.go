@@ -38,11 +38,14 @@ const applyTimeout = 50 * time.Second
 //     If the commit is lost after that, they are produced again under the same
 //     id.
 //  4. Write the ledger, and commit.
-func (s *Store) Apply(ctx context.Context, batches []fenced.Batch) error {
+func (s *Store) Apply(ctx context.Context, batches []fenced.Batch, prepared any) (err error) {
 	started := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
 	defer cancel()
-	b, err := s.gather(ctx, batches)
+	b, ok := prepared.(*batch)
+	if !ok {
+		b, err = s.gather(ctx, batches)
+	}
 	if err == nil {
 		err = b.sabotage(ctx, batches)
 	}
@@ -75,6 +78,9 @@ type batch struct {
 	rows []*row
 	seen map[identity.Fingerprint]bool
 	plan *plan
+	// blind is the plan for a batch of which nothing is there, where that is
+	// likely.
+	blind *plan
 	// verdict is the breaker's.
 	verdict breaker.Verdict
 	// applied items changed their row.
@@ -94,9 +100,7 @@ func (b *batch) apply(ctx context.Context, batches []fenced.Batch) error {
 	if err == nil {
 		return nil
 	}
-	if conn.PgConn().TxStatus() != 'I' {
-		_, _ = conn.Exec(ctx, "rollback") // or Release drops the connection
-	}
+	rollback(ctx, conn)
 	if hold := (*kafka.Hold)(nil); errors.As(err, &hold) {
 		return err
 	}
@@ -108,51 +112,48 @@ func (b *batch) apply(ctx context.Context, batches []fenced.Batch) error {
 }
 
 func (b *batch) transact(ctx context.Context, conn *pgx.Conn, batches []fenced.Batch) error {
-	expected := b.expectsNew()
-	if err := b.begin(ctx, conn, batches, !expected); err != nil {
+	if b.expectsNew() {
+		err := sqlstate.Classify(b.insertNew(ctx, conn, batches))
+		if failure.Of(err) != failure.Permanent {
+			return err
+		}
+		b.store.expect.forget()
+		rollback(ctx, conn)
+	}
+	if err := b.begin(ctx, conn, batches, b.queueQuestions, setSavepoint); err != nil {
 		return err
 	}
-	var end *pgx.Batch
-	var err error
-	if expected {
-		end, err = b.insertNew(ctx, conn)
-	}
-	if end == nil && err == nil {
-		end, err = b.write(ctx, conn)
-	}
-	if err != nil {
-		return err
-	}
-	crash.At(crash.BeforeCommit)
-	end.Queue("commit")
-	if err := conn.SendBatch(ctx, end).Close(); err != nil {
-		return fmt.Errorf("write %d events and %d repeats to the ledger, and commit: %w", len(b.plan.fresh), len(b.plan.repeats), err)
-	}
-	return nil
-}
-
-// write writes rows and ledger, knowing what is there. What it returns goes with
-// the commit.
-func (b *batch) write(ctx context.Context, conn *pgx.Conn) (end *pgx.Batch, err error) {
 	if err := b.upsert(ctx, conn); err != nil {
-		return nil, err
+		return err
+	}
+	if err := b.plan.settle(b.applied); err != nil {
+		return err
 	}
 	return b.finish(ctx, conn)
 }
 
-// finish follows the rows: the dead letters, then the ledger, the last of which
-// goes with the commit.
-func (b *batch) finish(ctx context.Context, conn *pgx.Conn) (end *pgx.Batch, err error) {
-	b.plan.decide(b.applied)
+// rollback undoes what was not committed. Where that fails, the connection is not
+// used again.
+func rollback(ctx context.Context, conn *pgx.Conn) {
+	if conn.PgConn().TxStatus() != 'I' {
+		_, _ = conn.Exec(ctx, "rollback")
+	}
+}
+
+// finish follows the rows: the dead letters, then the ledger and the commit.
+func (b *batch) finish(ctx context.Context, conn *pgx.Conn) error {
 	if err := b.judge(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	crash.At(crash.BeforeDeadLetters)
 	if err := b.bury(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	end = &pgx.Batch{}
-	return end, ledger.Write(ctx, conn, end, entries(b.plan.fresh), entries(b.plan.repeats))
+	crash.At(crash.BeforeCommit)
+	if err := b.plan.ledger.Commit(ctx, conn); err != nil {
+		return fmt.Errorf("write %d events and %d repeats to the ledger, and commit: %w", len(b.plan.fresh), len(b.plan.repeats), err)
+	}
+	return nil
 }
 
 // unattributed gives a class to an error that says "this row", outside the
@@ -171,9 +172,9 @@ const compareAndSet = `update hookstream.consumer_offsets o set next_offset = b.
 	where o.consumer_group = $1 and o.topic = b.topic and o.partition = b.partition
 		and o.epoch = b.epoch and o.next_offset = b.expected`
 
-// begin opens the transaction, moves the offsets, if they are where the batches
-// say, and asks what the database has of the batch already, if it is to.
-func (b *batch) begin(ctx context.Context, conn *pgx.Conn, batches []fenced.Batch, ask bool) error {
+// begin opens the transaction and moves the offsets, if they are where the batches
+// say. What else is queued goes in the same round trip.
+func (b *batch) begin(ctx context.Context, conn *pgx.Conn, batches []fenced.Batch, also ...func(*pgx.Batch)) error {
 	send := &pgx.Batch{}
 	for _, sql := range b.store.begin {
 		send.Queue(sql)
@@ -183,10 +184,9 @@ func (b *batch) begin(ctx context.Context, conn *pgx.Conn, batches []fenced.Batc
 		moved = tag.RowsAffected()
 		return nil
 	})
-	if ask {
-		b.queueQuestions(send)
+	for _, queue := range also {
+		queue(send)
 	}
-	send.Queue(savepoint)
 	if err := conn.SendBatch(ctx, send).Close(); err != nil {
 		return fmt.Errorf("move the offsets of %d partitions: %w", len(batches), err)
 	}
@@ -208,13 +208,7 @@ func claimArgs(group string, batches []fenced.Batch) []any {
 	return []any{group, topics, partitions, epochs, expected, next}
 }
 
-// ask asks what the database has of the batch already.
-func (b *batch) ask(ctx context.Context, conn *pgx.Conn) error {
-	send := &pgx.Batch{}
-	b.queueQuestions(send)
-	return conn.SendBatch(ctx, send).Close()
-}
-
+// queueQuestions asks what the database has of the batch already.
 func (b *batch) queueQuestions(send *pgx.Batch) {
 	ledger.Seen(send, entries(b.items), b.seen)
 	b.queueHeld(send)

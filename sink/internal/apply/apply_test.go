@@ -220,7 +220,7 @@ func TestZombieChangesNothing(t *testing.T) {
 	must(t, err)
 	// The other store still has its older epoch, and a poison record.
 	zombie := w.batches(t, append(w.records(t, newEvent("customer", "c", "e2", 2, map[string]any{"name": "zombie"})), &kgo.Record{Topic: p.Topic, Key: []byte("x")}))
-	if err := w.store.Apply(t.Context(), zombie); !errors.Is(err, fenced.ErrClaim) {
+	if err := w.store.Apply(t.Context(), zombie, nil); !errors.Is(err, fenced.ErrClaim) {
 		t.Fatalf("Apply() = %v, want ErrClaim", err)
 	}
 	wantOutcomes(t, w, map[string]string{"e1": "applied"})
@@ -241,7 +241,7 @@ func TestAnyWrongClaimMovesNothing(t *testing.T) {
 	w := newWorld(t)
 	batches := w.batches(t, w.records(t, newEvent("customer", "c", "e1", 1, nil), newEvent("issue", "i", "e2", 1, nil)))
 	batches[1].Claim.Next = 17
-	if err := w.store.Apply(t.Context(), batches); !errors.Is(err, fenced.ErrClaim) {
+	if err := w.store.Apply(t.Context(), batches, nil); !errors.Is(err, fenced.ErrClaim) {
 		t.Fatalf("Apply() = %v, want ErrClaim", err)
 	}
 	wantOutcomes(t, w, map[string]string{})
@@ -365,11 +365,11 @@ func TestRegistryAwayIsTransient(t *testing.T) {
 	must(t, err)
 	schemas := w.store.decoder.schemas
 	w.store.decoder.schemas = registry.NewDecoder(away)
-	if err := w.store.Apply(t.Context(), batches); err == nil || failure.Of(err) != failure.Transient {
+	if err := w.store.Apply(t.Context(), batches, nil); err == nil || failure.Of(err) != failure.Transient {
 		t.Fatalf("Apply() = %v, want a Transient error", err)
 	}
 	w.store.decoder.schemas = schemas
-	must(t, w.store.Apply(t.Context(), batches))
+	must(t, w.store.Apply(t.Context(), batches, nil))
 	if n := len(w.letters(t)); n != 0 {
 		t.Errorf("%d dead letters", n)
 	}

@@ -53,20 +53,20 @@ func benchSink(b *testing.B, synchronous bool, size int, mixed bool) {
 	feed := newFeed(b, w)
 	feed.mixed = mixed
 	feed.next(b, size)
+	prepared := w.store.Prepare(b.Context(), feed.ahead)
 	var sink, copied time.Duration
 	for b.Loop() {
 		batches := feed.next(b, size)
-		ready := make(chan struct{})
+		ready := make(chan any)
 		started := time.Now()
 		go func() { // the loop prepares the next batch, too
-			w.store.Prepare(b.Context(), &feed.ahead[0])
-			close(ready)
+			ready <- w.store.Prepare(b.Context(), feed.ahead)
 		}()
-		must(b, w.store.Apply(b.Context(), batches))
-		<-ready
+		must(b, w.store.Apply(b.Context(), batches, prepared))
+		prepared = <-ready
 		sink += time.Since(started)
 
-		items := feed.copies(decoded(b, feed.ahead))
+		items := feed.copies(itemsOf(b, prepared))
 		started = time.Now()
 		must(b, plainCopy(b.Context(), plain.pool, w.store.begin, items))
 		copied += time.Since(started)
@@ -96,7 +96,7 @@ func benchPaths(b *testing.B, fresh bool, size int) {
 	feed := newFeed(b, w)
 	for range 10_000 / size { // a table with something in it
 		feed.next(b, size)
-		must(b, w.store.Apply(b.Context(), feed.ahead))
+		must(b, w.store.Apply(b.Context(), feed.ahead, nil))
 	}
 	timed := func(path func(*batch, *pgx.Conn, *pgx.Batch, *write) error) time.Duration {
 		feed.next(b, size)
@@ -156,13 +156,13 @@ func BenchmarkPoison(b *testing.B) {
 				feed.refused = 1000 / poison // in the batch after this one
 				batches := feed.next(b, 1000)
 				started := time.Now()
-				must(b, w.store.Apply(b.Context(), batches))
+				must(b, w.store.Apply(b.Context(), batches, nil))
 				clean += time.Since(started)
 
 				feed.refused = 0
 				batches = feed.next(b, 1000)
 				started = time.Now()
-				must(b, w.store.Apply(b.Context(), batches))
+				must(b, w.store.Apply(b.Context(), batches, nil))
 				poisoned += time.Since(started)
 			}
 			b.ReportMetric(poisoned.Seconds()/clean.Seconds(), "ratio")
@@ -173,8 +173,8 @@ func BenchmarkPoison(b *testing.B) {
 	}
 }
 
-func decoded(b *testing.B, batches []fenced.Batch) []*item {
-	p, ok := batches[0].Prepared.(*prepared)
+func itemsOf(b *testing.B, prepared any) []*item {
+	p, ok := prepared.(*batch)
 	if !ok {
 		b.Fatal("the batch was not prepared")
 	}
@@ -204,7 +204,7 @@ func newFeed(b testing.TB, w *world) *feed {
 func (f *feed) next(b testing.TB, size int) []fenced.Batch {
 	b.Helper()
 	ready := f.ahead
-	batch := fenced.Batch{Partition: kafka.Partition{Topic: f.w.kafka.Topics.Events("customer")}, Claim: f.claim}
+	batch := fenced.Batch{Partition: kafka.Partition{Topic: f.w.kafka.Topics.Events("customer")}, Claim: f.claim, Attempt: 1}
 	for i := range size {
 		ev := f.customer()
 		if f.mixed && i%2 == 0 && f.made > int64(size) {
@@ -269,13 +269,16 @@ func plainCopy(ctx context.Context, pool *pgxpool.Pool, begin []string, items []
 	if err := conn.SendBatch(ctx, send).Close(); err != nil {
 		return err
 	}
-	if err := items[0].table.Copy(ctx, conn.Conn(), events(items)); err != nil {
+	rows, err := items[0].table.Rows(events(items))
+	if err != nil {
 		return err
 	}
-	end := &pgx.Batch{}
-	if err := ledger.Write(ctx, conn.Conn(), end, entries(items), nil); err != nil {
+	if err := rows.Send(ctx, conn.Conn().PgConn()); err != nil {
 		return err
 	}
-	end.Queue("commit")
-	return conn.SendBatch(ctx, end).Close()
+	inLedger, err := ledger.Encode(entries(items), nil)
+	if err != nil {
+		return err
+	}
+	return inLedger.Commit(ctx, conn.Conn())
 }

@@ -72,12 +72,12 @@ func TestBreakerHoldsOnlyWhatFails(t *testing.T) {
 	w.exec(t, "alter table webhooks.customer add constraint nobody check (false)")
 	events := append(customers(30), newEvent("payment", "p", "paid", 1, nil))
 	batches := w.batches(t, w.records(t, events...))
-	err := w.store.Apply(t.Context(), batches)
+	err := w.store.Apply(t.Context(), batches, nil)
 	var hold *kafka.Hold
 	if !errors.As(err, &hold) || failure.Of(err) != failure.Transient || len(hold.Partitions) != 1 || hold.Partitions[0] != batches[0].Partition || hold.For <= 0 {
 		t.Fatalf("Apply() = %#v, want a hold of %s", err, batches[0].Partition)
 	}
-	must(t, w.store.Apply(t.Context(), batches[1:]))
+	must(t, w.store.Apply(t.Context(), batches[1:], nil))
 	wantOutcomes(t, w, map[string]string{"paid": "applied"})
 	wantLetters(t, w, map[string]reason.Code{})
 }

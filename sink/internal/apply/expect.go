@@ -9,8 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/hookstream/hookstream/sink/internal/sqlstate"
-	"github.com/hookstream/hookstream/stage/failure"
+	"github.com/hookstream/hookstream/stage/fenced"
 )
 
 // expectation is what the next batch is likely to be, by those before. In a
@@ -36,28 +35,46 @@ func (e *expectation) learn(b *batch) {
 // expectsNew reports whether to write the batch without a look at what is there.
 // If something is, COPY says so.
 func (b *batch) expectsNew() bool {
-	if b.store.expect.allNew.Load() < b.store.paths.blind || len(b.refused) > 0 {
+	if b.store.expect.allNew.Load() < b.store.paths.blind {
 		return false
 	}
-	b.plan = b.newPlan()
-	return !slices.ContainsFunc(b.plan.writes, func(w write) bool { return !w.fresh || !b.store.paths.large(&w) })
+	if b.blind == nil {
+		b.blind = b.planNew()
+	}
+	return b.blind != nil
 }
 
-// insertNew writes rows and ledger as if nothing of the batch were there. When
-// Postgres refuses any of it, all is undone, the questions are asked after all,
-// and it returns nil: nothing is written yet.
-func (b *batch) insertNew(ctx context.Context, conn *pgx.Conn) (end *pgx.Batch, err error) {
-	err = b.writeTogether(ctx, conn, b.plan.writes)
-	if err == nil {
-		end, err = b.finish(ctx, conn)
+// planNew is the plan, encoded, if nothing of the batch is there. It is nil where
+// not all of that can be copied.
+func (b *batch) planNew() *plan {
+	if len(b.refused) > 0 {
+		return nil
 	}
-	if err = sqlstate.Classify(err); failure.Of(err) != failure.Permanent {
-		return end, err
+	p, changed := b.newPlan(), map[*item]bool{}
+	for i := range p.writes {
+		w := &p.writes[i]
+		if !w.fresh || !b.store.paths.large(w) || w.encode() != nil {
+			return nil
+		}
+		for _, it := range w.items {
+			changed[it] = true
+		}
 	}
-	b.store.expect.forget()
-	clear(b.applied)
-	if _, err := conn.Exec(ctx, backToSavepoint); err != nil {
-		return nil, err
+	if p.settle(changed) != nil {
+		return nil
 	}
-	return nil, b.ask(ctx, conn)
+	return p
+}
+
+// insertNew writes rows and ledger as if nothing of the batch were there. It
+// needs no savepoint: where Postgres refuses any of it, all is rolled back.
+func (b *batch) insertNew(ctx context.Context, conn *pgx.Conn, batches []fenced.Batch) error {
+	if err := b.begin(ctx, conn, batches); err != nil {
+		return err
+	}
+	b.plan = b.blind
+	if err := b.writeTogether(ctx, conn, b.plan.writes); err != nil {
+		return err
+	}
+	return b.finish(ctx, conn)
 }

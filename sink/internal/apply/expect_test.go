@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/hookstream/hookstream/schemas/event"
+	"github.com/hookstream/hookstream/schemas/reason"
 )
 
 // After batches of new rows only, the next is written without a look; when
@@ -40,6 +41,40 @@ func TestABacklogOfNewRowsIsWrittenBlindly(t *testing.T) {
 func description(ev *event.Event) string {
 	s, _ := ev.Field("description").(string)
 	return s
+}
+
+// What was prepared for a batch of new rows only is of use where that is what it
+// meets, and does no harm where it is not.
+func TestPreparedBatchMeetsRowsThatAreThere(t *testing.T) {
+	for name, ask := range map[string]bool{"and is copied blindly": false, "and is not expected to be new any more": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.exec(t, "alter table webhooks.customer add constraint no_debts check (balance >= 0)")
+			w.applyEvents(t, customers(50)...)
+			w.store.paths.blind = 0
+			poison := newEvent("customer", "c000060", "poison", 1_000_000, map[string]any{"balance": int64(-1)})
+			batches := w.batches(t, w.records(t, append(customersFrom(25, 50), poison)...))
+			prepared := w.store.Prepare(t.Context(), batches)
+			if b, ok := prepared.(*batch); !ok || b.blind == nil {
+				t.Fatal("the batch was not prepared to be copied blindly")
+			}
+			if ask {
+				w.store.paths.blind = defaultPaths.blind
+				w.store.expect.forget()
+			}
+			must(t, w.store.Apply(t.Context(), batches, prepared))
+			if got := one[int](t, w, "select count(*) from webhooks.customer"); got != 75 {
+				t.Errorf("%d rows, want 75", got)
+			}
+			if got := len(w.outcomes(t)); got != 75 {
+				t.Errorf("%d events in the ledger, want 75", got)
+			}
+			if got := one[int](t, w, "select count(*) from hookstream.deliveries"); got != 25 {
+				t.Errorf("%d deliveries, want 25", got)
+			}
+			wantLetters(t, w, map[string]reason.Code{"poison": reason.ConstraintViolation})
+		})
+	}
 }
 
 // Only the ledger knows the event: its row was purged.

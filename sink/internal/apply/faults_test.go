@@ -58,14 +58,14 @@ func TestFaultsPass(t *testing.T) {
 			w.applyEvents(t, newEvent("customer", "held", "first", 1, nil))
 			batches := w.batches(t, w.records(t, append(customers(200), newEvent("customer", "held", "second", 2, nil))...))
 			heal := f.inject(t, w)
-			err := w.store.Apply(t.Context(), batches)
+			err := w.store.Apply(t.Context(), batches, nil)
 			heal()
 			if err == nil || failure.Of(err) != failure.Transient || !slices.Contains(f.codes, sqlstate.Code(err)) {
 				t.Fatalf("Apply() = %v (%s), want a Transient error with a SQLSTATE of %q", err, sqlstate.Code(err), f.codes)
 			}
 			t.Logf("SQLSTATE %q: %v", sqlstate.Code(err), err)
 			must(t, failure.Retry(t.Context(), failure.DefaultBackoff, func(ctx context.Context) error {
-				return w.store.Apply(ctx, batches)
+				return w.store.Apply(ctx, batches, nil)
 			}, nil))
 			if got := one[int](t, w, "select count(*) from hookstream.ledger where outcome = 'applied'"); got != 202 {
 				t.Errorf("%d events were applied, want 202", got)
@@ -246,7 +246,7 @@ func TestFailoverToAStandby(t *testing.T) {
 	primary.Stop() // which sends the standby all that it has
 	sawReadOnly := false
 	err := failure.Retry(t.Context(), failure.DefaultBackoff, func(ctx context.Context) error {
-		err := w.store.Apply(ctx, batches)
+		err := w.store.Apply(ctx, batches, nil)
 		if code := sqlstate.Code(err); code == sqlstate.ReadOnly && !sawReadOnly {
 			sawReadOnly = true
 			conn, err := pgx.Connect(ctx, standby.URL())

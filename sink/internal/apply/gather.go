@@ -6,9 +6,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/hookstream/hookstream/schemas/event"
 	"github.com/hookstream/hookstream/schemas/header"
@@ -18,22 +20,25 @@ import (
 	"github.com/hookstream/hookstream/stage/fenced"
 )
 
-// prepared are the records of one partition's batch, decoded.
-type prepared struct {
+// Prepare implements fenced.Store: it puts the batch together and, where nothing
+// of it is likely to be there, encodes it for that.
+func (s *Store) Prepare(ctx context.Context, batches []fenced.Batch) any {
+	b, err := s.gather(ctx, batches)
+	if err != nil {
+		return nil // Apply meets the error again, and says why
+	}
+	b.expectsNew()
+	return b
+}
+
+// decoded are the records of one partition.
+type decoded struct {
 	items   []*item
 	refused []refusal
 }
 
-// Prepare implements fenced.Store: it decodes the records, while the batch
-// before is being applied. What fails here is decoded by Apply, which says why.
-func (s *Store) Prepare(ctx context.Context, batch *fenced.Batch) {
-	if p, err := s.decode(ctx, batch.Records); err == nil {
-		batch.Prepared = p
-	}
-}
-
-func (s *Store) decode(ctx context.Context, records []*kgo.Record) (*prepared, error) {
-	p := &prepared{items: make([]*item, 0, len(records))}
+func (s *Store) decode(ctx context.Context, records []*kgo.Record) (*decoded, error) {
+	p := &decoded{items: make([]*item, 0, len(records))}
 	transaction := "" // of the record before: most share it
 	for _, r := range records {
 		it, err := s.decoder.decode(ctx, r)
@@ -67,19 +72,25 @@ type row struct {
 	newest []*item
 }
 
-// gather puts the batches of all partitions together, and finds their rows.
+// gather decodes the partitions of a transaction, side by side, puts them together
+// and finds their rows.
 func (s *Store) gather(ctx context.Context, batches []fenced.Batch) (*batch, error) {
+	partitions := make([]*decoded, len(batches))
+	var side errgroup.Group
+	side.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range batches {
+		side.Go(func() (err error) {
+			partitions[i], err = s.decode(ctx, batches[i].Records)
+			return err
+		})
+	}
+	if err := side.Wait(); err != nil {
+		return nil, err
+	}
 	b := &batch{store: s, poison: map[*item]error{}, applied: map[*item]bool{}, seen: map[identity.Fingerprint]bool{}}
-	for _, from := range batches {
-		p, ok := from.Prepared.(*prepared)
-		if !ok {
-			var err error
-			if p, err = s.decode(ctx, from.Records); err != nil {
-				return nil, err
-			}
-		}
+	for i, p := range partitions {
 		for _, it := range p.items {
-			it.Attempt = from.Attempt
+			it.Attempt = batches[i].Attempt
 		}
 		b.items = append(b.items, p.items...)
 		b.refused = append(b.refused, p.refused...)

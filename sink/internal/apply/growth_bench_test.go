@@ -29,7 +29,7 @@ func BenchmarkGrowth(b *testing.B) {
 	w := newWorldAt(b, server.URL())
 	feed := newFeed(b, w)
 	feed.next(b, 1000)
-	applyNext := func() { must(b, w.store.Apply(b.Context(), feed.next(b, 1000))) }
+	applyNext := func() { must(b, w.store.Apply(b.Context(), feed.next(b, 1000), nil)) }
 	for range 10 {
 		applyNext()
 	}
@@ -40,7 +40,7 @@ func BenchmarkGrowth(b *testing.B) {
 			for b.Loop() {
 				batches := feed.next(b, 1000)
 				started := time.Now()
-				must(b, w.store.Apply(b.Context(), batches))
+				must(b, w.store.Apply(b.Context(), batches, nil))
 				took += time.Since(started)
 			}
 			b.ReportMetric(float64(b.N)*1000/took.Seconds(), "rows/s")

@@ -22,7 +22,7 @@ import (
 // wantTransient applies batches, which must fail in a way that passes.
 func wantTransient(t *testing.T, w *world, batches []fenced.Batch) {
 	t.Helper()
-	if err := w.store.Apply(t.Context(), batches); err == nil || failure.Of(err) != failure.Transient {
+	if err := w.store.Apply(t.Context(), batches, nil); err == nil || failure.Of(err) != failure.Transient {
 		t.Fatalf("Apply() = %v, want a Transient error", err)
 	}
 }
@@ -36,7 +36,7 @@ func TestPostgresRestartsInTheMiddle(t *testing.T) {
 	wantTransient(t, w, batches)
 	server.Start(t)
 	must(t, failure.Retry(t.Context(), failure.DefaultBackoff, func(ctx context.Context) error {
-		return w.store.Apply(ctx, batches)
+		return w.store.Apply(ctx, batches, nil)
 	}, nil))
 	wantOutcomes(t, w, map[string]string{"e1": "applied", "e2": "applied"})
 	if n := len(w.letters(t)); n != 0 {
@@ -59,7 +59,7 @@ func TestStandbyIsTransient(t *testing.T) {
 	must(t, err)
 	_, err = conn.Exec(t.Context(), "alter database "+name+" reset default_transaction_read_only")
 	must(t, err)
-	must(t, w.store.Apply(t.Context(), batches))
+	must(t, w.store.Apply(t.Context(), batches, nil))
 	wantOutcomes(t, w, map[string]string{"e1": "applied"})
 }
 
@@ -67,7 +67,7 @@ func TestMissingTableIsFatal(t *testing.T) {
 	w := newWorld(t)
 	batches := w.batches(t, w.records(t, newEvent("customer", "a", "e1", 1, nil)))
 	w.exec(t, "drop table webhooks.customer")
-	if err := w.store.Apply(t.Context(), batches); failure.Of(err) != failure.Fatal {
+	if err := w.store.Apply(t.Context(), batches, nil); failure.Of(err) != failure.Fatal {
 		t.Errorf("Apply() = %v, want a Fatal error", err)
 	}
 }
@@ -111,7 +111,7 @@ func TestTwoInstancesApplyTheSameEvents(t *testing.T) {
 	for i, batches := range [][]fenced.Batch{first, second} {
 		wg.Go(func() {
 			errs[i] = failure.Retry(t.Context(), failure.DefaultBackoff, func(ctx context.Context) error {
-				return []*Store{w.store, other}[i].Apply(ctx, batches)
+				return []*Store{w.store, other}[i].Apply(ctx, batches, nil)
 			}, nil)
 		})
 	}

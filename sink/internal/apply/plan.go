@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/hookstream/hookstream/schemas/event"
+	"github.com/hookstream/hookstream/sink/internal/copyin"
 	"github.com/hookstream/hookstream/sink/internal/ledger"
 	"github.com/hookstream/hookstream/sink/internal/table"
 )
@@ -18,14 +19,18 @@ type plan struct {
 	// fresh events get a ledger row, repeats a delivery.
 	fresh, repeats []*item
 	writes         []write
+	// ledger is what they come to, once their outcomes are settled.
+	ledger *ledger.Rows
 }
 
 // write is items of one table, sorted by key, one a key.
 type write struct {
 	table *table.Table
 	items []*item
-	// fresh rows were not there when the transaction began.
+	// fresh rows were not there when the transaction began. They are copied
+	// as rows, once encoded.
 	fresh bool
+	rows  *copyin.Rows
 }
 
 // newPlan leaves out poison. Within a batch the first of an identity counts; of
@@ -118,9 +123,15 @@ func (r *row) winners() []*item {
 	return out
 }
 
-// decide sets the outcome of every fresh item, given those that changed a row.
-// An event that lost to one that was itself stale is stale too: the row was
-// ahead of both.
+// settle makes the ledger's rows, given the items that changed a row of theirs.
+func (p *plan) settle(applied map[*item]bool) (err error) {
+	p.decide(applied)
+	p.ledger, err = ledger.Encode(entries(p.fresh), entries(p.repeats))
+	return err
+}
+
+// decide sets the outcome of every fresh item. An event that lost to one that was
+// itself stale is stale too: the row was ahead of both.
 func (p *plan) decide(applied map[*item]bool) {
 	for _, it := range p.fresh {
 		it.Outcome = ledger.Stale

@@ -170,7 +170,7 @@ func (w *world) batches(t testing.TB, records []*kgo.Record) []fenced.Batch {
 func (w *world) apply(t testing.TB, records ...*kgo.Record) {
 	t.Helper()
 	batches := w.batches(t, records)
-	must(t, w.store.Apply(t.Context(), batches))
+	must(t, w.store.Apply(t.Context(), batches, nil))
 	for i := range batches {
 		b := &batches[i]
 		w.claims[b.Partition] = fenced.Claim{Epoch: b.Claim.Epoch, Next: b.Next()}

@@ -22,11 +22,14 @@ const (
 	backToSavepoint = "rollback to savepoint upserts"
 )
 
+func setSavepoint(send *pgx.Batch) { send.Queue(savepoint) }
+
 // upsert writes what the plan says. Once Postgres has refused a row, rows go one
 // by one, which tells which they are, and the plan is made again without them,
 // until nothing is left: then the next older event of a row has its turn.
 func (b *batch) upsert(ctx context.Context, conn *pgx.Conn) error {
 	b.plan = b.newPlan()
+	clear(b.applied)
 	err := sqlstate.Classify(b.writeTogether(ctx, conn, b.plan.writes))
 	if failure.Of(err) != failure.Permanent {
 		return err
@@ -114,7 +117,21 @@ func (b *batch) copy(ctx context.Context, conn *pgx.Conn, send *pgx.Batch, w *wr
 	for _, it := range w.items {
 		b.applied[it] = true
 	}
-	return w.table.Copy(ctx, conn, events(w.items))
+	if err := w.encode(); err != nil {
+		return err
+	}
+	if err := w.rows.Send(ctx, conn.PgConn()); err != nil {
+		return fmt.Errorf("table %s: %w", w.table.Name(), err)
+	}
+	return nil
+}
+
+// encode makes rows of a write that is copied.
+func (w *write) encode() (err error) {
+	if w.rows == nil {
+		w.rows, err = w.table.Rows(events(w.items))
+	}
+	return err
 }
 
 // queue adds an upsert of w to send, and reads which rows it changed.

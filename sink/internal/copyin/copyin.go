@@ -35,19 +35,33 @@ func Statement(table pgx.Identifier, columns []string) string {
 	return fmt.Sprintf("COPY %s (%s) FROM STDIN (FORMAT binary)", table.Sanitize(), strings.Join(names, ", "))
 }
 
-// Copy sends n rows. Each of columns is a pgtype.FlatArray of n values, of the
-// type of its column: see encoder for those that there are.
-func Copy(ctx context.Context, conn Conn, statement string, columns []any, n int) error {
-	r := &reader{rows: n}
-	for _, c := range columns {
+// Rows are rows to be sent, once.
+type Rows struct {
+	statement string
+	reader    reader
+}
+
+// New makes rows of n values a column, which go by statement. Each of columns is a
+// pgtype.FlatArray of n values, of the type of its column: see encoder for those
+// that there are. The first rows are encoded at once, the others as they are sent.
+func New(statement string, columns []any, n int) (*Rows, error) {
+	r := &Rows{statement, reader{rows: n, columns: make([]encoder, len(columns))}}
+	for i, c := range columns {
 		e, err := encoderOf(c)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		r.columns = append(r.columns, e)
+		r.reader.columns[i] = e
 	}
-	if _, err := conn.CopyFrom(ctx, r, statement); err != nil {
-		return fmt.Errorf("copy %d rows: %w", n, err)
+	r.reader.fill()
+	return r, nil
+}
+
+// Send sends the rows. What else is to be done after them, such as to commit, goes
+// in the same round trip, and is left out if they fail.
+func (r *Rows) Send(ctx context.Context, conn Conn, after ...string) error {
+	if _, err := conn.CopyFrom(ctx, &r.reader, strings.Join(append([]string{r.statement}, after...), "; ")); err != nil {
+		return fmt.Errorf("copy %d rows: %w", r.reader.rows, err)
 	}
 	return nil
 }

@@ -61,7 +61,7 @@ func isDirect(ctx context.Context, cfg *pgx.ConnConfig) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	defer conn.Close(ctx) //nolint:errcheck // nothing is under way
+	defer conn.Close(ctx)
 	var pid uint32
 	if err := conn.QueryRow(ctx, "select pg_backend_pid()", pgx.QueryExecModeExec).Scan(&pid); err != nil {
 		return false, fmt.Errorf("ask postgres for its process: %w", err)

@@ -6,6 +6,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -147,19 +148,6 @@ func (t *target) columnNames() []string {
 	return names
 }
 
-func (t *target) write(ctx context.Context, conn *pgx.Conn, batch *pgx.Batch, entries []*Entry) error {
-	switch {
-	case len(entries) == 0:
-	case len(entries) < copyin.Worth:
-		batch.Queue(t.insert, t.values(entries)...)
-	default:
-		if err := copyin.Copy(ctx, conn.PgConn(), t.copy, t.values(entries), len(entries)); err != nil {
-			return fmt.Errorf("table %s: %w", t.name.Sanitize(), err)
-		}
-	}
-	return nil
-}
-
 func (t *target) values(entries []*Entry) []any {
 	columns := make([]any, len(t.columns))
 	for i, c := range t.columns {
@@ -212,18 +200,49 @@ func Seen(batch *pgx.Batch, entries []*Entry, seen map[identity.Fingerprint]bool
 	}
 }
 
-// Write inserts the events that are new, and the repeats as deliveries. Many rows
-// of a table go at once, by COPY; few are queued, to share a round trip with what
-// else is in batch.
-func Write(ctx context.Context, conn *pgx.Conn, batch *pgx.Batch, fresh, repeats []*Entry) error {
+// Rows are entries as they are written, once.
+type Rows struct {
+	copies  []*copyin.Rows
+	inserts pgx.Batch
+}
+
+// Encode makes rows of the events that are new, and of the repeats as deliveries.
+// Many rows of a table go by COPY; few share a round trip.
+func Encode(fresh, repeats []*Entry) (*Rows, error) {
 	timed, untimed := split(fresh)
-	if err := timedEvents.write(ctx, conn, batch, timed); err != nil {
-		return err
+	r := &Rows{}
+	return r, errors.Join(r.add(timedEvents, timed), r.add(untimedEvents, untimed), r.add(deliveries, repeats))
+}
+
+func (r *Rows) add(t *target, entries []*Entry) error {
+	if len(entries) < copyin.Worth {
+		if len(entries) > 0 {
+			r.inserts.Queue(t.insert, t.values(entries)...)
+		}
+		return nil
 	}
-	if err := untimedEvents.write(ctx, conn, batch, untimed); err != nil {
-		return err
+	rows, err := copyin.New(t.copy, t.values(entries), len(entries))
+	if err != nil {
+		return fmt.Errorf("table %s: %w", t.name.Sanitize(), err)
 	}
-	return deliveries.write(ctx, conn, batch, repeats)
+	r.copies = append(r.copies, rows)
+	return nil
+}
+
+// Commit writes the rows and commits, the last of them and the commit in one round
+// trip.
+func (r *Rows) Commit(ctx context.Context, conn *pgx.Conn) error {
+	const commit = "commit"
+	for i, rows := range r.copies {
+		if i == len(r.copies)-1 && r.inserts.Len() == 0 {
+			return rows.Send(ctx, conn.PgConn(), commit)
+		}
+		if err := rows.Send(ctx, conn.PgConn()); err != nil {
+			return err
+		}
+	}
+	r.inserts.Queue(commit)
+	return conn.SendBatch(ctx, &r.inserts).Close()
 }
 
 func split(entries []*Entry) (timed, untimed []*Entry) {

@@ -14,21 +14,22 @@ import (
 	"github.com/hookstream/hookstream/sink/internal/copyin"
 )
 
-// Copies reports whether new rows can be sent by Copy. A target's columns may
+// Copies reports whether new rows can be sent as Rows. A target's columns may
 // have other types than what is sent, which only the upsert converts.
 func (t *Table) Copies() bool { return t.Ours() }
 
-// Copy appends events as new rows. It costs less than half of the upsert, and
-// fails with a unique violation if one of the rows is there.
-func (t *Table) Copy(ctx context.Context, conn *pgx.Conn, events []*event.Event) error {
+// Rows are events as new rows. To send them costs less than half of the upsert,
+// and fails with a unique violation if one of them is there.
+func (t *Table) Rows(events []*event.Event) (*copyin.Rows, error) {
 	columns := make([]any, len(t.columns))
 	for i, c := range t.columns {
 		columns[i] = c.copied(events)
 	}
-	if err := copyin.Copy(ctx, conn.PgConn(), t.sql.copy, columns, len(events)); err != nil {
-		return fmt.Errorf("table %s: %w", t.Name(), err)
+	rows, err := copyin.New(t.sql.copy, columns, len(events))
+	if err != nil {
+		return nil, fmt.Errorf("table %s: %w", t.Name(), err)
 	}
-	return nil
+	return rows, nil
 }
 
 // ordinal numbers the rows of a staged table.
@@ -44,7 +45,11 @@ func (t *Table) Stage(ctx context.Context, conn *pgx.Conn, events []*event.Event
 	if _, err := conn.Exec(ctx, t.sql.createStage); err != nil {
 		return fmt.Errorf("create a temporary table for %s: %w", t.Name(), err)
 	}
-	if err := copyin.Copy(ctx, conn.PgConn(), t.sql.copyStage, append(t.Args(events), numbers), len(events)); err != nil {
+	rows, err := copyin.New(t.sql.copyStage, append(t.Args(events), numbers), len(events))
+	if err == nil {
+		err = rows.Send(ctx, conn.PgConn())
+	}
+	if err != nil {
 		return fmt.Errorf("temporary table for %s: %w", t.Name(), err)
 	}
 	return nil

@@ -40,7 +40,13 @@ func TestEveryWayWritesTheSameRows(t *testing.T) {
 			return err
 		})
 		for name, write := range map[string]func() error{
-			"COPY":              func() error { return table.Copy(t.Context(), conn, events) },
+			"COPY": func() error {
+				rows, err := table.Rows(events)
+				if err != nil {
+					return err
+				}
+				return rows.Send(t.Context(), conn.PgConn())
+			},
 			"a temporary table": staged(table.UpsertStaged()),
 			"row by row":        staged(table.UpsertEach()),
 		} {
