@@ -138,7 +138,7 @@ func TestOutageUnderLoad(t *testing.T) {
 	}
 	goroutines, before := runtime.NumGoroutine(), heap()
 
-	p.cfg.Timeout = timeout
+	p.deadlines = deadlines{timeout: timeout}
 	silent.Store(true)
 	if err := send(); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("from a silent broker: %v", err)

@@ -22,11 +22,12 @@ import (
 	"github.com/hookstream/hookstream/stage/kafka"
 )
 
-// linger is how long a webhook waits for others to share its batch, and so its
-// cost at the broker and here: without it a fast broker gets batches of one.
-// Senders do not notice it; it is less than Kafka's own default since 4.0 (5 ms,
-// KIP-1030).
-const linger = 2 * time.Millisecond
+// linger is how long a webhook waits for others to share its request, and so its
+// cost at the broker and here: without it a fast broker gets batches of one. What
+// it adds to every answer it adds to the slow ones too, and a longer one saves
+// little more: a request takes what has come for all partitions. Kafka's own
+// default since 4.0 is 5 ms (KIP-1030).
+const linger = time.Millisecond
 
 // How often Kafka is asked whether it is there, and how long it may take.
 const (
@@ -58,8 +59,9 @@ type Producer struct {
 	// checked is set once the topics are known to be as they must be: a
 	// record that is written by another partitioning would break the order of
 	// its key.
-	checked  atomic.Bool
-	duration metric.Float64Histogram
+	checked   atomic.Bool
+	deadlines deadlines
+	duration  metric.Float64Histogram
 }
 
 // New makes a Producer. It does not connect yet.
@@ -82,7 +84,7 @@ func New(cfg Config) (*Producer, error) {
 		client.Close()
 		return nil, fmt.Errorf("producer metrics: %w", err)
 	}
-	return &Producer{cfg: cfg, client: client, duration: duration}, nil
+	return &Producer{cfg: cfg, client: client, duration: duration, deadlines: deadlines{timeout: cfg.Timeout}}, nil
 }
 
 // status takes webhooks before it is known that they are taken.
@@ -148,10 +150,14 @@ func (p *Producer) ProduceAll(ctx context.Context, records []*kgo.Record) error 
 	start := time.Now()
 	// The deadline is the records' too: what is not sent by then leaves the
 	// buffer, so an outage does not fill it with what was given up.
-	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.cfg.Timeout)
-	defer cancel()
+	var wait context.Context = patience{p.deadlines.after(start), ctx}
+	if len(records) > 1 { // where one fails, the others are given up
+		var cancel context.CancelFunc
+		wait, cancel = context.WithCancel(wait)
+		defer cancel()
+	}
 	crash.At(crash.BeforeRawProduce)
-	err := p.produceAll(wait, records)
+	err := p.produceAll(wait, records) //nolint:contextcheck // it outlasts the sender
 	crash.At(crash.AfterRawProduce)
 	p.duration.Record(ctx, time.Since(start).Seconds(), outcomeOf(err))
 	if err != nil {

@@ -110,7 +110,7 @@ func TestProduceWaitsBrieflyForASilentBroker(t *testing.T) {
 	}
 
 	silence(c)
-	p.cfg.Timeout = brief
+	p.deadlines = deadlines{timeout: brief}
 	start := time.Now()
 	err = produce(t.Context(), p)
 	if !errors.Is(err, ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
