@@ -69,6 +69,12 @@ func TestFormatTime(t *testing.T) {
 	if got := FormatTime(at); got != "2026-03-01T09:00:00.123456Z" {
 		t.Errorf("got %s", got)
 	}
+	for _, ns := range []int{0, 999, 1_000, 12_345_000, 999_999_999} {
+		at := time.Date(9999, 12, 31, 23, 59, 59, ns, time.UTC)
+		if got, want := FormatTime(at), at.Format("2006-01-02T15:04:05.000000Z"); got != want {
+			t.Errorf("%d ns: got %s, want %s", ns, got, want)
+		}
+	}
 	if got := FormatTime(time.Time{}); got != "" {
 		t.Errorf("no time gives %q", got)
 	}

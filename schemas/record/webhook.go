@@ -99,7 +99,8 @@ func (w *Webhook) Record(rawTopic string) *kgo.Record {
 	if w.Batch != nil {
 		w.Batch.add(&h.list)
 	}
-	for _, name := range sortedNames(w.Request) {
+	var few [8]string
+	for _, name := range sortedNames(few[:0], w.Request) {
 		h.add(header.RequestPrefix+name, w.Request[name])
 	}
 	return &kgo.Record{
@@ -111,8 +112,8 @@ func (w *Webhook) Record(rawTopic string) *kgo.Record {
 	}
 }
 
-func sortedNames(m map[string]string) []string {
-	names := make([]string, 0, len(m))
+// sortedNames appends the names of m to an empty slice.
+func sortedNames(names []string, m map[string]string) []string {
 	for name := range m {
 		names = append(names, name)
 	}

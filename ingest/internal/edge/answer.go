@@ -35,7 +35,7 @@ func (h *Handler) answer(pattern string, work func(*exchange) (*reply, *refusal)
 		defer span.End()
 		x := &exchange{
 			Request: r, ctx: ctx, received: h.cfg.Now(), log: h.cfg.Log,
-			correlationID: correlationID(r.Header), traceID: traceID(span), provider: unknownProvider,
+			correlationID: correlationID(r.Header), provider: unknownProvider,
 		}
 		h.metrics.inFlight.Add(ctx, 1)
 		defer h.metrics.inFlight.Add(ctx, -1)
@@ -64,15 +64,22 @@ func (h *Handler) answer(pattern string, work func(*exchange) (*reply, *refusal)
 	})
 }
 
+// lengthIsKnown is up to how many bytes net/http finds out the length of an answer
+// by itself.
+const lengthIsKnown = 2 << 10
+
+// nosniff is shared by all answers, which only read it.
+var nosniff = []string{"nosniff"}
+
 func writeReply(w http.ResponseWriter, r *reply) error {
 	header := w.Header()
 	if r.contentType != "" {
 		header.Set("Content-Type", r.contentType)
 		// A handshake repeats what it was sent: no browser is to guess that
 		// it is more than the type says.
-		header.Set("X-Content-Type-Options", "nosniff")
+		header["X-Content-Type-Options"] = nosniff
 	}
-	if r.status != http.StatusNoContent {
+	if len(r.body) > lengthIsKnown {
 		header.Set("Content-Length", strconv.Itoa(len(r.body)))
 	}
 	w.WriteHeader(r.status)
@@ -89,7 +96,7 @@ func writeRefusal(w http.ResponseWriter, x *exchange, r *refusal) error {
 	}
 	return problem.Problem{
 		Type: r.Type, Detail: r.detail, Instance: x.URL.EscapedPath(),
-		CorrelationID: x.correlationID, TraceID: x.traceID,
+		CorrelationID: x.correlationID, TraceID: traceID(x.ctx),
 	}.Write(w)
 }
 

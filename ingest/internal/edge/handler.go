@@ -66,7 +66,6 @@ type exchange struct {
 	ctx           context.Context
 	received      time.Time
 	correlationID string
-	traceID       string
 	log           *slog.Logger
 	// provider is unknownProvider until a definition was found, which bounds
 	// the metric label. The tenant is what the path says.
@@ -92,8 +91,8 @@ func (x *exchange) note(level slog.Level, message string, attrs ...slog.Attr) {
 	if x.tenant != "" {
 		about = append(about, slog.String("tenant", x.tenant))
 	}
-	if x.traceID != "" {
-		about = append(about, slog.String("trace_id", x.traceID))
+	if id := traceID(x.ctx); id != "" {
+		about = append(about, slog.String("trace_id", id))
 	}
 	x.log.LogAttrs(x.ctx, level, message, append(about, attrs...)...)
 }

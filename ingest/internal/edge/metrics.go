@@ -23,8 +23,9 @@ type metrics struct {
 	inFlight metric.Int64UpDownCounter
 	events   metric.Int64Counter
 	defects  metric.Int64Counter
-	// options caches the attribute sets, which are expensive to build.
-	options sync.Map
+	// Attribute sets are expensive to build, so they are kept.
+	byLabels   options[labels]
+	byProvider options[string]
 }
 
 type labels struct {
@@ -50,7 +51,7 @@ func newMetrics() (*metrics, error) {
 }
 
 func (m *metrics) answered(ctx context.Context, l labels, took time.Duration) {
-	o := m.option(l, func() attribute.Set {
+	o := m.byLabels.of(l, func() attribute.Set {
 		return attribute.NewSet(
 			attribute.String("provider", l.provider),
 			attribute.Int("status", l.status),
@@ -62,31 +63,44 @@ func (m *metrics) answered(ctx context.Context, l labels, took time.Duration) {
 
 // stored counts n webhooks of a provider.
 func (m *metrics) stored(ctx context.Context, providerName string, n int) {
-	o := m.option(storedBy(providerName), func() attribute.Set {
+	o := m.byProvider.of(providerName, func() attribute.Set {
 		return attribute.NewSet(attribute.String("provider", providerName))
 	})
 	m.events.Add(ctx, int64(n), o.add...)
 }
-
-type storedBy string
 
 func (m *metrics) defect(ctx context.Context, providerName string, code reason.Code) {
 	m.defects.Add(ctx, 1, metric.WithAttributes(
 		attribute.String("provider", providerName), attribute.String("reason", string(code))))
 }
 
-// options are an attribute set as the instruments want it.
-type options struct {
+// options keeps attribute sets, as the instruments want them, by what they are
+// made of. There are as many as there are labels, which are bounded.
+type options[K comparable] struct {
+	mu  sync.RWMutex
+	all map[K]*option
+}
+
+type option struct {
 	add    []metric.AddOption
 	record []metric.RecordOption
 }
 
-// option is the cached attribute set of a key.
-func (m *metrics) option(key any, set func() attribute.Set) *options {
-	cached, ok := m.options.Load(key)
-	if !ok {
-		o := metric.WithAttributeSet(set())
-		cached, _ = m.options.LoadOrStore(key, &options{[]metric.AddOption{o}, []metric.RecordOption{o}})
+// of is the kept attribute set of a key.
+func (c *options[K]) of(key K, set func() attribute.Set) *option {
+	c.mu.RLock()
+	o, ok := c.all[key]
+	c.mu.RUnlock()
+	if ok {
+		return o
 	}
-	return cached.(*options) //nolint:errcheck // the map holds nothing else
+	s := metric.WithAttributeSet(set())
+	o = &option{[]metric.AddOption{s}, []metric.RecordOption{s}}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.all == nil {
+		c.all = map[K]*option{}
+	}
+	c.all[key] = o
+	return o
 }

@@ -3,6 +3,7 @@
 package edge
 
 import (
+	"context"
 	"net/http"
 	"slices"
 
@@ -106,8 +107,8 @@ func identify(x *exchange, stored []found) {
 	}
 }
 
-func traceID(span trace.Span) string {
-	if id := span.SpanContext().TraceID(); id.IsValid() {
+func traceID(ctx context.Context) string {
+	if id := trace.SpanContextFromContext(ctx).TraceID(); id.IsValid() {
 		return id.String()
 	}
 	return ""

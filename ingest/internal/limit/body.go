@@ -36,7 +36,7 @@ func (i *Intake) Bodies(next http.Handler) http.Handler {
 			// A copy, since the server looks at its own request's body to
 			// end a connection whose body was not read.
 			wrapped := *r
-			wrapped.Body = &body{ReadCloser: r.Body, intake: i, conn: k, control: http.NewResponseController(w), began: i.now()}
+			wrapped.Body = &body{ReadCloser: r.Body, intake: i, conn: k, answer: w, began: i.now()}
 			r = &wrapped
 		}
 		next.ServeHTTP(w, r)
@@ -46,11 +46,11 @@ func (i *Intake) Bodies(next http.Handler) http.Handler {
 // body is a request body on its way.
 type body struct {
 	io.ReadCloser
-	intake  *Intake
-	conn    *conn
-	control *http.ResponseController
-	began   time.Time
-	n       int64
+	intake *Intake
+	conn   *conn
+	answer http.ResponseWriter
+	began  time.Time
+	n      int64
 }
 
 // Read leaves the first wait to the server's read timeout: most bodies have
@@ -58,7 +58,7 @@ type body struct {
 func (b *body) Read(p []byte) (int, error) {
 	moved := b.n > 0
 	if moved {
-		if err := b.control.SetReadDeadline(b.deadline()); err != nil {
+		if err := http.NewResponseController(b.answer).SetReadDeadline(b.deadline()); err != nil {
 			return 0, err
 		}
 	}
@@ -72,7 +72,7 @@ func (b *body) Read(p []byte) (int, error) {
 		if moved {
 			// It must not end the work that follows, for which the server
 			// takes it when it watches for the sender's leaving.
-			_ = b.control.SetReadDeadline(time.Time{}) // the body is here all the same
+			_ = http.NewResponseController(b.answer).SetReadDeadline(time.Time{}) // the body is here all the same
 		}
 	}
 	return n, err
