@@ -23,7 +23,7 @@ in-each-module = for module in $(MODULES); do echo "== $$module: $(1)"; (cd $$mo
 
 .PHONY: help
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 ## Use
 
@@ -94,7 +94,7 @@ kafka-down: ## Stop it
 	go run ./dev kafka down
 
 .PHONY: bench
-bench: ## Measure the goals side by side with what they are compared to (15 minutes; ARGS=...)
+bench: ## Measure the goals side by side with what they are compared to (19 minutes; ARGS=...)
 	@.ci/setup postgres
 	go run ./dev bench $(ARGS)
 
@@ -102,6 +102,11 @@ bench: ## Measure the goals side by side with what they are compared to (15 minu
 bench-quick: ## The same in short, for a look (2 minutes)
 	@.ci/setup postgres
 	go run ./dev bench --quick $(ARGS)
+
+.PHONY: bench-instructions
+bench-instructions: ## Hold the hot paths to the instructions that were accepted (ARGS=--update accepts; valgrind)
+	@.ci/setup valgrind
+	go run ./dev bench instructions $(ARGS)
 
 .PHONY: bench-report
 bench-report: ## Write what was measured last into docs/performance.md, with its charts

@@ -17,6 +17,8 @@ type benchCommand struct {
 	Run     benchRunCommand     `cmd:"" default:"withargs" help:"Measure (the default)."`
 	Report  benchReportCommand  `cmd:"" help:"Write the results into docs/performance.md, with their charts. Measures nothing."`
 	Compare benchCompareCommand `cmd:"" help:"Compare two files of results: do they agree?"`
+
+	Instructions benchInstructionsCommand `cmd:"" help:"Count the instructions of the hot paths, and compare them with what was accepted."`
 }
 
 type benchRunCommand struct {

@@ -101,7 +101,9 @@ func Start(ctx context.Context, o Options) (results []Result, err error) {
 		for _, r := range slices.Clone(runs) {
 			r.Rounds = share(o.Rounds, passes, pass)
 			r.progress("pass %d of %d", pass+1, passes)
+			started := time.Now()
 			failed := r.benchmark.pass(ctx, r)
+			r.progress("took %s", time.Since(started).Round(time.Second))
 			if ctx.Err() != nil {
 				return nil, errors.Join(failed, ctx.Err())
 			}

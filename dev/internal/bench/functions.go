@@ -101,7 +101,10 @@ func shorten(lines []line) {
 // run runs the tests' program as go test does, in the folder of its package.
 func (f functions) run(ctx context.Context, r *Run, binary string) ([]byte, error) {
 	benchtime := (r.Turn / 2).String()
-	if f.times > 0 {
+	switch {
+	case f.times > 0 && r.Quick:
+		benchtime = "1x"
+	case f.times > 0:
 		benchtime = fmt.Sprintf("%dx", f.times)
 	}
 	args := []string{"-test.run", "^$", "-test.bench", f.pattern, "-test.benchtime", benchtime, "-test.timeout", "30m"}

@@ -44,7 +44,7 @@ func (b *pipelineBench) highest(ctx context.Context, before []float64) (float64,
 func (b *pipelineBench) holds(ctx context.Context, rate float64) (bool, error) {
 	d := searchTurn
 	if b.Quick {
-		d /= 2
+		d /= 4
 	}
 	b.progress("does %.0f/s hold?", rate)
 	f, err := b.turn(ctx, rate, d)
