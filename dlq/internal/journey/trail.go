@@ -46,6 +46,9 @@ func (t *trail) walk() {
 // add appends a hop at a time; a zero time is unknown.
 func (t *trail) add(h *Hop, at time.Time) *Hop {
 	if !at.IsZero() {
+		if t.last.After(at) && t.last.Sub(at) < time.Millisecond {
+			at = t.last // Kafka keeps milliseconds: a record is not before what it was made of
+		}
 		at = at.UTC()
 		h.At = &at
 		if !t.last.IsZero() {
