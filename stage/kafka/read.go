@@ -16,10 +16,17 @@ import (
 // Partitions selects partitions by topic; a topic with none means all of it.
 type Partitions map[string][]int32
 
-// readAheadBytes bounds a fetch of ReadToEnd. Records that resemble each other, as
-// dead letters do, take thirty times as much once they are decompressed and parsed.
-// A batch that is larger is still fetched, alone.
-const readAheadBytes = 2 << 20
+// Bounds of a fetch, of which there is one in use and one under way. A batch that is
+// larger is still fetched, alone.
+const (
+	// restoreAhead is that of whoever restores: a changelog's few large records take
+	// hardly more once they are read.
+	restoreAhead = 2 << 20
+	// lookAhead is that of whoever looks. Small records that resemble each other, as
+	// dead letters do, take thirty times as much once they are decompressed and
+	// parsed, so this is what bounds an operator's tool.
+	lookAhead = 256 << 10
+)
 
 // ReadToEnd gives each every committed record of the partitions, from their
 // beginning to the high watermark at the time of the call, in order within a
@@ -28,7 +35,7 @@ const readAheadBytes = 2 << 20
 // elsewhere. It returns each's error at once, and any error of a fetch that the
 // client does not recover from: waiting on would be without end.
 func (c *Config) ReadToEnd(ctx context.Context, clientID string, log *slog.Logger, parts Partitions, each func(*kgo.Record) error) error {
-	return c.read(ctx, clientID, log, &reader{parts: parts}, each)
+	return c.read(ctx, clientID, log, &reader{parts: parts, ahead: restoreAhead}, each)
 }
 
 // ReadCommitted is ReadToEnd for whoever only looks: it waits for open
@@ -36,7 +43,7 @@ func (c *Config) ReadToEnd(ctx context.Context, clientID string, log *slog.Logge
 // leaves out what is behind them. What was committed before the call is there:
 // Kafka answers a commit before its markers are written, which takes milliseconds.
 func (c *Config) ReadCommitted(ctx context.Context, clientID string, log *slog.Logger, parts Partitions, each func(*kgo.Record) error) error {
-	return c.read(ctx, clientID, log, &reader{parts: parts, stable: true}, each)
+	return c.read(ctx, clientID, log, &reader{parts: parts, ahead: lookAhead, stable: true}, each)
 }
 
 // Range is a part of a partition: the offsets from From to before To.
@@ -49,7 +56,7 @@ type Range struct {
 // ReadRanges is ReadToEnd for parts of partitions, one range a partition. What
 // retention deleted of a range is left out.
 func (c *Config) ReadRanges(ctx context.Context, clientID string, log *slog.Logger, ranges []Range, each func(*kgo.Record) error) error {
-	r := &reader{parts: Partitions{}, from: map[tp]int64{}, ends: map[tp]int64{}}
+	r := &reader{parts: Partitions{}, ahead: lookAhead, from: map[tp]int64{}, ends: map[tp]int64{}}
 	for _, part := range ranges {
 		if part.From >= part.To {
 			continue
@@ -69,7 +76,7 @@ func (c *Config) read(ctx context.Context, clientID string, log *slog.Logger, r 
 		kgo.KeepControlRecords(), // the position must move over transaction markers
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.MetadataMinAge(100*time.Millisecond),
-		kgo.FetchMaxBytes(readAheadBytes), kgo.FetchMaxPartitionBytes(readAheadBytes/2),
+		kgo.FetchMaxBytes(r.ahead), kgo.FetchMaxPartitionBytes(r.ahead/2),
 	)
 	if err != nil {
 		return err
@@ -97,6 +104,8 @@ type tp struct {
 type reader struct {
 	admin *kadm.Client
 	parts Partitions
+	// ahead bounds a fetch, in bytes.
+	ahead int32
 	// stable stops at what transactions leave open, instead of waiting for them.
 	stable bool
 	// from and ends are where to begin, or at the start, and where to stop.
