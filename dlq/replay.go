@@ -55,6 +55,8 @@ func (r *sending) run(s *session, d *decided, job *action.Job) error {
 	if r.Wait && s.database == "" {
 		return usage("--wait needs HOOKSTREAM_DATABASE_URL: the sink's ledger is where a success shows")
 	}
+	flush := s.exportSpans()
+	defer flush()
 	err := d.run(s, job)
 	if r.Wait && d.done > 0 && (err == nil || errors.Is(err, errPartial)) {
 		if failed := r.wait(s, d.Output); failed != nil {

@@ -29,6 +29,50 @@ import (
 // is set, sampled as OTEL_TRACES_SAMPLER says (tracing.SamplerFrom). Without an
 // exporter no span is recorded, and traces are marked as not sampled.
 func Start(ctx context.Context, service, version string) (stop func(context.Context) error, err error) {
+	res, err := describe(ctx, service, version)
+	if err != nil {
+		return nil, err
+	}
+	// The scope is the package that measures, which the metric's name says too.
+	reader, err := prometheus.New(prometheus.WithoutScopeInfo())
+	if err != nil {
+		return nil, fmt.Errorf("prometheus exporter: %w", err)
+	}
+	meters := sdkmetric.NewMeterProvider(sdkmetric.WithResource(res), sdkmetric.WithReader(reader))
+
+	traces, err := traceProvider(ctx, res)
+	if err != nil {
+		return nil, err
+	}
+
+	otel.SetMeterProvider(meters)
+	otel.SetTracerProvider(traces)
+	otel.SetTextMapPropagator(propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{}))
+	return func(ctx context.Context) error {
+		return errors.Join(traces.Shutdown(ctx), meters.Shutdown(ctx))
+	}, nil
+}
+
+// StartTraces is Start for a command that ends by itself: it has no metrics. It
+// does nothing where no exporter is asked for.
+func StartTraces(ctx context.Context, service, version string) (stop func(context.Context) error, err error) {
+	if !exportsTraces() {
+		return func(context.Context) error { return nil }, nil
+	}
+	res, err := describe(ctx, service, version)
+	if err != nil {
+		return nil, err
+	}
+	traces, err := traceProvider(ctx, res)
+	if err != nil {
+		return nil, err
+	}
+	otel.SetTracerProvider(traces)
+	return traces.Shutdown, nil
+}
+
+// describe says in telemetry what process it is of.
+func describe(ctx context.Context, service, version string) (*resource.Resource, error) {
 	res, err := resource.New(ctx,
 		resource.WithAttributes(
 			attribute.String("service.namespace", "hookstream"),
@@ -38,25 +82,15 @@ func Start(ctx context.Context, service, version string) (stop func(context.Cont
 	if err != nil && !errors.Is(err, resource.ErrPartialResource) {
 		return nil, fmt.Errorf("telemetry resource: %w", err)
 	}
-	// The scope is the package that measures, which the metric's name says too.
-	reader, err := prometheus.New(prometheus.WithoutScopeInfo())
-	if err != nil {
-		return nil, fmt.Errorf("prometheus exporter: %w", err)
-	}
-	meters := sdkmetric.NewMeterProvider(sdkmetric.WithResource(res), sdkmetric.WithReader(reader))
+	return res, nil
+}
 
-	traceOpts, err := tracesOptions(ctx)
+func traceProvider(ctx context.Context, res *resource.Resource) (*sdktrace.TracerProvider, error) {
+	opts, err := tracesOptions(ctx)
 	if err != nil {
 		return nil, err
 	}
-	traces := sdktrace.NewTracerProvider(append(traceOpts, sdktrace.WithResource(res))...)
-
-	otel.SetMeterProvider(meters)
-	otel.SetTracerProvider(traces)
-	otel.SetTextMapPropagator(propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{}))
-	return func(ctx context.Context) error {
-		return errors.Join(traces.Shutdown(ctx), meters.Shutdown(ctx))
-	}, nil
+	return sdktrace.NewTracerProvider(append(opts, sdktrace.WithResource(res))...), nil
 }
 
 // spanQueue is how many spans may wait for the exporter; those beyond it are
