@@ -3,8 +3,11 @@
 package dlq
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
+	"slices"
+	"time"
 
 	"github.com/hookstream/hookstream/dlq/internal/action"
 	"github.com/hookstream/hookstream/dlq/internal/letters"
@@ -47,11 +50,12 @@ func (c *showCommand) Run(s *session) error {
 		return s.noSuch(c.ID)
 	}
 	would := c.replay(s, found, status.State)
-	same := kinds.of(found)
+	same, size := kinds.of(found), len(found.Value)
 	if c.Redact {
 		found = redact.Letter(found)
 	}
 	full := output.NewFull(found, status, would, same, !c.NoPayload)
+	full.PayloadBytes = size // also where the payload is redacted
 	if c.Output == "table" {
 		return output.Show(s.Out, &full)
 	}
@@ -79,7 +83,19 @@ func (c *showCommand) replay(s *session, l *letters.Letter, status string) strin
 const maxKinds = 10_000
 
 // similar counts dead letters by fingerprint.
-type similar map[string]*output.Similar
+type similar map[string]*kind
+
+// kind is the dead letters of one fingerprint.
+type kind struct {
+	count, open int
+	// newest are a few, the newest first.
+	newest []failed
+}
+
+type failed struct {
+	id string
+	at time.Time
+}
 
 // examples is how many IDs are named.
 const examples = 3
@@ -91,21 +107,27 @@ func (k similar) add(l *letters.Letter, status string) {
 		if len(k) >= maxKinds {
 			return
 		}
-		n = &output.Similar{}
+		n = &kind{}
 		k[f] = n
 	}
-	n.Count++
+	n.count++
 	if status == resolutions.Open {
-		n.Open++
+		n.open++
 	}
-	if n.Newest = append(n.Newest, l.ID); len(n.Newest) > examples {
-		n.Newest = n.Newest[1:]
-	}
+	n.newest = append(n.newest, failed{l.ID, l.LastFailedAt})
+	slices.SortFunc(n.newest, func(a, b failed) int {
+		return cmp.Or(b.at.Compare(a.at), cmp.Compare(a.id, b.id))
+	})
+	n.newest = n.newest[:min(len(n.newest), examples)]
 }
 
 func (k similar) of(l *letters.Letter) output.Similar {
+	same := output.Similar{Newest: []string{}}
 	if n := k[l.Fingerprint()]; n != nil {
-		return *n
+		same.Count, same.Open = n.count, n.open
+		for _, f := range n.newest {
+			same.Newest = append(same.Newest, f.id)
+		}
 	}
-	return output.Similar{Newest: []string{}}
+	return same
 }

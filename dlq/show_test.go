@@ -5,6 +5,7 @@ package dlq
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +63,21 @@ func TestShowSaysWhatBecameOfIt(t *testing.T) {
 	id := w.letter(1).ID()
 	w.dlq("replay", id, "--yes", "--by", "ann", "--replay-id", "fix-7", "--why", "mapping fixed").want(t, exitOK)
 	w.dlq("show", id).want(t, exitOK, "replayed by ann at "+time.Now().UTC().Format("2006-"), "fix-7: mapping fixed", "would be refused: it is replayed")
+}
+
+// TestShowNamesTheNewestOfTheSimilar, in whatever partition they lie.
+func TestShowNamesTheNewestOfTheSimilar(t *testing.T) {
+	w := newWorld(t)
+	w.many(20)
+	var got output.Full
+	r := w.dlq("show", w.letter(3).ID(), "-o", "json").want(t, exitOK)
+	if err := json.Unmarshal([]byte(r.out), &got); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{w.letter(19).ID(), w.letter(18).ID(), w.letter(17).ID()}
+	if got.Similar.Count != 19 || got.Similar.Open != 19 || !slices.Equal(got.Similar.Newest, want) {
+		t.Errorf("similar are %+v, want the newest %v", got.Similar, want)
+	}
 }
 
 func TestShowOfAnUnknownID(t *testing.T) {

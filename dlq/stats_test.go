@@ -4,6 +4,7 @@ package dlq
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -118,6 +119,7 @@ func TestRedactedShowHasNoValues(t *testing.T) {
 			t.Errorf("%s shows %s", format, r.out)
 		}
 	}
+	w.dlq("show", d.ID(), "--redact").want(t, exitOK, fmt.Sprintf("Payload, %d bytes", len(d.Value)))
 	d = w.letter(2)
 	d.Value = []byte("secret=1")
 	w.write(d)

@@ -95,7 +95,7 @@ type Full struct {
 type Similar struct {
 	Count int `json:"count"`
 	Open  int `json:"open"`
-	// Newest are the IDs of a few.
+	// Newest are the IDs of a few, the newest first.
 	Newest []string `json:"newest"`
 }
 
