@@ -23,6 +23,12 @@ import (
 // open, leaving the group. Without it others wait for a timeout.
 const goodbye = 5 * time.Second
 
+// fetchBytes bounds a fetch from one broker, and half of it that of a partition. The
+// client fetches again when all that it has of a broker was polled: about a
+// transaction's worth comes in while the one before is worked on, where more would
+// be waited for, and kept. A batch that is larger is still fetched, alone (KIP-74).
+const fetchBytes = 2 << 20
+
 // session is one client from joining the group to its end.
 type session struct {
 	*Loop
@@ -71,6 +77,7 @@ func (l *Loop) options() ([]kgo.Opt, error) {
 	return append(opts,
 		kgo.ConsumerGroup(l.cfg.Group),
 		kgo.ConsumeTopics(l.cfg.Topics...),
+		kgo.FetchMaxBytes(fetchBytes), kgo.FetchMaxPartitionBytes(fetchBytes/2),
 		kgo.TransactionalID(l.cfg.TransactionalID),
 		kgo.TransactionTimeout(l.cfg.Timeout),
 		kgo.SessionTimeout(l.cfg.SessionTimeout),

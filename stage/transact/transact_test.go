@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -66,6 +68,33 @@ func TestRefusedSizeIsFatal(t *testing.T) {
 		t.Errorf("offsets were committed up to %d", n)
 	}
 }
+
+// TestBatchLargerThanAFetch: it comes alone, and nothing behind it waits.
+func TestBatchLargerThanAFetch(t *testing.T) {
+	t.Parallel()
+	b := newBroker(t, 1)
+	for _, topic := range []string{b.in, b.out} {
+		b.limit(t, topic, strconv.Itoa(largeBatch))
+	}
+	b.cfg.MaxMessageBytes = largeBatch
+	producer, err := b.cfg.NewClient("large", runtest.Logger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(producer.Close)
+	large := make([]byte, largeBatch-1000)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(large) // it never fails, and compresses to nothing less
+	b.send(t, 0, 10)
+	if err := producer.ProduceSync(t.Context(), &kgo.Record{Topic: b.in, Value: large}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	b.send(t, 10, 20)
+	b.start(t, b.config("a"), &copier{})
+	b.wantOutput(t, 21)
+}
+
+// largeBatch is more than a transactional loop fetches at once.
+const largeBatch = 4 << 20
 
 // limit sets max.message.bytes of a topic.
 func (b *broker) limit(t *testing.T, topic, bytes string) {
