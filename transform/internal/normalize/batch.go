@@ -84,7 +84,7 @@ func (b *batch) accept(r *kgo.Record, p *prepared) error {
 	if p.err != nil {
 		return p.err
 	}
-	if p.event == nil {
+	if p.dropped {
 		b.count(r, p.provider, outcomeDropped, "")
 		return nil
 	}
@@ -93,7 +93,7 @@ func (b *batch) accept(r *kgo.Record, p *prepared) error {
 	case err != nil:
 		return err
 	case known && mark.Conflicts(p.mark):
-		return failure.NewPermanent(reason.IdentityConflict, fmt.Errorf("%s of %s: %w", p.event.Meta.EventID, p.provider, errConflict))
+		return failure.NewPermanent(reason.IdentityConflict, fmt.Errorf("%s of %s: %w", p.eventID, p.provider, errConflict))
 	case known:
 		b.count(r, p.provider, outcomeDuplicate, "")
 		return nil

@@ -50,8 +50,10 @@ type prepared struct {
 	// err is why the record gives no event; Permanent, or Transient where
 	// the context ended.
 	err error
-	// event is nil where the definition drops the type.
-	event    *event.Event
+	// dropped is whether the definition drops the type. The event itself is not
+	// kept: those of a whole batch would be marked by every collection.
+	dropped  bool
+	eventID  string
 	identity identity.Fingerprint
 	mark     identity.Mark
 	// record of the event, or why there is none. Both are nil where the event
@@ -78,14 +80,17 @@ func (b *batch) prepare(ctx context.Context, r *kgo.Record) prepared {
 		return out
 	}
 	out.provider = w.Provider
-	if out.event, out.err = b.event(ctx, def, w); out.event == nil {
+	ev, err := b.event(ctx, def, w)
+	if ev == nil {
+		out.err, out.dropped = err, err == nil
 		return out
 	}
+	out.eventID = w.EventID
 	out.identity = identity.Of(w.Tenant, w.Provider, w.EventID)
-	entity, _ := event.Lookup(out.event.Entity)
-	out.mark = identity.NewMark(entity.Digest(out.event), def.Revision)
+	entity, _ := event.Lookup(ev.Entity)
+	out.mark = identity.NewMark(entity.Digest(ev), def.Revision)
 	if !b.known(r, out.identity) {
-		out.record, out.refuse = b.encode(out.event)
+		out.record, out.refuse = b.encode(ev)
 	}
 	return out
 }
