@@ -19,6 +19,7 @@ type deadlines struct {
 // deadline is a context and until when others may join it.
 type deadline struct {
 	context.Context
+	end      context.CancelFunc
 	joinable time.Time
 }
 
@@ -31,10 +32,17 @@ func (d *deadlines) after(now time.Time) context.Context {
 	if latest := d.latest.Load(); latest != nil && now.Before(latest.joinable) {
 		return latest
 	}
-	ctx, _ := context.WithDeadline(context.Background(), now.Add(d.timeout)) //nolint:govet,gosec // it has others, and ends by itself
-	next := &deadline{ctx, now.Add(d.timeout / joinFor)}
+	ctx, end := context.WithDeadline(context.Background(), now.Add(d.timeout))
+	next := &deadline{ctx, end, now.Add(d.timeout / joinFor)}
 	d.latest.Store(next)
 	return next
+}
+
+// end ends the latest deadline; those before it end by themselves.
+func (d *deadlines) end() {
+	if latest := d.latest.Load(); latest != nil {
+		latest.end()
+	}
 }
 
 // patience is the context of a request that goes on after its sender has left:

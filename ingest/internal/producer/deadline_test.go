@@ -23,4 +23,8 @@ func TestDeadlinesAreSharedForAMoment(t *testing.T) {
 	if at, ok := second.Deadline(); !ok || !at.Equal(later.Add(time.Hour)) {
 		t.Errorf("a request that comes later ends at %s, want an hour after it", at)
 	}
+	d.end()
+	if second.Err() == nil {
+		t.Error("the latest deadline goes on after the end")
+	}
 }

@@ -215,4 +215,7 @@ func outcomeOf(err error) metric.MeasurementOption {
 func (p *Producer) Flush(ctx context.Context) error { return p.client.Flush(ctx) }
 
 // Close ends the client. Records still in the buffer fail.
-func (p *Producer) Close() { p.client.Close() }
+func (p *Producer) Close() {
+	p.client.Close()
+	p.deadlines.end()
+}
