@@ -32,13 +32,16 @@ type Problem struct {
 	Detail string
 	// Instance is the path of the request.
 	Instance string
-	// CorrelationID and TraceID may be empty.
+	// CorrelationID, TraceID, EventID and Tenant may be empty. The last two are
+	// for whoever proved that the event is theirs.
 	CorrelationID string
 	TraceID       string
+	EventID       string
+	Tenant        string
 }
 
-// document is the JSON form, with correlationId and traceId as extension
-// members (RFC 9457, section 3.2).
+// document is the JSON form, with the ids as extension members (RFC 9457,
+// section 3.2).
 type document struct {
 	Type          string `json:"type"`
 	Title         string `json:"title"`
@@ -47,6 +50,8 @@ type document struct {
 	Instance      string `json:"instance"`
 	CorrelationID string `json:"correlationId,omitempty"`
 	TraceID       string `json:"traceId,omitempty"`
+	EventID       string `json:"eventId,omitempty"`
+	Tenant        string `json:"tenant,omitempty"`
 }
 
 // Write sends p as the answer.
@@ -54,6 +59,7 @@ func (p Problem) Write(w http.ResponseWriter) error {
 	data, err := json.Marshal(document{
 		Type: p.URI(), Title: p.Title, Status: p.Status, Detail: p.Detail,
 		Instance: p.Instance, CorrelationID: p.CorrelationID, TraceID: p.TraceID,
+		EventID: p.EventID, Tenant: p.Tenant,
 	})
 	if err != nil {
 		return err

@@ -25,6 +25,9 @@ func TestWrite(t *testing.T) {
 		`{"type":"https://docs.example/api.md#gone","title":"It is gone","status":410,"detail":"","instance":"/","correlationId":"c","traceId":"t"}`: {
 			Type: gone, Instance: "/", CorrelationID: "c", TraceID: "t",
 		},
+		`{"type":"https://docs.example/api.md#gone","title":"It is gone","status":410,"detail":"","instance":"/","eventId":"e","tenant":"a"}`: {
+			Type: gone, Instance: "/", EventID: "e", Tenant: "a",
+		},
 	} {
 		rec := httptest.NewRecorder()
 		if err := p.Write(rec); err != nil || rec.Code != http.StatusGone || rec.Header().Get("Content-Type") != problem.ContentType || rec.Body.String() != want {

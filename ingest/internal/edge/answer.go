@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/hookstream/hookstream/schemas/provider"
+	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/stage/problem"
 )
 
@@ -94,10 +95,17 @@ func writeRefusal(w http.ResponseWriter, x *exchange, r *refusal) error {
 	for _, kv := range r.header {
 		w.Header().Set(kv[0], kv[1])
 	}
-	return problem.Problem{
+	p := problem.Problem{
 		Type: r.Type, Detail: r.detail, Instance: x.URL.EscapedPath(),
 		CorrelationID: x.correlationID, TraceID: traceID(x.ctx),
-	}.Write(w)
+	}
+	if x.settled {
+		p.Tenant = x.tenant
+	}
+	if x.webhook != nil {
+		p.EventID = x.webhook.EventID
+	}
+	return p.Write(w)
 }
 
 // logRefusal writes at most a line a second about one provider's refusals of one
@@ -117,11 +125,11 @@ func (h *Handler) logRefusal(x *exchange, r *refusal) {
 	if r.err != nil {
 		attrs = append(attrs, slog.Any("error", r.err))
 	}
-	h.noteSampled(x, r.outcome, level, "refused", attrs...)
+	h.noteSampled(x, x.webhook, r.outcome, level, "refused", attrs...)
 }
 
-// noteSampled is note for lines that any number of requests may cause.
-func (h *Handler) noteSampled(x *exchange, outcome string, level slog.Level, message string, attrs ...slog.Attr) {
+// noteSampled is noteOf for lines that any number of requests may cause.
+func (h *Handler) noteSampled(x *exchange, w *record.Webhook, outcome string, level slog.Level, message string, attrs ...slog.Attr) {
 	skipped, ok := h.lines.allow(kind{x.provider, outcome}, x.received)
 	if !ok {
 		return
@@ -129,5 +137,5 @@ func (h *Handler) noteSampled(x *exchange, outcome string, level slog.Level, mes
 	if skipped > 0 {
 		attrs = append(attrs, slog.Int("like_it_since_the_last", skipped))
 	}
-	x.note(level, message, attrs...)
+	x.noteOf(w, level, message, attrs...)
 }

@@ -177,9 +177,9 @@ func (w *world) do(r *http.Request) *answered {
 type answered struct {
 	*httptest.ResponseRecorder
 	body struct {
-		EventID, CorrelationID, Defect       string
-		Type, Title, Detail, Instance, Trace string
-		Status                               int
+		EventID, CorrelationID, Defect, Tenant string
+		Type, Title, Detail, Instance, Trace   string
+		Status                                 int
 	}
 	bad error
 }

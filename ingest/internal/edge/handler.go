@@ -16,6 +16,7 @@ import (
 
 	"github.com/hookstream/hookstream/ingest/internal/request"
 	"github.com/hookstream/hookstream/ingest/internal/verify"
+	"github.com/hookstream/hookstream/schemas/record"
 )
 
 // DefaultTenant is whose the webhooks are that come without one in the path.
@@ -68,8 +69,13 @@ type exchange struct {
 	correlationID string
 	log           *slog.Logger
 	// provider is unknownProvider until a definition was found, which bounds
-	// the metric label. The tenant is what the path says.
+	// the metric label. The tenant is what the path says, until settle.
 	provider, tenant string
+	// settled is set once the request was verified and it is known whose it is:
+	// no answer names a tenant or an event before. The webhook is then the only
+	// one of the request, or nil.
+	settled bool
+	webhook *record.Webhook
 
 	setup    *Setup
 	compiled *compiled
@@ -84,12 +90,22 @@ const unknownProvider = "unknown"
 
 // note logs a line about the exchange. Payloads and secrets never go into one.
 func (x *exchange) note(level slog.Level, message string, attrs ...slog.Attr) {
+	x.noteOf(x.webhook, level, message, attrs...)
+}
+
+// noteOf is note about one webhook of the exchange; nil is the request as a whole.
+func (x *exchange) noteOf(w *record.Webhook, level slog.Level, message string, attrs ...slog.Attr) {
 	if !x.log.Enabled(x.ctx, level) {
 		return
 	}
 	about := []slog.Attr{slog.String("correlation_id", x.correlationID), slog.String("provider", x.provider)}
-	if x.tenant != "" {
-		about = append(about, slog.String("tenant", x.tenant))
+	tenant := x.tenant
+	if w != nil {
+		tenant = w.Tenant
+		about = append(about, slog.String("event_id", w.EventID))
+	}
+	if tenant != "" {
+		about = append(about, slog.String("tenant", tenant))
 	}
 	if id := traceID(x.ctx); id != "" {
 		about = append(about, slog.String("trace_id", id))

@@ -69,7 +69,8 @@ func (b begin) linked(r *http.Request) []trace.SpanStartOption {
 	return opts
 }
 
-// describe says what became of a request.
+// describe says what became of a request, and which event it held, where it was
+// one.
 func describe(span trace.Span, x *exchange, l labels) {
 	if l.failed() {
 		span.SetStatus(codes.Error, l.outcome)
@@ -81,6 +82,9 @@ func describe(span trace.Span, x *exchange, l labels) {
 		tracing.Outcome.String(l.outcome),
 		semconv.HTTPResponseStatusCode(l.status))
 	span.SetAttributes(tracing.TenantAttribute(x.tenant)...)
+	if w := x.webhook; w != nil {
+		span.SetAttributes(semconv.CloudEventsEventID(w.EventID), semconv.CloudEventsEventType(w.EventType))
+	}
 }
 
 // failed reports whether the request failed on our side.
@@ -97,14 +101,6 @@ func (h *Handler) keep(x *exchange, b begin, l labels) {
 		trace.WithAttributes(append(slices.Clone(b.attributes), semconv.ErrorTypeKey.String(l.outcome))...))
 	describe(span, x, l)
 	span.End()
-}
-
-// identify says which event a request held, where it was one.
-func identify(x *exchange, stored []found) {
-	if span := trace.SpanFromContext(x.ctx); len(stored) == 1 && span.IsRecording() {
-		w := stored[0].webhook
-		span.SetAttributes(semconv.CloudEventsEventID(w.EventID), semconv.CloudEventsEventType(w.EventType))
-	}
 }
 
 func traceID(ctx context.Context) string {

@@ -24,6 +24,7 @@ func (h *Handler) store(x *exchange, req *request.Request, b *batch, proof evide
 		proof.put(stored[i].webhook)
 		records[i] = stored[i].webhook.Record(h.cfg.RawTopic)
 	}
+	x.settle(stored)
 	if len(records) > 0 {
 		if err := h.cfg.Producer.ProduceAll(x.ctx, records); err != nil {
 			return nil, refuse(notAcknowledged, "the webhook was verified but is not known to be stored; send it again").
@@ -31,7 +32,6 @@ func (h *Handler) store(x *exchange, req *request.Request, b *batch, proof evide
 		}
 	}
 	h.metrics.stored(x.ctx, x.provider, len(stored))
-	identify(x, stored)
 	for i := range stored {
 		h.noteStored(x, &stored[i])
 	}
@@ -51,6 +51,24 @@ func (h *Handler) record(x *exchange, req *request.Request, b *batch, i int) fou
 		f.webhook.Defect = b.defect
 	}
 	return f
+}
+
+// settle notes whose the webhooks of a verified request are, and which one it is
+// where it is one, for all that is said of the request from here on. Items of a
+// batch may be of several tenants; then the request is of none.
+func (x *exchange) settle(stored []found) {
+	x.settled = true
+	for i := range stored {
+		if tenant := stored[i].webhook.Tenant; i == 0 {
+			x.tenant = tenant
+		} else if tenant != x.tenant {
+			x.tenant = ""
+			break
+		}
+	}
+	if len(stored) == 1 {
+		x.webhook = stored[0].webhook
+	}
 }
 
 // acknowledge is the answer to stored webhooks: what the provider expects, or
@@ -79,16 +97,15 @@ func (h *Handler) acknowledge(x *exchange, req *request.Request, b *batch, store
 // noteStored counts and logs what was odd about a webhook.
 func (h *Handler) noteStored(x *exchange, f *found) {
 	w := f.webhook
-	id := slog.String("event_id", w.EventID)
 	switch {
 	case w.Defect != "":
 		h.metrics.defect(x.ctx, w.Provider, w.Defect)
-		h.noteSampled(x, string(w.Defect), slog.LevelWarn, "stored a webhook that cannot be processed; transform dead-letters it",
-			id, slog.String("defect", string(w.Defect)), slog.Any("error", f.malformed))
+		h.noteSampled(x, w, string(w.Defect), slog.LevelWarn, "stored a webhook that cannot be processed; transform dead-letters it",
+			slog.String("defect", string(w.Defect)), slog.Any("error", f.malformed))
 	case f.odd:
-		h.noteSampled(x, "odd", slog.LevelWarn, "stored a webhook whose time or sequence is not one; check identity.time and identity.sequence of the definition", id)
+		h.noteSampled(x, w, "odd", slog.LevelWarn, "stored a webhook whose time or sequence is not one; check identity.time and identity.sequence of the definition")
 	default:
-		x.note(slog.LevelDebug, "accepted", id, slog.String("event_type", w.EventType), slog.String("key_id", w.Verification.KeyID))
+		x.noteOf(w, slog.LevelDebug, "accepted", slog.String("event_type", w.EventType), slog.String("key_id", w.Verification.KeyID))
 	}
 }
 
