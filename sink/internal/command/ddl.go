@@ -6,13 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/hookstream/hookstream/sink"
 	"github.com/hookstream/hookstream/sink/internal/database"
@@ -65,6 +63,9 @@ func (c *ddlCommand) Run(ctx context.Context, k *kong.Context) error {
 	if err != nil {
 		return err
 	}
+	if c.GrantTo != "" {
+		ddl = append(ddl, database.Grants(c.GrantTo, tables)...)
+	}
 	for _, st := range ddl {
 		if st.Need == table.Manual {
 			// CONCURRENTLY is refused in a transaction.
@@ -74,7 +75,7 @@ func (c *ddlCommand) Run(ctx context.Context, k *kong.Context) error {
 			return err
 		}
 	}
-	return c.grants(k.Stdout, tables)
+	return nil
 }
 
 func (c *ddlCommand) statements(ctx context.Context, keeper *database.Keeper) ([]table.Statement, error) {
@@ -90,27 +91,4 @@ func (c *ddlCommand) statements(ctx context.Context, keeper *database.Keeper) ([
 	defer pool.Close()
 	keeper.Pool = pool
 	return keeper.Diff(ctx, time.Now())
-}
-
-// grants are the rights of a user that runs the sink and owns nothing.
-func (c *ddlCommand) grants(w io.Writer, tables []*table.Table) error {
-	if c.GrantTo == "" {
-		return nil
-	}
-	user := pgx.Identifier{c.GrantTo}.Sanitize()
-	lines := []string{
-		fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s", database.Schema, user),
-		fmt.Sprintf("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %s TO %s", database.Schema, user),
-	}
-	for _, t := range tables {
-		rights := "SELECT, INSERT, UPDATE"
-		if t.Ours() {
-			rights += ", DELETE" // for HOOKSTREAM_SINK_PURGE_AFTER
-		}
-		lines = append(lines,
-			fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s", pgx.Identifier{t.Schema()}.Sanitize(), user),
-			fmt.Sprintf("GRANT %s ON %s TO %s", rights, t.Name(), user))
-	}
-	_, err := fmt.Fprint(w, strings.Join(lines, ";\n"), ";\n")
-	return err
 }

@@ -36,6 +36,9 @@ type Keeper struct {
 // a Fatal error that has the DDL for a person to run. Instances take turns: it
 // fails with a Transient error while another is at it.
 func (k *Keeper) Ensure(ctx context.Context, now time.Time) error {
+	if err := checkTemporary(ctx, k.Pool); err != nil {
+		return err
+	}
 	if !k.Managed {
 		return k.check(ctx, now)
 	}
@@ -54,17 +57,30 @@ func (k *Keeper) Ensure(ctx context.Context, now time.Time) error {
 // Partitions creates the ledger's partitions ahead of time and drops those that
 // have expired. Where the database is not managed, it says that a person should.
 func (k *Keeper) Partitions(ctx context.Context, now time.Time) error {
+	if !k.Managed {
+		k.reportPartitions(ctx, now)
+		return nil
+	}
 	return Locked(ctx, k.Pool, schemaLock, func(tx pgx.Tx) error {
 		ddl, err := k.diffPartitions(ctx, tx, now)
-		switch {
-		case err != nil || len(ddl) == 0:
+		if err != nil {
 			return err
-		case !k.Managed:
-			k.Log.WarnContext(ctx, "the ledger's partitions are not those of today's retention; run what sink ddl --diff prints", "statements", len(ddl))
-			return nil
 		}
 		return k.run(ctx, tx, ddl)
 	})
+}
+
+// reportPartitions only warns, whatever it finds: the sink needs none of the
+// partitions, and what it may not look at, a person can.
+func (k *Keeper) reportPartitions(ctx context.Context, now time.Time) {
+	ddl, err := k.read(ctx, func(tx pgx.Tx) ([]table.Statement, error) { return k.diffPartitions(ctx, tx, now) })
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		k.Log.WarnContext(ctx, "cannot tell whether the ledger's partitions are those of today's retention; run what sink ddl --diff prints", "error", err)
+	case len(ddl) > 0:
+		k.Log.WarnContext(ctx, "the ledger's partitions are not those of today's retention; run what sink ddl --diff prints", "statements", len(ddl))
+	}
 }
 
 // run runs what may be run unasked.
@@ -83,7 +99,7 @@ func (k *Keeper) run(ctx context.Context, tx pgx.Tx, ddl []table.Statement) erro
 
 // check compares, and changes nothing.
 func (k *Keeper) check(ctx context.Context, now time.Time) error {
-	ddl, err := k.Diff(ctx, now)
+	ddl, err := k.read(ctx, func(tx pgx.Tx) ([]table.Statement, error) { return k.diffTables(ctx, tx) })
 	if err != nil {
 		return err
 	}
@@ -99,14 +115,20 @@ func (k *Keeper) check(ctx context.Context, now time.Time) error {
 	if len(ddl) > 0 {
 		k.Log.WarnContext(ctx, "the database is not quite as it should be; see sink ddl --diff", "statements", len(ddl))
 	}
+	k.reportPartitions(ctx, now)
 	return nil
 }
 
 // Diff is the DDL from what the database has to what the sink needs. It changes
 // nothing.
-func (k *Keeper) Diff(ctx context.Context, now time.Time) (ddl []table.Statement, err error) {
+func (k *Keeper) Diff(ctx context.Context, now time.Time) ([]table.Statement, error) {
+	return k.read(ctx, func(tx pgx.Tx) ([]table.Statement, error) { return k.diff(ctx, tx, now) })
+}
+
+// read looks at the database in a transaction that can change nothing.
+func (k *Keeper) read(ctx context.Context, look func(pgx.Tx) ([]table.Statement, error)) (ddl []table.Statement, err error) {
 	err = pgx.BeginTxFunc(ctx, k.Pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		ddl, err = k.diff(ctx, tx, now)
+		ddl, err = look(tx)
 		return err
 	})
 	return ddl, sqlstate.Classify(err)
@@ -132,6 +154,16 @@ func (k *Keeper) Complete(now time.Time) ([]table.Statement, error) {
 }
 
 func (k *Keeper) diff(ctx context.Context, tx pgx.Tx, now time.Time) ([]table.Statement, error) {
+	ddl, err := k.diffTables(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	partitions, err := k.diffPartitions(ctx, tx, now)
+	return append(ddl, partitions...), err
+}
+
+// diffTables leaves out the ledger's partitions.
+func (k *Keeper) diffTables(ctx context.Context, tx pgx.Tx) ([]table.Statement, error) {
 	ddl, err := pending(ctx, tx)
 	if err != nil {
 		return nil, err
@@ -146,11 +178,7 @@ func (k *Keeper) diff(ctx context.Context, tx pgx.Tx, now time.Time) ([]table.St
 		}
 	}
 	tables, err := table.Diff(ctx, tx, k.Tables)
-	if err != nil {
-		return nil, err
-	}
-	partitions, err := k.diffPartitions(ctx, tx, now)
-	return append(append(ddl, tables...), partitions...), err
+	return append(ddl, tables...), err
 }
 
 func (k *Keeper) diffPartitions(ctx context.Context, tx pgx.Tx, now time.Time) ([]table.Statement, error) {
