@@ -79,6 +79,15 @@ func (c *change) run(s *session, job *action.Job) error {
 	return c.decided.run(s, job)
 }
 
+// runAs does what sends nothing, under a new name.
+func (c *change) runAs(s *session, a record.Action, why string) error {
+	run, err := newRun()
+	if err != nil {
+		return err
+	}
+	return c.run(s, &action.Job{Action: a, Why: why, RunID: run, BatchSize: defaultBatch})
+}
+
 // selectInto gives the job its selection.
 func (c *selection) selectInto(s *session, job *action.Job) error {
 	if err := c.readIDs(s); err != nil {
@@ -149,7 +158,7 @@ func (d *decided) run(s *session, job *action.Job) error {
 // planned is the plan as it is written.
 func planned(job *action.Job, plan *action.Plan) output.Outcome {
 	return output.Outcome{
-		Action: job.Action, ReplayID: job.ReplayID, Planned: plan.Total(), Targets: plan.Targets,
+		Action: job.Action, ReplayID: job.ReplayID, RunID: job.RunID, Planned: plan.Total(), Targets: plan.Targets,
 		Refused: append([]action.Refusal{}, plan.Refused...), Missing: append([]string{}, plan.Missing...),
 		Hopeless: plan.Hopeless, Beyond: plan.Beyond, Edited: plan.Edited, EditExample: plan.EditExample,
 	}
@@ -188,7 +197,7 @@ func (d *decided) conclude(s *session, plan *action.Plan, out *output.Outcome, f
 	case d.DryRun:
 		_, err = fmt.Fprintln(s.Out, "dry run: nothing was changed")
 	case plan.Total() > 0:
-		_, err = fmt.Fprintf(s.Out, "%s of %s %s%s\n", output.Number(out.Done), output.Number(out.Planned), out.Action, named(out.ReplayID))
+		_, err = fmt.Fprintf(s.Out, "%s of %s %s%s\n", output.Number(out.Done), output.Number(out.Planned), out.Action, named(out))
 	}
 	if failed != nil {
 		if out.ReplayID != "" {
@@ -202,9 +211,10 @@ func (d *decided) conclude(s *session, plan *action.Plan, out *output.Outcome, f
 	return err
 }
 
-func named(replayID string) string {
-	if replayID == "" {
-		return ""
+// named is how dlq list --run finds what was done.
+func named(out *output.Outcome) string {
+	if out.ReplayID != "" {
+		return " (replay " + terminal.Clean(out.ReplayID) + ")"
 	}
-	return " (replay " + terminal.Clean(replayID) + ")"
+	return " (run " + terminal.Clean(out.RunID) + ")"
 }

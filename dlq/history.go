@@ -36,10 +36,9 @@ func (c *historyCommand) Run(s *session) error {
 	if err := resolutions.Each(s.ctx, s.cfg, s.log, h.Add); err != nil {
 		return err
 	}
-	runs := h.Runs()
+	runs := h.Runs() // never nil: a script reads []
 	if len(runs) == 0 {
 		fmt.Fprintln(s.Err, "nothing was done")
-		return nil
 	}
 	more := 0
 	if c.Limit > 0 && len(runs) > c.Limit {

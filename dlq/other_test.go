@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -107,7 +108,9 @@ func sorted(lines []string) string {
 
 func TestHistory(t *testing.T) {
 	w := newWorld(t)
-	w.dlq("history").want(t, exitOK, "nothing was done")
+	if none := w.dlq("history", "-o", "json").want(t, exitOK, "nothing was done").out; none != "[]\n" {
+		t.Errorf("no history in JSON is %q", none)
+	}
 	w.many(6)
 	w.dlq("discard", w.letter(0).ID(), w.letter(1).ID(), "--why", "noise", "--by", "ann", "--yes").want(t, exitOK)
 	w.dlq("undo", w.letter(1).ID(), "--why", "not noise", "--by", "bob", "--yes").want(t, exitOK)
@@ -130,8 +133,47 @@ func TestHistory(t *testing.T) {
 		t.Errorf("ann did %v", counts)
 	}
 	w.dlq("history", w.letter(0).ID()).want(t, exitOK, "1 discarded by ann", "noise")
+	testWhich(t, w)
 	w.dlq("history", "--limit", "1").want(t, exitOK, "2 more; --limit 0 shows all")
 	w.dlq("history", "--since", "2100-01-01").want(t, exitOK, "nothing was done")
+}
+
+// testWhich asks to which a discard was done, of which one was reopened and
+// replayed since.
+func testWhich(t *testing.T, w *world) {
+	t.Helper()
+	var runs []history.Run
+	if err := json.Unmarshal([]byte(w.dlq("history", w.letter(0).ID(), "-o", "json").want(t, exitOK).out), &runs); err != nil {
+		t.Fatal(err)
+	}
+	if len(runs) != 1 || runs[0].RunID == "" || runs[0].ReplayID != "" {
+		t.Fatalf("the discard is %+v", runs)
+	}
+	w.dlq("history").want(t, exitOK, "run      "+runs[0].RunID)
+	want := []string{w.letter(1).ID(), w.letter(0).ID()}
+	if got := w.ids("--run", runs[0].RunID); !slices.Equal(got, want) {
+		t.Errorf("%s changed %v, want %v", runs[0].RunID, got, want)
+	}
+}
+
+// TestHistoryOutlivesCompaction: the last resolution alone tells all that was
+// done before.
+func TestHistoryOutlivesCompaction(t *testing.T) {
+	w := newWorld(t)
+	w.many(1)
+	w.dlq("discard", "--all", "--why", "noise", "--by", "ann", "--yes").want(t, exitOK, "1 of 1 discarded (run ")
+	w.dlq("undo", "--all", "--by", "bob", "--yes").want(t, exitOK)
+	w.dlq("discard", "--all", "--why", "noise again", "--by", "eve", "--yes").want(t, exitOK)
+	w.dlq("undo", "--all", "--by", "bob", "--yes").want(t, exitOK)
+	w.dlq("replay", "--all", "--by", "ann", "--yes").want(t, exitOK)
+	all := w.read(w.cfg.Topics.Resolutions)
+	w.cfg.Topics.Resolutions += "-compacted"
+	if err := w.cfg.EnsureTopics(t.Context(), w.client, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	last := all[len(all)-1]
+	w.produce(&kgo.Record{Topic: w.cfg.Topics.Resolutions, Key: last.Key, Value: last.Value})
+	w.dlq("history").want(t, exitOK, "replayed by ann", "discarded by eve", "noise again", "discarded by ann", "reopened by bob")
 }
 
 // written is a pipe's end that can be looked at while it is written to.

@@ -41,13 +41,18 @@ func (r *sending) validate() error {
 // job is a replay without its selection.
 func (r *sending) job() (*action.Job, error) {
 	if r.ReplayID == "" {
-		id, err := uuid.NewV7()
-		if err != nil {
+		var err error
+		if r.ReplayID, err = newRun(); err != nil {
 			return nil, err
 		}
-		r.ReplayID = id.String()
 	}
 	return &action.Job{Action: record.Replayed, ReplayID: r.ReplayID, Why: r.Why, MaxReplays: r.MaxReplays, BatchSize: r.Batch}, nil
+}
+
+// newRun names a run.
+func newRun() (string, error) {
+	id, err := uuid.NewV7()
+	return id.String(), err
 }
 
 // run replays and, if asked, waits for what becomes of it.
@@ -120,7 +125,7 @@ func (d *discardCommand) Validate() error {
 
 // Run discards.
 func (d *discardCommand) Run(s *session) error {
-	return d.run(s, &action.Job{Action: record.Discarded, Why: d.Why, BatchSize: defaultBatch})
+	return d.runAs(s, record.Discarded, d.Why)
 }
 
 type undoCommand struct {
@@ -130,5 +135,5 @@ type undoCommand struct {
 
 // Run takes discards back.
 func (u *undoCommand) Run(s *session) error {
-	return u.run(s, &action.Job{Action: record.Reopened, Why: u.Why, BatchSize: defaultBatch})
+	return u.runAs(s, record.Reopened, u.Why)
 }

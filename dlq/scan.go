@@ -22,7 +22,7 @@ type scan struct {
 	status string
 	// match selects by what does not change.
 	match func(*letters.Letter) bool
-	// run selects what one replay sent; "" is any.
+	// run selects what one replay, discard or undo changed; "" is any.
 	run string
 }
 
@@ -33,7 +33,7 @@ func (c *scan) outcomes() bool {
 
 // resolved reports whether the resolution of a dead letter may have the status.
 func (c *scan) resolved(status string, r *record.Resolution) bool {
-	if c.run != "" && (r == nil || r.ReplayID != c.run) {
+	if c.run != "" && !changedIn(c.run, r) {
 		return false
 	}
 	switch c.status {
@@ -43,6 +43,16 @@ func (c *scan) resolved(status string, r *record.Resolution) bool {
 		return status == c.status
 	}
 	return status == string(record.Replayed)
+}
+
+// changedIn reports whether r, or what it took the place of, is of a run.
+func changedIn(run string, r *record.Resolution) bool {
+	for ; r != nil; r = r.Previous {
+		if r.Run() == run {
+			return true
+		}
+	}
+	return false
 }
 
 // has reports whether an outcome, if there is one, has the status.

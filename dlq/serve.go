@@ -183,11 +183,7 @@ func (a *api) Stats(ctx context.Context, f *filter.Filter, limit int) (json.RawM
 // History implements serve.Operations.
 func (a *api) History(ctx context.Context, q *serve.HistoryQuery) (json.RawMessage, error) {
 	c := &historyCommand{ID: q.ID, By: q.By, Since: q.Since, Limit: q.Limit, Output: "json"}
-	runs, err := a.session(ctx, c.Run)
-	if err == nil && len(runs) == 0 {
-		return json.RawMessage("[]"), nil
-	}
-	return runs, err
+	return a.session(ctx, c.Run)
 }
 
 // Outcomes implements serve.Operations.
@@ -233,6 +229,8 @@ func (a *api) Plan(ctx context.Context, c *serve.Change) (*serve.Plan, error) {
 	}
 	if c.Action == record.Replayed {
 		job.ReplayID = c.ID
+	} else {
+		job.RunID = c.ID
 	}
 	var patch *edit.Patch
 	if c.Patch != "" {

@@ -49,6 +49,11 @@ func (c *showCommand) Run(s *session) error {
 		s.warn()
 		return s.noSuch(c.ID)
 	}
+	if r := status.Resolution; r != nil && r.Edit != nil && r.Edit.Diff == resolutions.LeftOut {
+		if status.Resolution, err = resolutions.Last(s.ctx, s.cfg, s.log, c.ID); err != nil {
+			return err
+		}
+	}
 	would := c.replay(s, found, status.State)
 	same, size := kinds.of(found), len(found.Value)
 	if c.Redact {

@@ -273,3 +273,23 @@ func TestResolutionTombstonesAndStrangers(t *testing.T) {
 		}
 	}
 }
+
+// TestResolutionKeepsWhatWasBefore in few bytes.
+func TestResolutionKeepsWhatWasBefore(t *testing.T) {
+	var last *Resolution
+	for range 3 * MaxPrevious {
+		r := &Resolution{DeadLetterID: "a", Why: strings.Repeat("ü", 5000), Edit: &Edit{Patch: strings.Repeat(".", 16<<10), Diff: strings.Repeat("-", 32<<10)}}
+		r.Replaces(last)
+		last = r
+	}
+	n := 0
+	for p := last.Previous; p != nil; p = p.Previous {
+		n++
+		if p.Edit.Diff != "" || len(p.Why) > maxPreviousText || len(p.Edit.Patch) > maxPreviousText || !utf8.ValidString(p.Why) {
+			t.Errorf("the %d. before says %q", n, p.Why)
+		}
+	}
+	if n != MaxPrevious {
+		t.Errorf("%d are kept, want %d", n, MaxPrevious)
+	}
+}

@@ -3,8 +3,10 @@
 package record
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -32,12 +34,48 @@ type Resolution struct {
 	// ReplayID names the replay run; Target is the topic it produced to.
 	ReplayID string `json:"replay_id,omitempty"`
 	Target   string `json:"target,omitempty"`
+	// RunID names the run of what is no replay.
+	RunID string `json:"run_id,omitempty"`
 	// Edit is what was changed in the record before it was sent.
 	Edit *Edit `json:"edit,omitempty"`
-	// Previous is the resolution that this one takes the place of, without
-	// its own previous: the topic is compacted and would forget it.
+	// Previous is the resolution that this one takes the place of, and in it
+	// those before, at most MaxPrevious: the topic is compacted and would
+	// forget them. They have no Diff.
 	Previous *Resolution `json:"previous,omitempty"`
 }
+
+// Bounds of what a resolution says of those before it.
+const (
+	// MaxPrevious is how many there are; the oldest are left out.
+	MaxPrevious = 10
+	// maxPreviousText is how much of a why or a patch, in bytes.
+	maxPreviousText = 1000
+)
+
+// Replaces makes previous, which may be nil, the resolution that r takes the
+// place of.
+func (r *Resolution) Replaces(previous *Resolution) {
+	for n := 0; previous != nil && n < MaxPrevious; n++ {
+		p := *previous
+		p.Why, p.Previous = shortened(p.Why), nil
+		if p.Edit != nil {
+			p.Edit = &Edit{Patch: shortened(p.Edit.Patch)}
+		}
+		r.Previous = &p
+		r, previous = &p, previous.Previous
+	}
+}
+
+func shortened(s string) string {
+	if len(s) <= maxPreviousText {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxPreviousText-len("…")], "") + "…"
+}
+
+// Run is the ID of the run that r is of, a replay's or another's; "" where a
+// version that named none wrote it.
+func (r *Resolution) Run() string { return cmp.Or(r.ReplayID, r.RunID) }
 
 // Edit says how a replayed record differs from its dead letter, which stays as
 // it is.

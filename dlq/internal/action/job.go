@@ -30,8 +30,9 @@ type Job struct {
 	IDs   []string
 	Match func(*letters.Letter) bool
 
-	// By, Why and ReplayID are written to the resolutions.
-	By, Why, ReplayID string
+	// By and Why are written to the resolutions, and the ID of the run:
+	// ReplayID of a replay, RunID of anything else.
+	By, Why, ReplayID, RunID string
 	// MaxReplays refuses records that were replayed that often, against
 	// loops.
 	MaxReplays int
@@ -135,13 +136,9 @@ func (j *Job) decide(l *letters.Letter) (a act, refusal string) {
 func (j *Job) resolution(l *letters.Letter, a act, previous *record.Resolution) *record.Resolution {
 	r := &record.Resolution{
 		DeadLetterID: l.ID, Action: j.Action, By: j.By, Why: j.Why, At: j.Now().UTC().Truncate(time.Microsecond),
-		Edit: a.edit, Previous: previous,
+		RunID: j.RunID, Edit: a.edit,
 	}
-	if previous != nil {
-		p := *previous
-		p.Previous = nil
-		r.Previous = &p
-	}
+	r.Replaces(previous)
 	if a.record != nil {
 		r.ReplayID, r.Target = j.ReplayID, a.record.Topic
 	}

@@ -16,8 +16,10 @@ type Run struct {
 	Action record.Action `json:"action"`
 	By     string        `json:"by"`
 	Why    string        `json:"why,omitempty"`
-	// ReplayID is there for replays.
+	// ReplayID is there for replays, RunID for the rest. Discards of a version
+	// that named none have neither.
 	ReplayID string    `json:"replay_id,omitempty"`
+	RunID    string    `json:"run_id,omitempty"`
 	From     time.Time `json:"from"`
 	To       time.Time `json:"to"`
 	Count    int       `json:"count"`
@@ -31,27 +33,37 @@ type Run struct {
 }
 
 // gap is the time after which the same operator's next resolutions for the same
-// reason are another run. Replays have IDs that say so.
+// reason are another run, where they have no ID that says so.
 const gap = time.Minute
+
+// maxDiffs bounds the differences that are kept, in bytes: those of the newest
+// runs. LeftOut stands for the others.
+const (
+	maxDiffs = 4 << 20
+	leftOut  = "… left out, because many were edited; dlq show ID -o json has it\n"
+)
 
 // History collects runs. What a run's resolutions have in common is kept once.
 type History struct {
 	id, by string
 	since  time.Time
 	runs   map[kind][]*Run
+	// edited are the runs with a difference, which take diffs bytes together.
+	edited []*Run
+	diffs  int
 	// seen are the resolutions that were counted: until the topic is
 	// compacted, one is there as itself and as what a later one replaced.
 	seen map[letters.Digest]struct{}
 }
 
 type kind struct {
-	action            record.Action
-	by, why, replayID string
+	action       record.Action
+	by, why, run string
 }
 
 // New selects by dead letter, operator and time, where they are not empty.
 func New(id, by string, since time.Time) *History {
-	return &History{id, by, since, map[kind][]*Run{}, map[letters.Digest]struct{}{}}
+	return &History{id: id, by: by, since: since, runs: map[kind][]*Run{}, seen: map[letters.Digest]struct{}{}}
 }
 
 // Add counts a resolution and what it took the place of; it takes nil, which is
@@ -78,16 +90,35 @@ func (h *History) count(id string, r *record.Resolution) {
 	if r.Edit == nil {
 		return
 	}
-	if run.Edited++; run.Edited == 1 {
+	if run.Edited++; run.Diff == "" && r.Edit.Diff != "" {
 		run.Patch, run.Diff = r.Edit.Patch, r.Edit.Diff
+		h.keep(run)
 	}
 }
 
+// keep makes room for a run's difference: from time to time those of the older
+// half go.
+func (h *History) keep(run *Run) {
+	h.edited, h.diffs = append(h.edited, run), h.diffs+len(run.Diff)
+	if h.diffs <= maxDiffs {
+		return
+	}
+	slices.SortFunc(h.edited, newestFirst)
+	half := len(h.edited) / 2
+	for _, old := range h.edited[half:] {
+		h.diffs -= len(old.Diff)
+		old.Diff = leftOut
+	}
+	h.edited = slices.Clip(h.edited[:half])
+}
+
+func newestFirst(a, b *Run) int { return b.From.Compare(a.From) }
+
 // run finds the run that r belongs to, or begins one.
 func (h *History) run(r *record.Resolution) *Run {
-	k := kind{r.Action, r.By, r.Why, r.ReplayID}
+	k := kind{r.Action, r.By, r.Why, r.Run()}
 	for _, run := range h.runs[k] {
-		if r.ReplayID != "" || !r.At.Before(run.From.Add(-gap)) && !r.At.After(run.To.Add(gap)) {
+		if k.run != "" || !r.At.Before(run.From.Add(-gap)) && !r.At.After(run.To.Add(gap)) {
 			if r.At.Before(run.From) {
 				run.From = r.At
 			}
@@ -97,17 +128,17 @@ func (h *History) run(r *record.Resolution) *Run {
 			return run
 		}
 	}
-	run := &Run{Action: r.Action, By: r.By, Why: r.Why, ReplayID: r.ReplayID, From: r.At, To: r.At}
+	run := &Run{Action: r.Action, By: r.By, Why: r.Why, ReplayID: r.ReplayID, RunID: r.RunID, From: r.At, To: r.At}
 	h.runs[k] = append(h.runs[k], run)
 	return run
 }
 
 // Runs are the newest first.
 func (h *History) Runs() []*Run {
-	var all []*Run
+	all := []*Run{}
 	for _, runs := range h.runs {
 		all = append(all, runs...)
 	}
-	slices.SortFunc(all, func(a, b *Run) int { return b.From.Compare(a.From) })
+	slices.SortFunc(all, newestFirst)
 	return all
 }

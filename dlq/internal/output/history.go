@@ -24,6 +24,7 @@ func History(w io.Writer, runs []*history.Run) error {
 		}
 		line("why", terminal.Clean(r.Why))
 		line("replay", terminal.Clean(r.ReplayID))
+		line("run", terminal.Clean(r.RunID))
 		if r.Count == 1 {
 			line("which", terminal.Clean(r.Example))
 		} else {

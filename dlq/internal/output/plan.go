@@ -18,9 +18,11 @@ import (
 
 // Outcome is a plan and what became of it, as -o json writes it.
 type Outcome struct {
-	Action   record.Action       `json:"action"`
-	DryRun   bool                `json:"dry_run"`
-	ReplayID string              `json:"replay_id,omitempty"`
+	Action   record.Action `json:"action"`
+	DryRun   bool          `json:"dry_run"`
+	ReplayID string        `json:"replay_id,omitempty"`
+	// RunID names what is no replay.
+	RunID    string              `json:"run_id,omitempty"`
 	Planned  int                 `json:"planned"`
 	Targets  map[string]int      `json:"targets,omitempty"`
 	Refused  []action.Refusal    `json:"refused"`

@@ -79,6 +79,9 @@ func status(l *Letter) string {
 	if r.ReplayID != "" {
 		s += ", replay " + terminal.Clean(r.ReplayID)
 	}
+	if r.RunID != "" {
+		s += ", run " + terminal.Clean(r.RunID)
+	}
 	return s + because(r.Why) + ended(l.Outcome)
 }
 

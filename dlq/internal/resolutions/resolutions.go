@@ -4,6 +4,7 @@
 package resolutions
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -20,14 +21,25 @@ import (
 // was taken back.
 const Open = "open"
 
+// maxDiffs bounds the differences of edited payloads that a set holds, in bytes.
+// One may be 32 KiB long, and as many as there are dead letters.
+const maxDiffs = 4 << 20
+
+// LeftOut stands in a set for the differences beyond maxDiffs; Last has each.
+const LeftOut = "… left out, because many were edited; dlq show ID -o json has it\n"
+
 // Set holds the last resolution of every dead letter that has one. A million of
-// them take some 50 MB: what those of one run have in common is kept once.
+// them take some 50 MB: what those of one run have in common is kept once, and
+// of differences between payloads only so many.
 type Set struct {
 	entries map[letters.Digest]entry
 	runs    []record.Resolution
 	index   map[run]int32
-	// whole are the few that say more: edits, and what was taken back.
-	whole map[letters.Digest]*record.Resolution
+	// before are what the last resolutions took the place of, the newest first.
+	before map[letters.Digest][]entry
+	diffs  map[letters.Digest]string
+	// room is how many bytes of differences still fit.
+	room int
 }
 
 type entry struct {
@@ -37,26 +49,47 @@ type entry struct {
 
 // run is what the resolutions of one run have in common.
 type run struct {
-	action                    record.Action
-	by, why, replayID, target string
+	action                           record.Action
+	by, why, replayID, runID, target string
+	edited                           bool
+	patch                            string
 }
 
 // New is an empty set.
-func New() *Set {
-	return &Set{entries: map[letters.Digest]entry{}, index: map[run]int32{}, whole: map[letters.Digest]*record.Resolution{}}
+func New() *Set { return newSet(maxDiffs) }
+
+func newSet(room int) *Set {
+	return &Set{
+		entries: map[letters.Digest]entry{}, index: map[run]int32{},
+		before: map[letters.Digest][]entry{}, diffs: map[letters.Digest]string{}, room: room,
+	}
 }
 
-// Get is the last resolution of a dead letter, or nil.
+// Get is the last resolution of a dead letter, or nil. What it took the place of
+// is in it, without differences.
 func (s *Set) Get(l *letters.Letter) *record.Resolution {
-	if r := s.whole[l.Digest]; r != nil {
-		return r
-	}
 	e, ok := s.entries[l.Digest]
 	if !ok {
 		return nil
 	}
+	last := s.resolution(l.ID, e)
+	if last.Edit != nil {
+		last.Edit.Diff = cmp.Or(s.diffs[l.Digest], LeftOut)
+	}
+	r := last
+	for _, e := range s.before[l.Digest] {
+		r.Previous = s.resolution(l.ID, e)
+		r = r.Previous
+	}
+	return last
+}
+
+func (s *Set) resolution(id string, e entry) *record.Resolution {
 	r := s.runs[e.run]
-	r.DeadLetterID, r.At = l.ID, time.UnixMicro(e.at).UTC()
+	r.DeadLetterID, r.At = id, time.UnixMicro(e.at).UTC()
+	if r.Edit != nil {
+		r.Edit = &record.Edit{Patch: r.Edit.Patch}
+	}
 	return &r
 }
 
@@ -71,25 +104,41 @@ func (s *Set) Status(l *letters.Letter) string {
 
 // Put remembers r as the last of its dead letter.
 func (s *Set) Put(r *record.Resolution) {
+	s.remove(r.DeadLetterID)
 	d := letters.DigestOf(r.DeadLetterID)
-	k := run{r.Action, r.By, r.Why, r.ReplayID, r.Target}
+	s.entries[d] = s.entry(r)
+	for p := r.Previous; p != nil && len(s.before[d]) < record.MaxPrevious; p = p.Previous {
+		s.before[d] = append(s.before[d], s.entry(p))
+	}
+	if r.Edit != nil && len(r.Edit.Diff) <= s.room {
+		s.diffs[d] = r.Edit.Diff
+		s.room -= len(r.Edit.Diff)
+	}
+}
+
+// entry keeps what r has in common with others once.
+func (s *Set) entry(r *record.Resolution) entry {
+	k := run{r.Action, r.By, r.Why, r.ReplayID, r.RunID, r.Target, r.Edit != nil, ""}
+	common := record.Resolution{Action: r.Action, By: r.By, Why: r.Why, ReplayID: r.ReplayID, RunID: r.RunID, Target: r.Target}
+	if r.Edit != nil {
+		k.patch = r.Edit.Patch
+		common.Edit = &record.Edit{Patch: r.Edit.Patch}
+	}
 	n, ok := s.index[k]
 	if !ok {
 		n = int32(len(s.runs)) //nolint:gosec // fewer than there are records
 		s.index[k] = n
-		s.runs = append(s.runs, record.Resolution{Action: r.Action, By: r.By, Why: r.Why, ReplayID: r.ReplayID, Target: r.Target})
+		s.runs = append(s.runs, common)
 	}
-	s.entries[d] = entry{n, r.At.UnixMicro()}
-	delete(s.whole, d)
-	if r.Edit != nil || r.Previous != nil {
-		s.whole[d] = r
-	}
+	return entry{n, r.At.UnixMicro()}
 }
 
 func (s *Set) remove(id string) {
 	d := letters.DigestOf(id)
+	s.room += len(s.diffs[d])
 	delete(s.entries, d)
-	delete(s.whole, d)
+	delete(s.before, d)
+	delete(s.diffs, d)
 }
 
 // Runs are the replays in the set by their ID, each with the time of its first
@@ -115,9 +164,9 @@ func Read(ctx context.Context, cfg *kafka.Config, log *slog.Logger) (*Set, error
 
 // ReadSettled is Read for whoever acts: it reads up to the high watermark and
 // waits for what is in hand there. Whoever took the transactional ids over does
-// not wait long.
+// not wait long. It keeps no differences of payloads: nobody acts on them.
 func ReadSettled(ctx context.Context, cfg *kafka.Config, log *slog.Logger) (*Set, error) {
-	s := New()
+	s := newSet(0)
 	return s, read(ctx, log, cfg, cfg.ReadToEnd, s.apply)
 }
 
@@ -128,6 +177,19 @@ func (s *Set) apply(id string, r *record.Resolution) error {
 		s.Put(r)
 	}
 	return nil
+}
+
+// Last reads the last resolution of one dead letter, with its difference; nil if
+// there is none.
+func Last(ctx context.Context, cfg *kafka.Config, log *slog.Logger, id string) (*record.Resolution, error) {
+	var last *record.Resolution
+	err := Each(ctx, cfg, log, func(of string, r *record.Resolution) error {
+		if of == id {
+			last = r
+		}
+		return nil
+	})
+	return last, err
 }
 
 // Each gives every committed resolution that the topic still has, in the order of
