@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/hookstream/hookstream/schemas/identity"
 )
 
 const connectTimeout = 10 * time.Second
@@ -48,46 +46,62 @@ func (p *Postgres) Close(ctx context.Context) error { return p.conn.Close(ctx) }
 
 // LATERAL and LIMIT keep the planner at one index probe an event, in the one
 // partition of its time, however large the ledger is.
-const appliedTimed = `select b.fingerprint, found.applied_at from unnest($1::timestamptz[], $2::bytea[]) as b (occurred_at, fingerprint)
-	cross join lateral (select l.applied_at from hookstream.ledger l
-		where l.occurred_at = b.occurred_at and l.fingerprint = b.fingerprint limit 1) as found`
+const (
+	source = "raw_topic, raw_partition, raw_offset, event_topic, event_partition, event_offset"
 
-const appliedUntimed = `select b.fingerprint, found.applied_at from unnest($1::bytea[]) as b (fingerprint)
-	cross join lateral (select l.applied_at from hookstream.ledger_untimed l where l.fingerprint = b.fingerprint limit 1) as found`
+	timedSources = "select b.n, found.* from unnest($1::int[], $2::bytea[], $3::timestamptz[]) as b (n, fingerprint, occurred_at) " +
+		"cross join lateral (select " + source + " from hookstream.ledger l " +
+		"where l.occurred_at = b.occurred_at and l.fingerprint = b.fingerprint limit 1) as found"
 
-// Applied looks the events up.
-func (p *Postgres) Applied(ctx context.Context, events []Event) (map[identity.Fingerprint]time.Time, error) {
-	var times []time.Time
-	var timed, untimed [][]byte
-	for i := range events {
-		e := &events[i]
-		if e.OccurredAt.IsZero() {
-			untimed = append(untimed, e.Fingerprint[:])
-			continue
-		}
-		times, timed = append(times, e.OccurredAt), append(timed, e.Fingerprint[:])
-	}
-	applied := map[identity.Fingerprint]time.Time{}
-	err := pgx.BeginTxFunc(ctx, p.conn, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		if err := collect(ctx, tx, applied, appliedTimed, times, timed); err != nil {
-			return err
-		}
-		return collect(ctx, tx, applied, appliedUntimed, untimed)
-	})
-	return applied, err
+	untimedSources = "select b.n, found.* from unnest($1::int[], $2::bytea[]) as b (n, fingerprint) " +
+		"cross join lateral (select " + source + " from hookstream.ledger_untimed l where l.fingerprint = b.fingerprint limit 1) as found"
+)
+
+// wanted are events of one of the ledger's tables, and the places of their
+// answers.
+type wanted struct {
+	at           []int32
+	fingerprints [][]byte
+	times        []time.Time
 }
 
-func collect(ctx context.Context, tx pgx.Tx, into map[identity.Fingerprint]time.Time, query string, args ...any) error {
-	rows, err := tx.Query(ctx, query, args...)
-	if err != nil {
-		return fmt.Errorf("read the sink's ledger: %w", err)
+func (w *wanted) add(at int, e *Event) {
+	w.at = append(w.at, int32(at)) //nolint:gosec // a chunk's
+	w.fingerprints, w.times = append(w.fingerprints, e.Fingerprint[:]), append(w.times, e.OccurredAt)
+}
+
+// Sources looks the events up.
+func (p *Postgres) Sources(ctx context.Context, events []Event) ([]*Source, error) {
+	var timed, untimed wanted
+	for i := range events {
+		if e := &events[i]; e.OccurredAt.IsZero() {
+			untimed.add(i, e)
+		} else {
+			timed.add(i, e)
+		}
 	}
-	var fingerprint []byte
-	var at time.Time
-	_, err = pgx.ForEachRow(rows, []any{&fingerprint, &at}, func() error {
-		into[identity.Fingerprint(fingerprint)] = at
-		return nil
+	sources := make([]*Source, len(events))
+	err := pgx.BeginTxFunc(ctx, p.conn, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		if err := collect(ctx, tx, sources, timedSources, timed.at, timed.fingerprints, timed.times); err != nil {
+			return err
+		}
+		return collect(ctx, tx, sources, untimedSources, untimed.at, untimed.fingerprints)
 	})
+	return sources, err
+}
+
+func collect(ctx context.Context, tx pgx.Tx, into []*Source, query string, args ...any) error {
+	rows, err := tx.Query(ctx, query, args...)
+	if err == nil {
+		var at int
+		var s Source
+		columns := []any{&at, &s.Raw.Topic, &s.Raw.Partition, &s.Raw.Offset, &s.Event.Topic, &s.Event.Partition, &s.Event.Offset}
+		_, err = pgx.ForEachRow(rows, columns, func() error {
+			found := s
+			into[at] = &found
+			return nil
+		})
+	}
 	if err != nil {
 		return fmt.Errorf("read the sink's ledger: %w", err)
 	}

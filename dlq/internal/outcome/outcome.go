@@ -3,10 +3,14 @@
 // Package outcome says what became of replayed dead letters. It looks at what
 // happened: at the dead letters that came of a replay, and at the sink's ledger
 // where it can be read. Where it cannot, the outcome is unknown and not guessed.
+//
+// What came of what is told by positions, which a replay keeps, and never by
+// times: an operator's clock, the services' and the database's differ.
 package outcome
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/hookstream/hookstream/dlq/internal/letters"
@@ -20,10 +24,11 @@ type State string
 
 // The states.
 const (
-	// Succeeded: the sink's ledger has the event since the replay.
+	// Succeeded: the sink's ledger has the event, from this dead letter's
+	// record.
 	Succeeded State = "succeeded"
-	// Duplicate: the ledger had the event before the replay, which changed
-	// nothing.
+	// Duplicate: the ledger has the event from another delivery, so that the
+	// replay changed nothing.
 	Duplicate State = "duplicate"
 	// FailedAgain: a dead letter came of the replay.
 	FailedAgain State = "failed-again"
@@ -44,32 +49,31 @@ type Outcome struct {
 // Settled reports whether the outcome will not change any more.
 func (o Outcome) Settled() bool { return o.State != Pending && o.State != Unknown }
 
+// skew is how far the clocks of operators and services may differ before a dead
+// letter that came of a replay is taken for an older one.
+const skew = 24 * time.Hour
+
 // Index knows which dead letters came of replays. It grows by the dead letters
-// that did, not by all.
+// that did and by what the sink gave up since, not by all.
 type Index struct {
-	// first is when each replay run began.
-	runs  map[string]time.Time
-	first time.Time
+	runs map[string]time.Time
+	// since is when the first replay run began, less the skew.
+	since time.Time
 	// byReplay finds what failed under a replay's ID: every failure of what
 	// was sent to the sink, and transform's of what was sent to it.
 	byReplay map[letters.Digest]string
-	// byEvent finds events that the sink gave up after transform had mapped a
-	// replayed webhook: an event record does not name the replay.
-	byEvent map[letters.Digest]failed
-}
-
-type failed struct {
-	id string
-	at time.Time
+	// byDelivery finds events that the sink gave up after transform had mapped
+	// a replayed webhook: an event record does not name the replay.
+	byDelivery map[letters.Digest]string
 }
 
 // NewIndex is for these replay runs, each with the time of its first
 // resolution.
 func NewIndex(runs map[string]time.Time) *Index {
-	x := &Index{runs: runs, byReplay: map[letters.Digest]string{}, byEvent: map[letters.Digest]failed{}}
+	x := &Index{runs: runs, byReplay: map[letters.Digest]string{}, byDelivery: map[letters.Digest]string{}}
 	for _, at := range runs {
-		if x.first.IsZero() || at.Before(x.first) {
-			x.first = at
+		if since := at.Add(-skew); x.since.IsZero() || since.Before(x.since) {
+			x.since = since
 		}
 	}
 	return x
@@ -85,8 +89,8 @@ func (x *Index) Add(l *letters.Letter) {
 		}
 		return
 	}
-	if l.Stage == record.StageSink && l.LastFailedAt.After(x.first) {
-		x.byEvent[eventKey(l)] = failed{l.ID, l.LastFailedAt}
+	if l.Stage == record.StageSink && l.LastFailedAt.After(x.since) {
+		x.byDelivery[deliveryKey(l)] = l.ID
 	}
 }
 
@@ -94,8 +98,11 @@ func replayKey(replayID string, origin record.Position) letters.Digest {
 	return letters.DigestOf(replayID + "\x00" + origin.String())
 }
 
-func eventKey(l *letters.Letter) letters.Digest {
-	return letters.DigestOf(l.Tenant() + "\x00" + l.Provider() + "\x00" + l.EventID())
+// deliveryKey names one delivery of an event. Its record on an event topic says
+// when the edge received it and under which correlation ID, as the webhook does.
+func deliveryKey(l *letters.Letter) letters.Digest {
+	received, _ := l.Headers.Get(header.ReceivedAt)
+	return letters.DigestOf(strings.Join([]string{l.Tenant(), l.Provider(), l.EventID(), received, l.CorrelationID()}, "\x00"))
 }
 
 // again is the dead letter that came of l's replay r, or "".
@@ -105,8 +112,8 @@ func (x *Index) again(l *letters.Letter, r *record.Resolution) string {
 			return id
 		}
 	}
-	if f := x.byEvent[eventKey(l)]; l.Stage == record.StageTransform && f.id != l.ID && f.at.After(r.At) {
-		return f.id
+	if l.Stage == record.StageTransform {
+		return x.byDelivery[deliveryKey(l)]
 	}
 	return ""
 }
@@ -117,9 +124,10 @@ type Replayed struct {
 	Resolution *record.Resolution
 }
 
-// Ledger tells when the sink applied events; those that it has not are absent.
+// Ledger tells where the events that the sink applied came from: one source an
+// event, in their order, nil for those that it has not.
 type Ledger interface {
-	Applied(ctx context.Context, events []Event) (map[identity.Fingerprint]time.Time, error)
+	Sources(ctx context.Context, events []Event) ([]*Source, error)
 }
 
 // Event is what the ledger knows an event by.
@@ -129,32 +137,51 @@ type Event struct {
 	OccurredAt time.Time
 }
 
+// Source is where an event in the ledger came from.
+type Source struct {
+	// Raw is where its webhook was first written, Event where the event was.
+	Raw, Event record.Position
+}
+
 // Judge says of each how its replay ended. Ledger is nil where there is none.
 func (x *Index) Judge(ctx context.Context, ledger Ledger, replayed []Replayed) ([]Outcome, error) {
-	var applied map[identity.Fingerprint]time.Time
+	sources := make([]*Source, len(replayed))
 	if ledger != nil {
 		var err error
-		if applied, err = ledger.Applied(ctx, eventsOf(replayed)); err != nil {
+		if sources, err = ledger.Sources(ctx, eventsOf(replayed)); err != nil {
 			return nil, err
 		}
 	}
 	out := make([]Outcome, len(replayed))
 	for i, r := range replayed {
-		at, ok := applied[fingerprint(r.Letter)]
 		switch id := x.again(r.Letter, r.Resolution); {
 		case id != "":
 			out[i] = Outcome{FailedAgain, id}
 		case ledger == nil:
 			out[i].State = Unknown
-		case !ok:
+		case sources[i] == nil:
 			out[i].State = Pending
-		case at.Before(r.Resolution.At):
-			out[i].State = Duplicate
-		default:
+		case sources[i].is(r.Letter):
 			out[i].State = Succeeded
+		default:
+			out[i].State = Duplicate
 		}
 	}
 	return out, nil
+}
+
+// is reports whether the event came from the record that l holds. A replay keeps
+// where the record was first written: on the raw topic what transform gave up, on
+// an event topic what the sink did.
+func (s *Source) is(l *letters.Letter) bool {
+	origin, err := l.Origin()
+	if err != nil {
+		return false
+	}
+	if l.Stage == record.StageSink {
+		return s.Event == origin
+	}
+	return s.Raw == origin
 }
 
 func fingerprint(l *letters.Letter) identity.Fingerprint {

@@ -101,7 +101,7 @@ func ended(o *outcome.Outcome) string {
 	case outcome.Succeeded:
 		return "; it succeeded"
 	case outcome.Duplicate:
-		return "; it was a duplicate: the ledger had the event before"
+		return "; it was a duplicate: the ledger has the event from another delivery"
 	case outcome.FailedAgain:
 		return "; it failed again as " + terminal.Clean(o.Again)
 	case outcome.Pending:

@@ -48,7 +48,7 @@ func Ended(w io.Writer, t Tally) error {
 	for _, line := range []struct {
 		n    int
 		what string
-	}{{t.FailedAgain, "failed again"}, {t.Duplicates, "were duplicates: the ledger had them before"}, {t.Pending, "pending"}} {
+	}{{t.FailedAgain, "failed again"}, {t.Duplicates, "were duplicates: the ledger has them from another delivery"}, {t.Pending, "pending"}} {
 		if line.n > 0 {
 			fmt.Fprintf(&b, "%8s %s\n", Number(line.n), line.what)
 		}
