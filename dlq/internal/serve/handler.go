@@ -121,7 +121,7 @@ func (h *handler) answer(w http.ResponseWriter, rt *route, r *http.Request) (ans
 		return nil, err
 	}
 	if rt.Scope != "" && !caller.May(rt.Scope) {
-		h.log.WarnContext(r.Context(), "refused", "audit", true, "by", caller.Name, "method", r.Method, "path", r.URL.Path, "scope", rt.Scope)
+		about(h.log, r).WarnContext(r.Context(), "refused", "audit", true, "by", caller.Name, "method", r.Method, "path", r.URL.Path, "scope", rt.Scope)
 		return nil, refuse(forbidden, "%s lacks the scope %s", caller.Name, rt.Scope)
 	}
 	if err := readBody(w, r); err != nil {
@@ -177,7 +177,7 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	case unauthorized.Slug:
 		challenge(w, errors.Is(err, auth.ErrInvalid))
 	case unavailable.Slug:
-		h.log.WarnContext(r.Context(), "a request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		about(h.log, r).WarnContext(r.Context(), "a request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
 	p.write(w, r)
 }
@@ -217,14 +217,15 @@ func (d document) send(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// measured counts the answers of a route and sets what all answers have.
+// measured counts the answers of a route and sets what all requests and answers
+// have.
 func (h *handler) measured(path string, next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begin := time.Now()
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		s := &statusWriter{ResponseWriter: w}
-		next(s, r)
+		next(s, correlated(s, r))
 		h.metrics.answered(r.Context(), path, s.status, time.Since(begin))
 	})
 }

@@ -46,6 +46,8 @@ type Operation struct {
 // operation is one under way or ended.
 type operation struct {
 	cancel context.CancelFunc
+	// log is about the request that began it.
+	log *slog.Logger
 
 	mu    sync.Mutex
 	state Operation
@@ -101,7 +103,6 @@ const remembered = 100
 type runner struct {
 	// ctx ends when the service does.
 	ctx context.Context //nolint:containedctx // requests end before their operations
-	log *slog.Logger
 	now func() time.Time
 
 	wg      sync.WaitGroup
@@ -147,14 +148,14 @@ func (r *runner) all() []Operation {
 }
 
 // start carries out a change that was claimed, and releases it at the end.
-func (r *runner) start(c *Change, p *Plan) Operation {
+func (r *runner) start(log *slog.Logger, c *Change, p *Plan) Operation {
 	ctx, cancel := context.WithCancel(r.ctx)
-	o := &operation{cancel: cancel, changed: make(chan struct{}), state: Operation{
+	o := &operation{cancel: cancel, log: log, changed: make(chan struct{}), state: Operation{
 		ID: c.ID, Action: c.Action, State: Running, By: c.By, Why: c.Why,
 		StartedAt: r.now().UTC(), Planned: p.Outcome.Planned, Plan: p.Outcome,
 	}}
 	r.remember(o)
-	r.audit(&o.state, "a change begins", "selected", c.Text)
+	o.audit(&o.state, "a change begins", "selected", c.Text)
 	begun, _ := o.look()
 	r.wg.Add(1)
 	go func() {
@@ -163,7 +164,7 @@ func (r *runner) start(c *Change, p *Plan) Operation {
 		n, err := p.Run(ctx, func(n int) { o.progress(n, r.now()) })
 		r.release()
 		ended := o.end(n, err, r.now().UTC())
-		r.audit(&ended, "a change ended")
+		o.audit(&ended, "a change ended")
 	}()
 	return begun
 }
@@ -188,9 +189,9 @@ func (r *runner) remember(o *operation) {
 
 // audit says in the log who changes what. The resolutions say it of every dead
 // letter, in Kafka.
-func (r *runner) audit(o *Operation, message string, more ...any) {
-	r.log.Info(message, append([]any{
-		"audit", true, "operation", o.ID, "action", o.Action, "by", o.By, "why", o.Why,
-		"state", o.State, "planned", o.Planned, "done", o.Done, "error", o.Error,
+func (o *operation) audit(s *Operation, message string, more ...any) {
+	o.log.Info(message, append([]any{
+		"audit", true, "operation", s.ID, "action", s.Action, "by", s.By, "why", s.Why,
+		"state", s.State, "planned", s.Planned, "done", s.Done, "error", s.Error,
 	}, more...)...)
 }

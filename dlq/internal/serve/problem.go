@@ -56,5 +56,7 @@ func (r *refusal) write(w http.ResponseWriter, req *http.Request) {
 	case overloaded.Slug, unavailable.Slug, busy.Slug:
 		w.Header().Set("Retry-After", "5")
 	}
-	_ = problem.Problem{Type: r.Type, Detail: r.Detail, Instance: req.URL.EscapedPath()}.Write(w) // the client has gone; nobody is left to tell
+	_ = problem.Problem{
+		Type: r.Type, Detail: r.Detail, Instance: req.URL.EscapedPath(), CorrelationID: correlationOf(req.Context()),
+	}.Write(w) // the client has gone; nobody is left to tell
 }

@@ -62,7 +62,7 @@ func (h *handler) stop(r *http.Request, caller *auth.Caller) (answer, error) {
 	if !caller.May(needs) {
 		return nil, refuse(forbidden, "%s lacks the scope %s", caller.Name, needs)
 	}
-	h.log.InfoContext(r.Context(), "a change is stopped", "audit", true, "operation", state.ID, "by", caller.Name)
+	about(h.log, r).InfoContext(r.Context(), "a change is stopped", "audit", true, "operation", state.ID, "by", caller.Name)
 	o.cancel()
 	return accepted(&state), nil
 }

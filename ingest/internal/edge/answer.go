@@ -9,6 +9,7 @@ import (
 
 	"github.com/hookstream/hookstream/schemas/provider"
 	"github.com/hookstream/hookstream/schemas/record"
+	"github.com/hookstream/hookstream/stage/correlation"
 	"github.com/hookstream/hookstream/stage/problem"
 )
 
@@ -36,13 +37,13 @@ func (h *Handler) answer(pattern string, work func(*exchange) (*reply, *refusal)
 		defer span.End()
 		x := &exchange{
 			Request: r, ctx: ctx, received: h.cfg.Now(), log: h.cfg.Log,
-			correlationID: correlationID(r.Header), provider: unknownProvider,
+			correlationID: correlation.ID(r.Header), provider: unknownProvider,
 		}
 		h.metrics.inFlight.Add(ctx, 1)
 		defer h.metrics.inFlight.Add(ctx, -1)
 
 		rep, refused := work(x)
-		w.Header()[correlationHeader] = []string{x.correlationID}
+		w.Header()[correlation.Header] = []string{x.correlationID}
 		l := labels{provider: x.provider}
 		var err error
 		if refused == nil {
