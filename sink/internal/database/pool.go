@@ -6,10 +6,12 @@ package database
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/hookstream/hookstream/stage/failure"
@@ -19,7 +21,8 @@ const connectTimeout = 10 * time.Second
 
 // Open makes a pool of at most size connections. It does not connect yet. How
 // statements run is chosen for each connection, unless the URL says so with
-// default_query_exec_mode.
+// default_query_exec_mode; of several servers it takes one that can be written to,
+// unless the URL says otherwise with target_session_attrs.
 func Open(ctx context.Context, url string, size int32) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -30,6 +33,9 @@ func Open(ctx context.Context, url string, size int32) (*pgxpool.Pool, error) {
 	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
 		cfg.ConnConfig.RuntimeParams["application_name"] = "hookstream-sink"
 	}
+	if severalServers(&cfg.ConnConfig.Config) && cfg.ConnConfig.ValidateConnect == nil && !strings.Contains(url, "target_session_attrs") {
+		cfg.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
 	if !strings.Contains(url, "default_query_exec_mode") {
 		cfg.BeforeConnect = chooseMode
 	}
@@ -38,6 +44,16 @@ func Open(ctx context.Context, url string, size int32) (*pgxpool.Pool, error) {
 		return nil, fmt.Errorf("postgres pool: %w", err)
 	}
 	return pool, nil
+}
+
+// severalServers reports whether a connection may go to another server than the
+// first. After a switchover that one may be a standby, which would refuse each
+// write and be tried first again. One server may be a fallback of its own, without
+// TLS.
+func severalServers(cfg *pgconn.Config) bool {
+	return slices.ContainsFunc(cfg.Fallbacks, func(f *pgconn.FallbackConfig) bool {
+		return f.Host != cfg.Host || f.Port != cfg.Port
+	})
 }
 
 // chooseMode has statements prepared, which spares Postgres half of its work on

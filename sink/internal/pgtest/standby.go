@@ -23,7 +23,7 @@ func (s *Server) Standby(t TB) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	standby := &Server{dir: dir, bin: s.bin, settings: append(slices.Clone(s.settings), "primary_conninfo=host="+s.dir+" user=postgres")}
+	standby := &Server{dir: dir, bin: s.bin, settings: s.settings}
 	t.Cleanup(standby.remove)
 	s.Stop()
 	// -p keeps the owner, who is the only one whom Postgres lets have it.
@@ -31,21 +31,34 @@ func (s *Server) Standby(t TB) *Server {
 		t.Fatal(fmt.Errorf("copy the primary: %w: %s", err, out))
 	}
 	s.Start(t)
-	if err := os.WriteFile(filepath.Join(standby.data(), "standby.signal"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
 	if c := credential(); c != nil {
 		if err := os.Chown(dir, int(c.Uid), int(c.Gid)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	standby.Start(t)
-	for deadline := time.Now().Add(startTimeout); !s.streams(t); time.Sleep(20 * time.Millisecond) {
+	standby.Follow(t, s)
+	return standby
+}
+
+// Follow starts s, which must not run, as a standby of primary, whose data it has.
+func (s *Server) Follow(t TB, primary *Server) {
+	t.Helper()
+	s.settings = append(slices.Clone(s.settings), "primary_conninfo=host="+primary.dir+" user=postgres") // the last one wins
+	if err := os.WriteFile(filepath.Join(s.data(), "standby.signal"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.Start(t)
+	for deadline := time.Now().Add(startTimeout); !primary.streams(t); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the standby does not follow its primary")
 		}
 	}
-	return standby
+}
+
+// Promote makes a standby take writes, and returns when it does.
+func (s *Server) Promote(t TB) {
+	t.Helper()
+	admin(t, s.URL(), "select pg_promote()")
 }
 
 // streams reports whether a standby follows: what is written from now on is sent
@@ -65,8 +78,8 @@ func (s *Server) streams(t TB) (yes bool) {
 	return yes
 }
 
-// Failover is a URL whose clients connect to the first of the servers that
-// answers, whether it takes writes or not.
+// Failover is a URL that names several servers, in the order in which they are
+// tried.
 func Failover(servers ...*Server) string {
 	url := "postgres://postgres@/postgres?host="
 	for i, s := range servers {
