@@ -29,11 +29,7 @@ func TestStatementsArePreparedUnlessAPoolerIsBetween(t *testing.T) {
 	if got := modeAt(t, server.URL()+"&default_query_exec_mode=exec"); got != pgx.QueryExecModeExec {
 		t.Errorf("the mode is %v where the URL says exec", got)
 	}
-	pooled := server.Bouncer(t, 1)
-	if pooled == "" {
-		t.Skip("no pgbouncer: apt-get install pgbouncer")
-	}
-	if got := modeAt(t, pooled); got != pgx.QueryExecModeCacheDescribe {
+	if got := modeAt(t, server.Bouncer(t, 1)); got != pgx.QueryExecModeCacheDescribe {
 		t.Errorf("the mode is %v with one", got)
 	}
 }

@@ -22,6 +22,7 @@ import (
 type TB interface {
 	Helper()
 	Fatal(args ...any)
+	Skip(args ...any)
 	Cleanup(func())
 }
 
