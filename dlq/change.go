@@ -150,7 +150,7 @@ func (d *decided) run(s *session, job *action.Job) error {
 		job.Foreign = func(record.Position, error) {} // the plan has counted them
 		out.Done, err = job.Run(s.ctx, plan)
 		progress.End()
-		d.done = out.Done
+		d.done, out.Skipped = out.Done, plan.Skipped
 	}
 	return errors.Join(err, d.conclude(s, plan, &out, err))
 }
@@ -198,6 +198,7 @@ func (d *decided) conclude(s *session, plan *action.Plan, out *output.Outcome, f
 		_, err = fmt.Fprintln(s.Out, "dry run: nothing was changed")
 	case plan.Total() > 0:
 		_, err = fmt.Fprintf(s.Out, "%s of %s %s%s\n", output.Number(out.Done), output.Number(out.Planned), out.Action, named(out))
+		err = errors.Join(err, output.Skipped(s.Out, out.Skipped))
 	}
 	if failed != nil {
 		if out.ReplayID != "" {

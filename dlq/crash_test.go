@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/hookstream/hookstream/dlq/internal/action"
+	"github.com/hookstream/hookstream/dlq/internal/console"
 	"github.com/hookstream/hookstream/dlq/internal/letters"
 	"github.com/hookstream/hookstream/schemas/header"
 	"github.com/hookstream/hookstream/schemas/record"
@@ -204,3 +206,32 @@ func TestLettersThatArriveAfterThePlanWait(t *testing.T) {
 	}
 	w.eachOnce(3)
 }
+
+// TestARunSaysWhatItSkipped: a topic that vanished after the plan was made, and
+// what another operator did meanwhile.
+func TestARunSaysWhatItSkipped(t *testing.T) {
+	w := newWorld(t)
+	w.write(w.letter(0), w.event(1))
+	j := w.job()
+	p := w.plan(j)
+	j.TopicExists = func(topic string) bool { return topic != w.cfg.Topics.SinkReplay }
+	if sent, err := j.Run(t.Context(), p); sent != 1 || err != nil {
+		t.Fatalf("sent %d, %v", sent, err)
+	}
+	if len(p.Skipped) != 1 || p.Skipped[0].Count != 1 || p.Skipped[0].Example != w.event(1).ID() || !strings.Contains(p.Skipped[0].Why, "does not exist") {
+		t.Errorf("skipped %+v", p.Skipped)
+	}
+
+	w.write(w.letter(2), w.letter(3), w.letter(4))
+	slow := &console.Console{InTerminal: true, In: answer(func() string {
+		w.dlq("discard", w.letter(3).ID(), "--why", "noise", "--yes").want(t, exitOK)
+		return "y\n"
+	})}
+	w.with(slow, "replay", "--stage", "transform").want(t, exitPartial, "2 of 3 replayed", "1 skipped: decided on by somebody else")
+}
+
+// answer is a person at the prompt.
+type answer func() string
+
+// Read gives the answer.
+func (a answer) Read(p []byte) (int, error) { return copy(p, a()), nil }

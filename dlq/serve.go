@@ -252,7 +252,7 @@ func (a *api) Plan(ctx context.Context, c *serve.Change) (*serve.Plan, error) {
 	return &serve.Plan{Outcome: planned(job, plan), Run: func(ctx context.Context, done func(int)) (int, error) {
 		job.Done, job.Edit = done, editing(ctx, patch)
 		return job.Run(ctx, plan)
-	}}, nil
+	}, Skipped: func() []action.Refusal { return plan.Skipped }}, nil
 }
 
 // editing is action.Job's Edit while ctx lasts; nil without a patch.

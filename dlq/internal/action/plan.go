@@ -35,6 +35,10 @@ type Plan struct {
 	Edited      int
 	EditExample string
 
+	// Skipped says, after a Run that came to its end, why it did less than was
+	// planned: something changed meanwhile.
+	Skipped []Refusal
+
 	// last is the position of the last dead letter to act on in each
 	// partition. Letters that arrive later were not confirmed by anyone.
 	last map[int32]int64
@@ -44,7 +48,7 @@ type Plan struct {
 type Refusal struct {
 	Why   string `json:"why"`
 	Count int    `json:"count"`
-	// Example is one dead letter's ID.
+	// Example is one dead letter's ID, where one is known.
 	Example string `json:"example"`
 }
 
@@ -134,21 +138,38 @@ const maxRefusals = 50
 
 const furtherReasons = "for further reasons; select fewer to see them"
 
-func (p *Plan) refuse(why, id string) {
-	for i := range p.Refused {
-		if p.Refused[i].Why == why {
-			p.Refused[i].Count++
-			return
+func (p *Plan) refuse(why, id string) { p.Refused = refuse(p.Refused, why, id) }
+
+func refuse(refused []Refusal, why, id string) []Refusal {
+	for i := range refused {
+		if refused[i].Why == why {
+			refused[i].Count++
+			return refused
 		}
 	}
-	if len(p.Refused) >= maxRefusals {
+	if len(refused) >= maxRefusals {
 		why = furtherReasons
-		if p.Refused[len(p.Refused)-1].Why == why {
-			p.Refused[len(p.Refused)-1].Count++
-			return
+		if refused[len(refused)-1].Why == why {
+			refused[len(refused)-1].Count++
+			return refused
 		}
 	}
-	p.Refused = append(p.Refused, Refusal{Why: why, Count: 1, Example: id})
+	return append(refused, Refusal{Why: why, Count: 1, Example: id})
+}
+
+// decidedMeanwhile is why a run does less where it refused nothing: what another
+// operator decided on after the plan was made, it no longer finds as planned.
+const decidedMeanwhile = "decided on by somebody else since the plan was made, as dlq history tells, or deleted by the topic's retention"
+
+// skip adds what was neither done nor refused.
+func (p *Plan) skip(done int) {
+	rest := p.Total() - done
+	for _, s := range p.Skipped {
+		rest -= s.Count
+	}
+	if rest > 0 {
+		p.Skipped = append(p.Skipped, Refusal{Why: decidedMeanwhile, Count: rest})
+	}
 }
 
 // hopeless are the reasons that no replay can mend. One of a newer version is

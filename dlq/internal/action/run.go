@@ -12,6 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/hookstream/hookstream/dlq/internal/letters"
 	"github.com/hookstream/hookstream/dlq/internal/resolutions"
@@ -21,9 +22,15 @@ import (
 	"github.com/hookstream/hookstream/stage/tracing"
 )
 
-// maxBatchBytes bounds what a transaction holds in memory. Of every partition
-// one is being written and one being filled.
-const maxBatchBytes = 4 << 20
+// Bounds of what is held in memory, in bytes. Of every partition one transaction
+// is being written and one being filled.
+const (
+	maxBatchBytes = 4 << 20 // of a transaction
+	maxHeldBytes  = 64 << 20
+	// handOverBytes is that of the dead letters that are handed from one
+	// goroutine to the next at once.
+	handOverBytes = 1 << 20
+)
 
 // takeOvers is how many transactional ids are taken over at once.
 const takeOvers = 8
@@ -42,7 +49,7 @@ func (j *Job) Run(ctx context.Context, p *Plan) (done int, err error) {
 		return 0, nil
 	}
 	crash.At(crash.BeforeTakeOver)
-	r := &run{Job: j, plan: p, named: map[string]bool{}, ready: make(chan struct{})}
+	r := &run{Job: j, plan: p, named: map[string]bool{}, ready: make(chan struct{}), room: semaphore.NewWeighted(maxHeldBytes)}
 	for _, id := range j.IDs {
 		r.named[id] = true
 	}
@@ -69,7 +76,9 @@ func (j *Job) Run(ctx context.Context, p *Plan) (done int, err error) {
 		close(r.ready)
 		return nil
 	})
-	err = g.Wait()
+	if err = g.Wait(); err == nil {
+		p.skip(r.done)
+	}
 	return r.done, err
 }
 
@@ -118,6 +127,9 @@ type run struct {
 	ready   chan struct{}
 	writers map[int32]*writer
 
+	// room is taken by what the transactions hold until they are committed.
+	room *semaphore.Weighted
+
 	// trace is nil where nothing is sent.
 	trace *tracing.Replay
 
@@ -136,6 +148,8 @@ type writer struct {
 type batch struct {
 	records        []*kgo.Record
 	letters, bytes int
+	// held is how much of the room it takes.
+	held int64
 }
 
 // errPast ends the reading after the plan's last dead letters.
@@ -151,6 +165,7 @@ func (r *run) read(ctx context.Context, to chan<- []*letters.Letter) error {
 	reading := maps.Clone(r.plan.last)
 	partitions := slices.Collect(maps.Keys(r.plan.last))
 	var selected []*letters.Letter
+	size := 0
 	err := letters.Read(ctx, r.Kafka, r.Log, partitions, r.Foreign, func(l *letters.Letter) error {
 		if err := r.wait(ctx); err != nil {
 			return err
@@ -159,13 +174,13 @@ func (r *run) read(ctx context.Context, to chan<- []*letters.Letter) error {
 			delete(reading, l.At.Partition)
 		}
 		if l.At.Offset <= r.plan.last[l.At.Partition] && r.selects(l) {
-			selected = append(selected, l)
+			selected, size = append(selected, l), size+kafka.RecordBytes(l.Raw)
 		}
-		if len(selected) == handOver {
+		if len(selected) == handOver || size >= handOverBytes {
 			if err := send(ctx, to, selected); err != nil {
 				return err
 			}
-			selected = nil
+			selected, size = nil, 0
 		}
 		if len(reading) == 0 {
 			return errPast
@@ -238,6 +253,7 @@ func (r *run) finish(ctx context.Context) error {
 func (r *run) add(ctx context.Context, l *letters.Letter) error {
 	act, refusal := r.decide(l)
 	if refusal != "" {
+		r.plan.Skipped = refuse(r.plan.Skipped, refusal, l.ID)
 		return nil
 	}
 	res := r.resolution(l, act, r.resolved.Get(l))
@@ -245,17 +261,49 @@ func (r *run) add(ctx context.Context, l *letters.Letter) error {
 	if err != nil {
 		return err
 	}
-	w := r.writers[l.At.Partition]
+	records := []*kgo.Record{resolution}
 	if act.record != nil {
 		r.trace.Send(act.record)
-		w.next.records = append(w.next.records, act.record)
-		w.next.bytes += kafka.RecordBytes(act.record)
+		records = []*kgo.Record{act.record, resolution}
 	}
-	w.next.records = append(w.next.records, resolution)
-	w.next.bytes += kafka.RecordBytes(resolution)
+	w := r.writers[l.At.Partition]
+	if err := r.hold(ctx, w, records); err != nil {
+		return err
+	}
 	if w.next.letters++; w.next.letters >= r.Pace.batch(r.BatchSize) || w.next.bytes >= maxBatchBytes {
 		return w.flush(ctx)
 	}
+	return nil
+}
+
+// hold adds records to a batch when there is room for them. Until there is, it
+// hands the largest batches over.
+func (r *run) hold(ctx context.Context, w *writer, records []*kgo.Record) error {
+	size := 0
+	for _, rec := range records {
+		size += kafka.RecordBytes(rec)
+	}
+	held := min(int64(size), maxHeldBytes) // what is larger goes alone
+	for !r.room.TryAcquire(held) {
+		largest := w
+		for _, o := range r.writers {
+			if o.next.bytes > largest.next.bytes {
+				largest = o
+			}
+		}
+		if largest.next.letters > 0 {
+			if err := largest.flush(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := r.room.Acquire(ctx, held); err != nil {
+			return err
+		}
+		break
+	}
+	w.next.records = append(w.next.records, records...)
+	w.next.bytes, w.next.held = w.next.bytes+size, w.next.held+held
 	return nil
 }
 
@@ -282,6 +330,7 @@ func (r *run) write(ctx context.Context, w *writer) error {
 		if err := w.to.commit(ctx, b.records); err != nil {
 			return fmt.Errorf("partition %d: %w", w.to.partition, err)
 		}
+		r.room.Release(b.held)
 		r.mu.Lock()
 		r.done += b.letters
 		r.Done(r.done)

@@ -34,6 +34,8 @@ type Outcome struct {
 	Edited      int    `json:"edited,omitempty"`
 	EditExample string `json:"edit_example,omitempty"`
 	Done        int    `json:"done"`
+	// Skipped says why less was done than was planned.
+	Skipped []action.Refusal `json:"skipped,omitempty"`
 }
 
 // From is the status that the action starts from.
@@ -42,6 +44,24 @@ func (o *Outcome) From() string {
 		return string(record.Discarded)
 	}
 	return "open"
+}
+
+func refusals(b *bytes.Buffer, what string, refused []action.Refusal) {
+	const indent = 18 // 8 for the number, and "refused" or "skipped"
+	for _, r := range refused {
+		fmt.Fprintf(b, "%8s %s: %s\n", Number(r.Count), what, wrap(terminal.Clean(r.Why), 80-indent, strings.Repeat(" ", indent)))
+		if r.Example != "" {
+			fmt.Fprintf(b, "%8s for example %s\n", "", terminal.Clean(r.Example))
+		}
+	}
+}
+
+// Skipped writes why less was done than was planned.
+func Skipped(w io.Writer, skipped []action.Refusal) error {
+	var b bytes.Buffer
+	refusals(&b, "skipped", skipped)
+	_, err := w.Write(b.Bytes())
+	return err
 }
 
 // Plan writes what would happen, for a person to decide.
@@ -66,9 +86,7 @@ func Plan(w io.Writer, a record.Action, p *action.Plan) error {
 			fmt.Fprintf(&b, "%9s%s\n", "", terminal.CleanLines(strings.TrimSuffix(line, "\n")))
 		}
 	}
-	for _, r := range p.Refused {
-		fmt.Fprintf(&b, "%8s refused: %s\n%8s for example %s\n", Number(r.Count), wrap(terminal.Clean(r.Why), 80-18, strings.Repeat(" ", 18)), "", terminal.Clean(r.Example))
-	}
+	refusals(&b, "refused", p.Refused)
 	for _, id := range p.Missing {
 		fmt.Fprintf(&b, "%8s no dead letter has the ID %s\n", "1", terminal.Clean(id))
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hookstream/hookstream/dlq/internal/action"
 	"github.com/hookstream/hookstream/dlq/internal/output"
 	"github.com/hookstream/hookstream/schemas/record"
 )
@@ -29,18 +30,20 @@ const (
 // Operation is a change that is carried out, as the API shows it.
 type Operation struct {
 	// ID is on the resolutions, and for a replay on every record it sends.
-	ID        string         `json:"id"`
-	Action    record.Action  `json:"action"`
-	State     State          `json:"state"`
-	By        string         `json:"by"`
-	Why       string         `json:"why,omitempty"`
-	StartedAt time.Time      `json:"started_at"`
-	EndedAt   *time.Time     `json:"ended_at,omitempty"`
-	Planned   int            `json:"planned"`
-	Done      int            `json:"done"`
-	ETA       *float64       `json:"eta_seconds,omitempty"`
-	Error     string         `json:"error,omitempty"`
-	Plan      output.Outcome `json:"plan"`
+	ID        string        `json:"id"`
+	Action    record.Action `json:"action"`
+	State     State         `json:"state"`
+	By        string        `json:"by"`
+	Why       string        `json:"why,omitempty"`
+	StartedAt time.Time     `json:"started_at"`
+	EndedAt   *time.Time    `json:"ended_at,omitempty"`
+	Planned   int           `json:"planned"`
+	Done      int           `json:"done"`
+	ETA       *float64      `json:"eta_seconds,omitempty"`
+	Error     string        `json:"error,omitempty"`
+	// Skipped says why less was done than was planned.
+	Skipped []action.Refusal `json:"skipped,omitempty"`
+	Plan    output.Outcome   `json:"plan"`
 }
 
 // operation is one under way or ended.
@@ -163,6 +166,9 @@ func (r *runner) start(log *slog.Logger, c *Change, p *Plan) Operation {
 		defer cancel()
 		n, err := p.Run(ctx, func(n int) { o.progress(n, r.now()) })
 		r.release()
+		if p.Skipped != nil {
+			o.set(func(s *Operation) { s.Skipped = p.Skipped() })
+		}
 		ended := o.end(n, err, r.now().UTC())
 		o.audit(&ended, "a change ended")
 	}()

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 
+	"github.com/hookstream/hookstream/dlq/internal/action"
 	"github.com/hookstream/hookstream/dlq/internal/filter"
 	"github.com/hookstream/hookstream/dlq/internal/output"
 	"github.com/hookstream/hookstream/schemas/record"
@@ -109,4 +110,7 @@ type Plan struct {
 	// transactions have changed; so is the caller at the end. When ctx ends,
 	// the transactions in hand are finished.
 	Run func(ctx context.Context, done func(n int)) (int, error)
+	// Skipped says, after Run, why less was done than was planned; it may be
+	// nil.
+	Skipped func() []action.Refusal
 }
