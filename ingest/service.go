@@ -52,7 +52,7 @@ func New(cfg Config, log *slog.Logger) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, failure.NewFatal("configuration: %w", err)
 	}
-	s := &Service{cfg: cfg, log: log, health: admin.NewHealth(partKafka, partSetup, partServer)}
+	s := &Service{cfg: cfg, log: log, health: admin.NewHealth("ingest", partKafka, partSetup, partServer)}
 	out := outbound.New(outbound.Config{Mode: cfg.Outbound})
 	var err error
 	if s.setup, err = s.follow(verify.Trust{Fetcher: out}); err != nil {

@@ -53,7 +53,7 @@ func New(cfg Config, log *slog.Logger) (s *Service, err error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, failure.NewFatal("%w", err)
 	}
-	s = &Service{cfg: cfg, log: log, health: admin.NewHealth(partTopics, partDatabase, partConsumer)}
+	s = &Service{cfg: cfg, log: log, health: admin.NewHealth("sink", partTopics, partDatabase, partConsumer)}
 	defer func() {
 		if err != nil {
 			s.close()

@@ -54,7 +54,7 @@ func New(cfg Config, log *slog.Logger) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, failure.NewFatal("configuration: %w", err)
 	}
-	health := admin.NewHealth(partTopics, partSchemas, partDefinitions, partTransform)
+	health := admin.NewHealth("transform", partTopics, partSchemas, partDefinitions, partTransform)
 	source, err := normalize.NewSource(cfg.DefinitionsDir, health.Reporter(partDefinitions), log)
 	if err != nil {
 		return nil, failure.NewFatal("%w", err)

@@ -33,8 +33,12 @@ const (
 // alert, and those, much like them, that must not.
 var cases = map[string]struct{ fires, quiet []string }{
 	"HookstreamDown": {
-		fires: []string{`up{job="sink"} 1x3055 0x10`},
-		quiet: []string{`up{job="sink"} 1x3058 0x3`, `up{job="sink"} 1x3059 _ 1x5`},
+		fires: []string{`up{job="sink"} 1x3055 0x10`, `up{job="dlq"} 1x3055 0x10`},
+		quiet: []string{`up{job="sink"} 1x3058 0x3`, `up{job="sink"} 1x3059 _ 1x5`, `up{job="kafka"} 0x3070`},
+	},
+	"HookstreamNotReady": {
+		fires: []string{`hookstream_ready{service="sink",part="database"} 0x3070`, `hookstream_ready{service="sink",part="consumer"} 1x3050 0x20`, `hookstream_ready{service="sink",part="consumer"} 1x3040 0 0 1 0 0 1 0 0 1 0 0 1 0 0 1 0 0 1 0 0 1 0 0 1`},
+		quiet: []string{`hookstream_ready{service="sink",part="consumer"} 1x3070`, `hookstream_ready{service="sink",part="consumer"} 1x3056 0x3 1x10`, `hookstream_ready{service="sink",part="consumer"} 1x3040 0 1 1 1 0 1 1 1 0 1 1 1 0 1 1 1 0 1 1 1 0 1 1 1`, `hookstream_ready{service="sink",part="server"} 1x3058 0 _x20`},
 	},
 	"HookstreamTurningWebhooksAway": {
 		fires: []string{`hookstream_ingest_requests_total{outcome="not_acknowledged",status="503"} 0x3000 0+60x70`},

@@ -7,9 +7,14 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
+
+	"go.opentelemetry.io/otel"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/hookstream/hookstream/stage/failure"
 )
@@ -63,7 +68,7 @@ func get(t *testing.T, s *Server, method, path string) (int, string) {
 }
 
 func TestEndpoints(t *testing.T) {
-	h := NewHealth("kafka", "database")
+	h := NewHealth("test", "kafka", "database")
 	s := serve(t, h)
 	if code, body := get(t, s, http.MethodGet, "/livez"); code != http.StatusOK || !strings.Contains(body, `"live":true`) {
 		t.Errorf("/livez: %d %s", code, body)
@@ -99,8 +104,63 @@ func TestEndpoints(t *testing.T) {
 	}
 }
 
+// TestReadinessIsMeasured reads the gauge as Prometheus would, at each change and
+// after the server's end.
+func TestReadinessIsMeasured(t *testing.T) {
+	reader := sdkmetric.NewManualReader()
+	old := otel.GetMeterProvider()
+	otel.SetMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)))
+	t.Cleanup(func() { otel.SetMeterProvider(old) })
+	h := NewHealth("sink", "kafka", "database")
+	s, err := Listen(t.Context(), "127.0.0.1:0", h, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := func(want map[string]int64) {
+		t.Helper()
+		if got := readiness(t, reader); !maps.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	}
+	want(map[string]int64{"sink/kafka": 0, "sink/database": 0})
+	h.Set("kafka", true, "")
+	want(map[string]int64{"sink/kafka": 1, "sink/database": 0})
+	h.Set("kafka", false, "away")
+	want(map[string]int64{"sink/kafka": 0, "sink/database": 0})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Serve(ctx); err != nil {
+		t.Fatal(err)
+	}
+	want(map[string]int64{})
+}
+
+// readiness is the gauge by service and part.
+func readiness(t *testing.T, reader sdkmetric.Reader) map[string]int64 {
+	t.Helper()
+	var all metricdata.ResourceMetrics
+	if err := reader.Collect(t.Context(), &all); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]int64{}
+	for _, scope := range all.ScopeMetrics {
+		for _, m := range scope.Metrics {
+			gauge, ok := m.Data.(metricdata.Gauge[int64])
+			if m.Name != "hookstream.ready" || !ok {
+				continue
+			}
+			for _, p := range gauge.DataPoints {
+				service, _ := p.Attributes.Value("service")
+				part, _ := p.Attributes.Value("part")
+				got[service.AsString()+"/"+part.AsString()] = p.Value
+			}
+		}
+	}
+	return got
+}
+
 func TestSinceIsTheLastChange(t *testing.T) {
-	h := NewHealth("kafka")
+	h := NewHealth("test", "kafka")
 	since := func() Status {
 		_, parts := h.Ready()
 		return parts["kafka"]
@@ -123,15 +183,15 @@ func TestSinceIsTheLastChange(t *testing.T) {
 }
 
 func TestPortInUseIsFatalAndNamesTheVariable(t *testing.T) {
-	s := serve(t, NewHealth())
-	_, err := Listen(t.Context(), s.Address(), NewHealth(), slog.New(slog.DiscardHandler))
+	s := serve(t, NewHealth("test"))
+	_, err := Listen(t.Context(), s.Address(), NewHealth("test"), slog.New(slog.DiscardHandler))
 	if failure.Of(err) != failure.Fatal || !strings.Contains(err.Error(), "HOOKSTREAM_ADMIN_ADDRESS") || !strings.Contains(err.Error(), s.Address()) {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestNoAddressIsNoServer(t *testing.T) {
-	s, err := Listen(t.Context(), "", NewHealth(), slog.New(slog.DiscardHandler))
+	s, err := Listen(t.Context(), "", NewHealth("test"), slog.New(slog.DiscardHandler))
 	if err != nil || s.Address() != "" {
 		t.Fatalf("got %q, %v", s.Address(), err)
 	}

@@ -13,6 +13,8 @@ import (
 
 // Health collects what the parts of a service say of themselves.
 type Health struct {
+	service string
+
 	mu    sync.Mutex
 	parts map[string]Status
 }
@@ -25,9 +27,10 @@ type Status struct {
 	Since  time.Time `json:"since"`
 }
 
-// NewHealth makes a Health in which the named parts are not ready yet.
-func NewHealth(parts ...string) *Health {
-	h := &Health{parts: map[string]Status{}}
+// NewHealth makes a Health of a service in which the named parts are not ready
+// yet. All the names become labels of a metric.
+func NewHealth(service string, parts ...string) *Health {
+	h := &Health{service: service, parts: map[string]Status{}}
 	for _, p := range parts {
 		h.parts[p] = Status{Reason: "starting", Since: time.Now()}
 	}

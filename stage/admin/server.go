@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel/metric"
 
 	"github.com/hookstream/hookstream/stage/failure"
 )
@@ -23,9 +24,13 @@ type Server struct {
 	listener net.Listener
 	mux      *http.ServeMux
 	http     *http.Server
+	// ready is the gauge of the health that the server tells; nil where it
+	// tells none.
+	ready metric.Registration
 }
 
-// Listen makes the server of /livez, /readyz and /metrics. It opens the listener
+// Listen makes the server of /livez, /readyz and /metrics, and measures health until
+// Serve ends. It opens the listener
 // at once, so that a port in use is an error at start. An empty address means no
 // server: Listen returns nil, which Serve and Address accept.
 func Listen(ctx context.Context, address string, health *Health, log *slog.Logger) (*Server, error) {
@@ -41,7 +46,12 @@ func Listen(ctx context.Context, address string, health *Health, log *slog.Logge
 	mux.HandleFunc("GET /livez", live)
 	mux.HandleFunc("GET /readyz", health.ready)
 	mux.Handle("GET /metrics", metrics())
-	return newServer(ln, mux, log), nil
+	s := newServer(ln, mux, log)
+	if s.ready, err = health.measure(); err != nil {
+		_ = ln.Close() // nobody has used it
+		return nil, fmt.Errorf("gauge of readiness: %w", err)
+	}
+	return s, nil
 }
 
 // metrics answers in OpenMetrics where the scraper asks for it: only that
@@ -87,6 +97,9 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 	stop := context.AfterFunc(ctx, func() { _ = s.http.Close() }) // nothing to drain: probes try again
 	defer stop()
+	if s.ready != nil {
+		defer func() { _ = s.ready.Unregister() }() // the process ends, or measures others
+	}
 	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("admin listener on %s: %w", s.Address(), err)
 	}

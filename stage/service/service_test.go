@@ -136,7 +136,7 @@ func TestExitCodes(t *testing.T) {
 }
 
 func TestHealthcheck(t *testing.T) {
-	health := admin.NewHealth("kafka")
+	health := admin.NewHealth("test", "kafka")
 	server, err := admin.Listen(t.Context(), "127.0.0.1:0", health, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -259,7 +259,7 @@ func TestDefaultsComeFromTheEnvironmentUnvalidated(t *testing.T) {
 }
 
 func TestAdminIsThereUntilTheDrainIsDone(t *testing.T) {
-	health := admin.NewHealth()
+	health := admin.NewHealth("test")
 	server, err := admin.Listen(t.Context(), "127.0.0.1:0", health, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

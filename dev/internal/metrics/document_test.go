@@ -88,6 +88,8 @@ func sectionOf(name string) string {
 		return "transform and sink"
 	case "transactions":
 		return "transform"
+	case "ready":
+		return "every service"
 	case "reloads":
 		return "files that are followed"
 	default:

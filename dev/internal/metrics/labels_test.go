@@ -48,6 +48,9 @@ var (
 
 // labels are those of every metric. What a sender chooses is never one.
 var labels = map[string][]label{
+	"hookstream.ready": {of("service", "ingest", "transform", "sink", "dlq"),
+		of("part", "consumer", "database", "definitions", "definitions and secrets", "kafka", "schemas", "server", "topics", "transform")},
+
 	"hookstream.consumer.batch.records":      {group},
 	"hookstream.consumer.latency":            {group},
 	"hookstream.consumer.lag":                {group, topics, number},

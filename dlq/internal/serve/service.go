@@ -53,7 +53,7 @@ func New(cfg Config, common service.Common, k *kafka.Config, ops Operations, log
 	}
 	s := &Service{
 		cfg: cfg, common: common, kafka: k, ops: ops, log: log,
-		health: admin.NewHealth(partKafka, partServer), backlog: backlog.New(cfg.MaxIndexed),
+		health: admin.NewHealth("dlq", partKafka, partServer), backlog: backlog.New(cfg.MaxIndexed),
 	}
 	var err error
 	if s.callers, err = cfg.authenticator(log); err != nil {
