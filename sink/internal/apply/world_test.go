@@ -31,7 +31,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// A case is a few milliseconds; -rapid.checks asks for more.
+	// Of some 30 histories each; -rapid.checks asks for more.
 	if err := flag.Set("rapid.checks", "200"); err != nil {
 		panic(err)
 	}
@@ -171,6 +171,11 @@ func (w *world) apply(t testing.TB, records ...*kgo.Record) {
 	t.Helper()
 	batches := w.batches(t, records)
 	must(t, w.store.Apply(t.Context(), batches, nil))
+	w.move(batches)
+}
+
+// move moves the claims past batches.
+func (w *world) move(batches []fenced.Batch) {
 	for i := range batches {
 		b := &batches[i]
 		w.claims[b.Partition] = fenced.Claim{Epoch: b.Claim.Epoch, Next: b.Next()}
