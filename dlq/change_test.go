@@ -130,7 +130,7 @@ func TestEdit(t *testing.T) {
 	with := func(payload string, args ...string) result {
 		return w.with(&console.Console{In: strings.NewReader(payload)}, append([]string{"edit", id, "--file", "-", "--yes"}, args...)...)
 	}
-	with("{").want(t, exitUsage, "the edited payload")
+	with("{\n\"amount\": }").want(t, exitUsage, "the edited payload is not JSON: line 2, column 11: invalid character")
 	with(`{"amount":1,"id":"evt_1"}`).want(t, exitPartial, "nothing was edited")
 	w.dlq("edit", id).want(t, exitUsage, "nobody is at a terminal to edit")
 	with(`{"id":"evt_1","amount":7}`, "--why", "typo").want(t, exitOK, `+  "amount": 7`, "1 of 1 replayed")
@@ -148,15 +148,89 @@ func TestEdit(t *testing.T) {
 func TestEditInAnEditor(t *testing.T) {
 	w := newWorld(t)
 	w.many(2)
-	editor := filepath.Join(t.TempDir(), "editor")
-	if err := os.WriteFile(editor, []byte("#!/bin/sh\nsed -i 's/\"amount\": 1/\"amount\": 9/' \"$1\"\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("VISUAL", editor)
-	w.with(&console.Console{In: strings.NewReader(""), InTerminal: true}, "edit", w.letter(1).ID(), "--yes").want(t, exitOK, "1 of 1 replayed")
+	w.with(editor(t, `sed -i 's/"amount": 1/"amount": 9/' "$1"`), "edit", w.letter(1).ID(), "--yes").want(t, exitOK, "1 of 1 replayed")
 	if sent := w.read(w.cfg.Topics.Raw); len(sent) != 1 || !strings.Contains(string(sent[0].Value), `"amount":9`) {
 		t.Errorf("sent %v", sent)
 	}
+}
+
+// editor is one that runs a shell command, with the file as $1.
+func editor(t *testing.T, command string) *console.Console {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "editor")
+	if err := os.WriteFile(file, []byte("#!/bin/sh\n"+command+"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("VISUAL", file)
+	t.Setenv("TMPDIR", t.TempDir())
+	return &console.Console{In: strings.NewReader(""), InTerminal: true}
+}
+
+// kept are the files that edits left.
+func kept(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(os.Getenv("TMPDIR"), "dlq-edit-*", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// TestEditKeepsWhatWasEdited until it is sent.
+func TestEditKeepsWhatWasEdited(t *testing.T) {
+	w := newWorld(t)
+	w.many(2)
+	for name, c := range map[string]struct {
+		edit, want string
+		args       []string
+		code       int
+	}{
+		"not JSON":         {`echo '{"amount":' > "$1"`, "the edited payload is not JSON", nil, exitUsage},
+		"the editor fails": {`echo '{"amount":9}' > "$1"; exit 1`, "exit status 1", nil, exitUsage},
+		"a dry run":        {`echo '{"amount":9}' > "$1"`, "nothing was changed", []string{"--dry-run"}, exitOK},
+		"nobody confirms":  {`echo '{"amount":9}' > "$1"`, "nobody is at a terminal", nil, exitUsage},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.args = append([]string{"edit", w.letter(1).ID()}, c.args...)
+			r := w.with(editor(t, c.edit), c.args...).want(t, c.code, c.want, "what you edited is kept")
+			files := kept(t)
+			if len(files) != 1 || !strings.Contains(r.err, "--file "+files[0]) {
+				t.Fatalf("kept are %v", files)
+			}
+			if text, err := os.ReadFile(files[0]); err != nil || !strings.Contains(string(text), `{"amount":`) {
+				t.Errorf("kept is %s, %v", text, err)
+			}
+		})
+	}
+	w.with(editor(t, "true"), "edit", w.letter(1).ID(), "--yes").want(t, exitPartial, "nothing was edited")
+	if files := kept(t); len(files) != 0 {
+		t.Errorf("%v are left where nothing was edited", files)
+	}
+	w.with(editor(t, `echo '{"amount":9}' > "$1"`), "edit", w.letter(1).ID(), "--yes").want(t, exitOK, "1 of 1 replayed")
+	if files := kept(t); len(files) != 0 {
+		t.Errorf("%v are left after they were sent", files)
+	}
+}
+
+// TestEditRefusesBeforeTheEditorOpens.
+func TestEditRefusesBeforeTheEditorOpens(t *testing.T) {
+	w := newWorld(t)
+	raw := w.letter(1)
+	raw.Value = []byte("\xff\xfe")
+	w.write(w.letter(0), raw, w.event(2))
+	w.dlq("discard", w.letter(0).ID(), "--why", "noise", "--by", "ann", "--yes").want(t, exitOK)
+	for id, want := range map[string]string{
+		w.letter(0).ID(): "discarded already, by ann",
+		raw.ID():         "give the payload with --file",
+		w.event(2).ID():  "its payload is Avro",
+	} {
+		opened := filepath.Join(t.TempDir(), "opened")
+		w.with(editor(t, "touch "+opened), "edit", id, "--yes").want(t, exitPartial, "cannot be edited", want)
+		if _, err := os.Stat(opened); err == nil || len(kept(t)) != 0 {
+			t.Errorf("%s was opened", id)
+		}
+	}
+	w.with(&console.Console{In: strings.NewReader("x")}, "edit", w.event(2).ID(), "--file", "-", "--yes").want(t, exitPartial, "its payload is Avro")
 }
 
 func TestOutcomesWithoutALedger(t *testing.T) {

@@ -103,6 +103,15 @@ func (j *Job) Plan(ctx context.Context) (*Plan, error) {
 	return p, err
 }
 
+// Refuses says why the job would leave a dead letter alone, or "".
+func (j *Job) Refuses(l *letters.Letter, resolved *resolutions.Set) string {
+	if resolved.Status(l) != j.from() {
+		return unsuited(resolved.Get(l))
+	}
+	_, refusal := j.decide(l)
+	return refusal
+}
+
 // unsuited says why the status of a dead letter that was named rules it out.
 func unsuited(r *record.Resolution) string {
 	if r == nil || r.Action == record.Reopened {

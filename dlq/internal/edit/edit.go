@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/itchyny/gojq"
 
@@ -71,14 +72,30 @@ func (p *Patch) Apply(ctx context.Context, payload []byte) ([]byte, *record.Edit
 // ByHand says what differs between a payload and what an operator made of it.
 // What is JSON must stay so.
 func ByHand(payload, edited []byte) ([]byte, *record.Edit, error) {
-	if _, err := decode(edited); err != nil && json.Valid(payload) {
-		return nil, nil, fmt.Errorf("the edited payload: %w", err)
+	if json.Valid(payload) {
+		if err := valid(edited); err != nil {
+			return nil, nil, err
+		}
 	}
 	var b bytes.Buffer
 	if json.Compact(&b, edited) == nil {
 		edited = b.Bytes()
 	}
 	return changed(payload, edited, "")
+}
+
+// valid says where an edited payload is no JSON.
+func valid(edited []byte) error {
+	var v any
+	err := json.Unmarshal(edited, &v)
+	var syntax *json.SyntaxError
+	if !errors.As(err, &syntax) {
+		return err
+	}
+	before := edited[:max(0, min(int(syntax.Offset), len(edited))-1)]
+	line := bytes.Count(before, []byte("\n")) + 1
+	column := utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:]) + 1
+	return fmt.Errorf("the edited payload is not JSON: line %d, column %d: %w", line, column, err)
 }
 
 func decode(payload []byte) (any, error) {
