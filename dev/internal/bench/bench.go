@@ -34,7 +34,7 @@ type Benchmark struct {
 // All are the benchmarks, in the order in which they run.
 var All = []Benchmark{
 	edge, mappingCPU, transformation, transformScale, dedupLookup, dedupRestore, dedupGrowth,
-	sinkRows, sinkGrowth, replayed, operators, pipeline, telemetryCost, footprint,
+	sinkRows, sinkRefused, sinkGrowth, replayed, operators, pipeline, telemetryCost, footprint,
 }
 
 // Options of the benchmarks.

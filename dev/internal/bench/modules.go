@@ -13,6 +13,7 @@ const (
 	mostMapping    = 0.60 // of encoding/json's CPU
 	leastRows      = 0.75 // of COPY
 	leastSmallRows = 0.90 // of COPY, at 100 rows a commit
+	mostRefused    = 2.5  // of the time of a batch of which nothing is refused
 	leastReplay    = 0.50 // of plain transactions
 	restoreGoal    = 5    // million entries a second
 	memoryGoal     = 30   // bytes an entry
@@ -54,6 +55,11 @@ var sinkRows = functions{
 		}}
 	},
 }.benchmark("sink", "rows and their ledger into Postgres, fsync on", "COPY", "sink")
+
+var sinkRefused = functions{
+	dir: "./sink/internal/apply", pattern: "^BenchmarkPoison$", metrics: []string{"ms/batch"}, ratio: "ratio",
+	limit: fixed(atMost(mostRefused)),
+}.benchmark("refused", "1,000 rows a commit, 1 or 100 of them refused by Postgres, fsync on", "clean", "sink")
 
 var sinkGrowth = functions{
 	dir: "./sink/internal/apply", pattern: "^BenchmarkGrowth$", metrics: []string{"rows/s"}, dear: true,
