@@ -25,7 +25,7 @@ var theirs = []string{
 // metric is a misspelling.
 var words = []string{
 	"sum", "max", "min", "by", "on", "and", "or", "unless", "offset", "time",
-	"rate", "increase", "deriv", "histogram_quantile", "max_over_time", "avg_over_time",
+	"rate", "increase", "deriv", "histogram_quantile", "max_over_time", "avg_over_time", "label_replace",
 }
 
 func TestRulesAndDashboardsUseMetricsThatExist(t *testing.T) {
