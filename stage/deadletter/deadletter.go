@@ -33,14 +33,18 @@ type Writer struct {
 }
 
 // Record is the dead letter of failed, which failed with the Permanent error
-// cause after so many attempts. It keeps the failed record's bytes and headers,
-// and goes on in its trace, which is recorded from here on.
-func (w *Writer) Record(failed *kgo.Record, cause error, attempts int) *kgo.Record {
+// cause when it was tried for the last time. It keeps the failed record's bytes and
+// headers, and goes on in its trace, which is recorded from here on.
+func (w *Writer) Record(failed *kgo.Record, cause error, tries failure.Tries) *kgo.Record {
 	now := time.Now
 	if w.Now != nil {
 		now = w.Now
 	}
 	at := now()
+	first := tries.Since
+	if first.IsZero() || first.After(at) {
+		first = at
+	}
 	d := record.DeadLetter{
 		Stage:          w.Stage,
 		Failed:         record.PositionOf(failed),
@@ -48,8 +52,8 @@ func (w *Writer) Record(failed *kgo.Record, cause error, attempts int) *kgo.Reco
 		Reason:         failure.ReasonOf(cause),
 		Exception:      exception(cause),
 		Message:        cause.Error(),
-		Attempts:       attempts,
-		FirstFailedAt:  at,
+		Attempts:       tries.Count,
+		FirstFailedAt:  first,
 		LastFailedAt:   at,
 		ServiceVersion: w.Version,
 		Key:            failed.Key,

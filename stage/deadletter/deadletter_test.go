@@ -42,7 +42,7 @@ func (pgError) Error() string { return "violates check amount_positive" }
 
 func TestRecordSaysWhatFailedAndWhy(t *testing.T) {
 	cause := failure.NewPermanent(reason.ConstraintViolation, fmt.Errorf("payment: %w", pgError{}))
-	r := writer().Record(failed(), fmt.Errorf("apply: %w", cause), 2)
+	r := writer().Record(failed(), fmt.Errorf("apply: %w", cause), failure.Tries{Count: 2, Since: now.Add(-time.Minute)})
 	if trace.SpanContextFromContext(r.Context).TraceID() != (trace.TraceID{1}) {
 		t.Error("the trace is lost")
 	}
@@ -53,7 +53,7 @@ func TestRecordSaysWhatFailedAndWhy(t *testing.T) {
 	want := &record.DeadLetter{
 		Stage: record.StageSink, Failed: record.Position{Topic: "events.payment.v1", Partition: 3, Offset: 42},
 		Class: "permanent", Reason: reason.ConstraintViolation, Exception: "deadletter.pgError",
-		Message: "apply: payment: violates check amount_positive", Attempts: 2, FirstFailedAt: now, LastFailedAt: now, ServiceVersion: "v1",
+		Message: "apply: payment: violates check amount_positive", Attempts: 2, FirstFailedAt: now.Add(-time.Minute), LastFailedAt: now, ServiceVersion: "v1",
 		Key: failed().Key, Value: failed().Value, Headers: header.List{failed().Headers[0]},
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -84,7 +84,7 @@ func TestWhatDoesNotFitIsLeftOut(t *testing.T) {
 			w.Fits = func(r *kgo.Record) bool { return size(r) <= c.limit }
 			in := failed()
 			in.Value, in.Key = []byte(strings.Repeat("v", c.value)), []byte(strings.Repeat("k", c.key))
-			r := w.Record(in, failure.NewPermanent(reason.TooLarge, errors.New("too large")), 1)
+			r := w.Record(in, failure.NewPermanent(reason.TooLarge, errors.New("too large")), failure.Once)
 			if !w.Fits(r) {
 				t.Errorf("%d bytes", size(r))
 			}

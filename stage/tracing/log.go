@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/hookstream/hookstream/schemas/header"
+	"github.com/hookstream/hookstream/stage/failure"
 )
 
 // LogAttr says in a log line which event a record is about, by the names that
@@ -50,7 +51,8 @@ type transaction struct {
 }
 
 // LogHandler adds to every line what its context knows: the transaction_id and
-// attempt of the batch that is processed, and the trace_id.
+// attempt of the batch that is processed, and the trace_id. An attempt that was
+// tried again in place counts each try.
 func LogHandler(h slog.Handler) slog.Handler { return logHandler{h} }
 
 type logHandler struct{ slog.Handler }
@@ -60,7 +62,11 @@ func (h logHandler) Handle(ctx context.Context, line slog.Record) error {
 	if t, ok := ctx.Value(transactionKey{}).(transaction); ok {
 		line.AddAttrs(slog.String("transaction_id", t.id))
 		if !says(line, "attempt") {
-			line.AddAttrs(slog.Int("attempt", t.attempt))
+			attempt := t.attempt
+			if tries, ok := failure.TriesOf(ctx); ok {
+				attempt = tries.Count
+			}
+			line.AddAttrs(slog.Int("attempt", attempt))
 		}
 	}
 	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() && !says(line, "trace_id") {

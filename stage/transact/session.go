@@ -127,7 +127,7 @@ func (s *session) step(ctx context.Context) error {
 		return nil
 	}
 	tx := s.begin(records)
-	work, tx.trace = s.tracer.Start(work, tx.id, 1, records)
+	work, tx.trace = s.tracer.Start(work, tx.id, s.tries.next(records).Count, records)
 	return s.transfer(work, tx)
 }
 
@@ -224,7 +224,7 @@ func (s *session) process(ctx context.Context, tx *transaction) (Output, error) 
 	var hold *kafka.Hold
 	err := failure.Retry(s.changes.pollContext(ctx), failure.DefaultBackoff,
 		func(context.Context) (err error) {
-			out, err = s.proc.Process(ctx, tx.in)
+			out, err = s.proc.Process(s.nextTry(ctx, tx), tx.in)
 			if errors.As(err, &hold) {
 				return nil
 			}
@@ -232,6 +232,7 @@ func (s *session) process(ctx context.Context, tx *transaction) (Output, error) 
 		},
 		func(failures int, err error) {
 			s.cfg.Status(false, err.Error())
+			s.tries.failed(tx.in, time.Now())
 			s.meter.Waiting(progress.Retrying, partitionsIn(tx.in))
 			tx.trace.Retried(err, failures)
 			s.cfg.Log.WarnContext(ctx, "batch failed; trying again", "records", len(tx.in), "attempt", failures, "error", err)
@@ -241,6 +242,14 @@ func (s *session) process(ctx context.Context, tx *transaction) (Output, error) 
 		return out, hold
 	}
 	return out, err
+}
+
+// nextTry is ctx with the how-manyth try at the transaction's records is next.
+func (s *session) nextTry(ctx context.Context, tx *transaction) context.Context {
+	if next := s.tries.next(tx.in); next.Count > 1 {
+		return failure.WithTries(ctx, next)
+	}
+	return ctx
 }
 
 func partitionsIn(records []*kgo.Record) int {
@@ -270,9 +279,11 @@ func (s *session) commit(ctx context.Context, tx *transaction, out Output) error
 	switch {
 	case err != nil:
 		tx.trace.End(ctx, err)
+		s.tries.failed(tx.in, time.Now())
 		return s.classify(fmt.Errorf("transaction %s of %d records: %w", tx.id, len(tx.in), err), begun)
 	case committed:
 		tx.trace.End(ctx, nil)
+		s.tries.done(tx.in)
 		s.meter.Done(ctx, tx.in)
 		if out.Committed != nil {
 			out.Committed()

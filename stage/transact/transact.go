@@ -44,6 +44,7 @@ type Processor interface {
 	// Process turns records, in order within each partition, into output. No
 	// transaction is open yet. A Transient error is tried again in place, a
 	// *kafka.Hold sets partitions aside for a while; any other stops the stage.
+	// Where it is not the first try, failure.TriesOf(ctx) says so.
 	// Records that fail for good are output too, as dead letters.
 	Process(ctx context.Context, in []*kgo.Record) (Output, error)
 }
@@ -80,6 +81,7 @@ type Loop struct {
 	txns    metric.Int64Counter
 	meter   *progress.Meter
 	tracer  *tracing.Consumer
+	tries   tries
 }
 
 // New makes a Loop. It does not connect yet.
@@ -90,7 +92,10 @@ func New(cfg Config, proc Processor) (*Loop, error) {
 	if cfg.Status == nil {
 		cfg.Status = func(bool, string) {}
 	}
-	return &Loop{cfg: cfg, proc: proc, txns: txns, meter: how, tracer: tracing.NewConsumer(cfg.Group, cfg.TransactionalID)}, errors.Join(err1, err2)
+	return &Loop{
+		cfg: cfg, proc: proc, txns: txns, meter: how, tries: tries{},
+		tracer: tracing.NewConsumer(cfg.Group, cfg.TransactionalID),
+	}, errors.Join(err1, err2)
 }
 
 // Run works until ctx ends, finishes the transaction it is in, leaves the group

@@ -47,6 +47,7 @@ func (s *Store) Apply(ctx context.Context, batches []fenced.Batch, prepared any)
 		b, err = s.gather(ctx, batches)
 	}
 	if err == nil {
+		b.batches = batches
 		err = b.sabotage(ctx, batches)
 	}
 	if err == nil {
@@ -57,10 +58,12 @@ func (s *Store) Apply(ctx context.Context, batches []fenced.Batch, prepared any)
 			err = fmt.Errorf("%w: %w", fenced.ErrSlow, err)
 		}
 		s.expect.forget()
+		s.failing.failed(batches, time.Now())
 		s.metrics.retried(ctx, err)
 		return err
 	}
 	s.expect.learn(b)
+	s.failing.done(batches)
 	b.verdict.Commit()
 	s.metrics.committed(ctx, b, started)
 	return nil
@@ -68,7 +71,8 @@ func (s *Store) Apply(ctx context.Context, batches []fenced.Batch, prepared any)
 
 // batch is one attempt at a batch.
 type batch struct {
-	store *Store
+	store   *Store
+	batches []fenced.Batch
 	// items could be decoded; refused could not, and neither could be
 	// written what is poison. The refused and the poison become dead letters.
 	items   []*item

@@ -50,7 +50,7 @@ func (b *batch) bury(ctx context.Context) error {
 	defer cancel()
 	letters := make([]*kgo.Record, len(refusals))
 	for i, r := range refusals {
-		letters[i] = b.store.cfg.Letters.Record(r.record, r.cause, 1)
+		letters[i] = b.store.cfg.Letters.Record(r.record, r.cause, b.tries(r.record))
 	}
 	err := b.store.cfg.Producer.ProduceSync(tracing.Outside(ctx), letters...).FirstErr()
 	if errors.Is(err, kerr.MessageTooLarge) {

@@ -57,6 +57,7 @@ type Store struct {
 	paths   paths
 	expect  expectation
 	breaker *breaker.Breaker
+	failing failing
 	// retryAfter is how long held partitions wait.
 	retryAfter time.Duration
 	metrics    *metrics
@@ -76,7 +77,7 @@ func New(cfg Config) (*Store, error) {
 	}
 	return &Store{
 		cfg: cfg, metrics: m, begin: beginSQL(&cfg), paths: defaultPaths,
-		breaker: breaker.New(), retryAfter: breaker.RetryAfter,
+		breaker: breaker.New(), failing: failing{}, retryAfter: breaker.RetryAfter,
 		decoder: decoder{topics: cfg.Topics, tables: tables, schemas: cfg.Schemas},
 	}, nil
 }

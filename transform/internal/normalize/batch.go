@@ -123,8 +123,8 @@ func (b *batch) encode(ev *event.Event) (*kgo.Record, error) {
 	return out, nil
 }
 
-func (b *batch) deadLetter(r *kgo.Record, provider string, cause error) {
-	b.out = append(b.out, b.cfg.DeadLetters.Record(r, cause, 1))
+func (b *batch) deadLetter(r *kgo.Record, provider string, cause error, tries failure.Tries) {
+	b.out = append(b.out, b.cfg.DeadLetters.Record(r, cause, tries))
 	b.failed = append(b.failed, failed{r, cause})
 	b.count(r, provider, outcomeDeadLetter, failure.ReasonOf(cause))
 }

@@ -71,6 +71,7 @@ func (p *Processor) Process(ctx context.Context, in []*kgo.Record) (transact.Out
 	if h := hold(verdict, in, results); h != nil {
 		return transact.Output{}, h
 	}
+	tries, _ := failure.TriesOf(ctx)
 	for i, r := range in {
 		err := b.accept(r, &results[i])
 		if err == nil {
@@ -79,7 +80,7 @@ func (p *Processor) Process(ctx context.Context, in []*kgo.Record) (transact.Out
 		if failure.Of(err) != failure.Permanent {
 			return transact.Output{}, err
 		}
-		b.deadLetter(r, results[i].provider, err)
+		b.deadLetter(r, results[i].provider, err, tries)
 	}
 	return transact.Output{
 		Records: append(b.out, b.tx.Records()...),
