@@ -3,11 +3,17 @@
 package dlq
 
 import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
 	"github.com/hookstream/hookstream/dlq/internal/letters"
 	"github.com/hookstream/hookstream/dlq/internal/outcome"
 	"github.com/hookstream/hookstream/dlq/internal/output"
 	"github.com/hookstream/hookstream/dlq/internal/resolutions"
 	"github.com/hookstream/hookstream/schemas/record"
+	"github.com/hookstream/hookstream/stage/terminal"
 )
 
 // chunk is how many replayed dead letters are looked up in the ledger at once.
@@ -24,11 +30,34 @@ type scan struct {
 	match func(*letters.Letter) bool
 	// run selects what one replay, discard or undo changed; "" is any.
 	run string
+	// outcomesOf are the IDs of the only dead letters whose outcomes are looked
+	// up; nil is all.
+	outcomesOf []string
+	// strict is set where outcomes are of no use without the sink's ledger: then
+	// it is an error that it cannot be read.
+	strict bool
 }
 
 // outcomes reports whether it takes more than the resolutions to select.
 func (c *scan) outcomes() bool {
 	return c.status != resolutions.Open && c.status != string(record.Discarded)
+}
+
+// byOutcome reports whether the status is the state of an outcome.
+func (c *scan) byOutcome() bool {
+	return c.outcomes() && c.status != statusAll && c.status != string(record.Replayed)
+}
+
+// judged reports whether a dead letter's outcome is looked up.
+func (c *scan) judged(l *letters.Letter, status string) bool {
+	return status == string(record.Replayed) && (c.outcomesOf == nil || slices.Contains(c.outcomesOf, l.ID))
+}
+
+// judgesAny reports whether an outcome may have to be looked up.
+func (c *scan) judgesAny(resolved *resolutions.Set) bool {
+	return c.outcomesOf == nil || slices.ContainsFunc(c.outcomesOf, func(id string) bool {
+		return resolved.Status(&letters.Letter{Digest: letters.DigestOf(id)}) == string(record.Replayed)
+	})
 }
 
 // resolved reports whether the resolution of a dead letter may have the status.
@@ -114,7 +143,7 @@ func (s *session) resolutions() (*resolutions.Set, error) {
 // nothing was replayed.
 func (s *session) judge(c scan, resolved *resolutions.Set) (*outcome.Index, error) {
 	runs := resolved.Runs()
-	if !c.outcomes() || len(runs) == 0 {
+	if !c.outcomes() || len(runs) == 0 || !c.judgesAny(resolved) {
 		return nil, nil
 	}
 	index := outcome.NewIndex(runs)
@@ -154,16 +183,12 @@ func (p *pending) flush() error {
 	var replayed []outcome.Replayed
 	var at []int
 	for i, s := range p.statuses {
-		if s.State == string(record.Replayed) {
+		if p.judged(p.letters[i], s.State) {
 			replayed, at = append(replayed, outcome.Replayed{Letter: p.letters[i], Resolution: s.Resolution}), append(at, i)
 		}
 	}
 	if len(replayed) > 0 {
-		ledger, err := p.ledger()
-		if err != nil {
-			return err
-		}
-		outcomes, err := p.judge.Judge(p.ctx, ledger, replayed)
+		outcomes, err := p.lookUp(replayed)
 		if err != nil {
 			return err
 		}
@@ -183,14 +208,59 @@ func (p *pending) flush() error {
 	return nil
 }
 
+// lookUp judges. Where the ledger cannot be read, what it would tell is unknown,
+// unless that was the question.
+func (p *pending) lookUp(replayed []outcome.Replayed) ([]outcome.Outcome, error) {
+	if p.unreadable {
+		return p.without(replayed)
+	}
+	ledger, err := p.ledger(p.patience())
+	if err == nil {
+		var outcomes []outcome.Outcome
+		if outcomes, err = p.judge.Judge(p.ctx, ledger, replayed); err == nil {
+			return outcomes, nil
+		}
+	}
+	if p.strict || p.byOutcome() || p.ctx.Err() != nil {
+		return nil, err
+	}
+	fmt.Fprintf(p.Err, "dlq: without outcomes of replays: %s\n", terminal.Clean(err.Error()))
+	p.unreadable = true
+	return p.without(replayed)
+}
+
+// without judges by the dead letters alone.
+func (p *pending) without(replayed []outcome.Replayed) ([]outcome.Outcome, error) {
+	outcomes, err := p.judge.Judge(p.ctx, nil, replayed)
+	for i := range outcomes {
+		if outcomes[i].State == outcome.Unknown {
+			outcomes[i].Why = "the sink's ledger cannot be read"
+		}
+	}
+	return outcomes, err
+}
+
+// shortPatience is how long a connection to the ledger may take for who goes on
+// without it.
+const shortPatience = 3 * time.Second
+
+func (p *pending) patience() time.Duration {
+	if p.strict || p.byOutcome() {
+		return connectTimeout
+	}
+	return shortPatience
+}
+
 // ledger is the sink's, or nil where no database was named.
-func (s *session) ledger() (outcome.Ledger, error) {
+func (s *session) ledger(patience time.Duration) (outcome.Ledger, error) {
 	if s.database == "" {
 		return nil, nil
 	}
 	if s.postgres == nil {
+		ctx, cancel := context.WithTimeout(s.ctx, patience)
+		defer cancel()
 		var err error
-		if s.postgres, err = outcome.OpenPostgres(s.ctx, string(s.database)); err != nil {
+		if s.postgres, err = outcome.OpenPostgres(ctx, string(s.database)); err != nil {
 			return nil, err
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/hookstream/hookstream/dlq/internal/filter"
 	"github.com/hookstream/hookstream/dlq/internal/letters"
 	"github.com/hookstream/hookstream/dlq/internal/output"
+	"github.com/hookstream/hookstream/dlq/internal/resolutions"
 	"github.com/hookstream/hookstream/dlq/internal/serve"
 	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/stage/kafka"
@@ -137,7 +138,7 @@ func (a *api) List(ctx context.Context, q *serve.Query) (*serve.Page, error) {
 		return nil, serve.InvalidError{Err: errors.New("cursor is none that a list has given")}
 	}
 	look := scan{status: q.Status, match: q.Match, run: q.Run}
-	if q.Run != "" {
+	if q.Run != "" && q.Status == resolutions.Open { // it sent what is no longer open
 		look.status = statusAll
 	}
 	// One more than the page tells whether there is another.
@@ -191,7 +192,7 @@ func (a *api) Outcomes(ctx context.Context, replayID string) (map[string]int, er
 	counts := map[string]int{}
 	all := func(*letters.Letter) bool { return true }
 	err := a.opened(ctx, func(s *session) error {
-		return s.scan(scan{status: statusAll, match: all, run: replayID}, func(_ *letters.Letter, status output.Status) error {
+		return s.scan(scan{status: statusAll, match: all, run: replayID, strict: true}, func(_ *letters.Letter, status output.Status) error {
 			if status.Outcome != nil {
 				counts[string(status.Outcome.State)]++
 			}

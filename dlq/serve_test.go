@@ -79,9 +79,14 @@ func serveConfig(w *world) ServiceConfig {
 
 func newAPI(t *testing.T) *apiWorld {
 	t.Helper()
-	w := &apiWorld{world: newWorld(t), logs: &lockedBuffer{}}
+	w := newStoppedAPI(t)
 	w.start()
 	return w
+}
+
+func newStoppedAPI(t *testing.T) *apiWorld {
+	t.Helper()
+	return &apiWorld{world: newWorld(t), logs: &lockedBuffer{}}
 }
 
 // start runs a new instance, which ends with the test.
@@ -223,6 +228,20 @@ func TestAPIListsInPagesUnderNewLetters(t *testing.T) {
 	}
 	if got := w.list("event_id=none"); got.Items == nil || len(got.Items) != 0 {
 		t.Errorf("an empty list is %+v", got)
+	}
+}
+
+// TestAPIListsWhatBecameOfARun: run and status select together.
+func TestAPIListsWhatBecameOfARun(t *testing.T) {
+	w := newAPI(t)
+	w.many(3)
+	w.dlq("replay", w.letter(0).ID(), w.letter(1).ID(), "--yes", "--replay-id", "r1").want(t, exitOK)
+	for query, want := range map[string]int{
+		"run=r1": 2, "run=r1&status=all": 2, "run=r1&status=unknown": 2, "run=r1&status=failed-again": 0, "run=r1&status=discarded": 0, "run=r2": 0,
+	} {
+		if got := w.list(query); len(got.Items) != want {
+			t.Errorf("%s lists %d, want %d", query, len(got.Items), want)
+		}
 	}
 }
 

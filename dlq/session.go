@@ -36,6 +36,8 @@ type session struct {
 	client   *kgo.Client
 	topics   kadm.TopicDetails
 	postgres *outcome.Postgres
+	// unreadable is set once the ledger could not be read.
+	unreadable bool
 	// foreignTopic is set where another program's dead letters are read.
 	foreignTopic bool
 

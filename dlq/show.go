@@ -33,7 +33,7 @@ func (c *showCommand) Run(s *session) error {
 	kinds := similar{}
 	var found *letters.Letter
 	var status output.Status
-	all := scan{status: statusAll, match: func(*letters.Letter) bool { return true }}
+	all := scan{status: statusAll, match: func(*letters.Letter) bool { return true }, outcomesOf: []string{c.ID}}
 	err := s.scan(all, func(l *letters.Letter, of output.Status) error {
 		if l.ID == c.ID {
 			found, status = l, of
@@ -57,7 +57,7 @@ func (c *showCommand) Run(s *session) error {
 	would := c.replay(s, found, status.State)
 	same, size := kinds.of(found), len(found.Value)
 	if c.Redact {
-		found = redact.Letter(found)
+		found, status.Resolution = redact.Letter(found), redact.Resolution(status.Resolution)
 	}
 	full := output.NewFull(found, status, would, same, !c.NoPayload)
 	full.PayloadBytes = size // also where the payload is redacted

@@ -53,7 +53,7 @@ func (c *simulateCommand) Run(s *session) error {
 	t := trial{simulateCommand: c, session: s, definitions: definitions, failures: map[string]*output.Failure{}, refused: map[string]int{}}
 	all := scan{status: resolutions.Open, match: c.selected()}
 	if len(c.IDs) > 0 {
-		all.status = statusAll // what was named is tried, whatever became of it
+		all.status, all.outcomesOf = statusAll, []string{} // what was named is tried, whatever became of it
 	}
 	if err := s.scan(all, t.try); err != nil && !errors.Is(err, errEnough) {
 		return err

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
 	"go.yaml.in/yaml/v4"
 
 	"github.com/hookstream/hookstream/dlq/internal/output"
@@ -120,10 +121,34 @@ func TestRedactedShowHasNoValues(t *testing.T) {
 		}
 	}
 	w.dlq("show", d.ID(), "--redact").want(t, exitOK, fmt.Sprintf("Payload, %d bytes", len(d.Value)))
+	w.dlq("replay", d.ID(), "--patch", `.card.number = "4242" | .card.tags[0] = "no secret"`, "--yes").want(t, exitOK)
+	for _, format := range []string{"table", "json", "yaml"} {
+		r := w.dlq("show", d.ID(), "--redact", "-o", format).want(t, exitOK, "replayed")
+		if strings.Contains(r.out, "4242") || strings.Contains(r.out, "secret") {
+			t.Errorf("%s of what was edited shows %s", format, r.out)
+		}
+	}
 	d = w.letter(2)
 	d.Value = []byte("secret=1")
 	w.write(d)
 	if r := w.dlq("show", d.ID(), "--redact").want(t, exitOK, "no JSON"); strings.Contains(r.out, "secret") {
 		t.Error(r.out)
+	}
+}
+
+// TestRedactedShowOfOtherPrograms takes the values of whatever headers they have,
+// and the key.
+func TestRedactedShowOfOtherPrograms(t *testing.T) {
+	w := newWorld(t)
+	topic := w.broker.CreateTopic(t, 1, "theirs")
+	w.produce(&kgo.Record{Topic: topic, Key: []byte("secret"), Value: []byte(`{"a":"secret"}`), Headers: []kgo.RecordHeader{
+		{Key: "__connect.errors.topic", Value: []byte("orders")}, {Key: "__connect.errors.partition", Value: []byte("2")},
+		{Key: "__connect.errors.offset", Value: []byte("7")}, {Key: "x-card", Value: []byte("secret")},
+	}})
+	for _, format := range []string{"table", "json", "yaml"} {
+		r := w.dlq("show", "connect:orders/2/7", "--topic", topic, "--redact", "-o", format).want(t, exitOK, "x-card", "6 bytes")
+		if strings.Contains(r.out, "secret") {
+			t.Errorf("%s shows %s", format, r.out)
+		}
 	}
 }

@@ -62,7 +62,7 @@ func (r *sending) ended(s *session, format string, t output.Tally) error {
 // tally counts how the dead letters of one replay ended.
 func (s *session) tally(replayID string) (output.Tally, error) {
 	t := output.Tally{ReplayID: replayID, Again: []string{}}
-	run := scan{status: statusAll, run: replayID, match: func(*letters.Letter) bool { return true }}
+	run := scan{status: statusAll, run: replayID, match: func(*letters.Letter) bool { return true }, strict: true}
 	err := s.scan(run, func(_ *letters.Letter, status output.Status) error {
 		if status.Outcome == nil {
 			return errors.New("a resolution of the replay names no replayed dead letter")

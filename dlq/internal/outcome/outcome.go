@@ -35,7 +35,7 @@ const (
 	// Pending: neither the ledger nor a dead letter has it yet. An event of a
 	// type that its definition drops stays so.
 	Pending State = "pending"
-	// Unknown: there is no dead letter of it, and no ledger to ask.
+	// Unknown: there is no dead letter of it, and no ledger that could be read.
 	Unknown State = "unknown"
 )
 
@@ -44,6 +44,8 @@ type Outcome struct {
 	State State `json:"state"`
 	// Again is the ID of the dead letter that came of the replay.
 	Again string `json:"again,omitempty"`
+	// Why an outcome is unknown although there is a ledger to ask.
+	Why string `json:"why,omitempty"`
 }
 
 // Settled reports whether the outcome will not change any more.
@@ -156,7 +158,7 @@ func (x *Index) Judge(ctx context.Context, ledger Ledger, replayed []Replayed) (
 	for i, r := range replayed {
 		switch id := x.again(r.Letter, r.Resolution); {
 		case id != "":
-			out[i] = Outcome{FailedAgain, id}
+			out[i] = Outcome{State: FailedAgain, Again: id}
 		case ledger == nil:
 			out[i].State = Unknown
 		case sources[i] == nil:

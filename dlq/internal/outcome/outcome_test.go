@@ -87,10 +87,10 @@ func TestJudge(t *testing.T) {
 		want   []Outcome
 	}{
 		"with a ledger": {full, []Outcome{
-			{FailedAgain, again.ID}, {FailedAgain, inSink.ID}, {State: Succeeded}, {State: Duplicate}, {State: Pending}, {State: Succeeded}, {State: Duplicate},
+			{State: FailedAgain, Again: again.ID}, {State: FailedAgain, Again: inSink.ID}, {State: Succeeded}, {State: Duplicate}, {State: Pending}, {State: Succeeded}, {State: Duplicate},
 		}},
 		"without": {nil, []Outcome{
-			{FailedAgain, again.ID}, {FailedAgain, inSink.ID}, {State: Unknown}, {State: Unknown}, {State: Unknown}, {State: Unknown}, {State: Unknown},
+			{State: FailedAgain, Again: again.ID}, {State: FailedAgain, Again: inSink.ID}, {State: Unknown}, {State: Unknown}, {State: Unknown}, {State: Unknown}, {State: Unknown},
 		}},
 	} {
 		for i, o := range judged(t, index, c.ledger, sent...) {
@@ -136,7 +136,7 @@ func TestWhatTheSinkGaveUpIsToldByItsDelivery(t *testing.T) {
 	other.Headers.Set(header.ReceivedAt, "2026-03-01T08:00:02.000000Z")
 
 	got := judged(t, index, nil, letter(record.StageTransform, 1, "e"), other)
-	if want := (Outcome{FailedAgain, came.ID}); got[0] != want || got[1].State != Unknown {
+	if want := (Outcome{State: FailedAgain, Again: came.ID}); got[0] != want || got[1].State != Unknown {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -107,6 +107,9 @@ func ended(o *outcome.Outcome) string {
 	case outcome.Pending:
 		return "; pending: neither the ledger nor a dead letter has it yet"
 	}
+	if o.Why != "" {
+		return "; what became of it is unknown: " + o.Why
+	}
 	return "; what became of it is unknown without HOOKSTREAM_DATABASE_URL"
 }
 

@@ -13,24 +13,61 @@ import (
 
 	"github.com/hookstream/hookstream/dlq/internal/letters"
 	"github.com/hookstream/hookstream/schemas/header"
+	"github.com/hookstream/hookstream/schemas/record"
 )
 
 // Letter is a copy of l with the structure of its JSON payload and none of the
-// values, and without the values of the request's headers. A payload that is no
-// JSON is replaced by its size. The failure's message stays: it may quote a
-// value, and whoever passes it on reads it first.
+// values, and without the values of headers that others chose: the request's, and
+// another program's, whose key goes too. What is no JSON is replaced by its size.
+// The failure's message stays: it may quote a value, and whoever passes it on reads
+// it first.
 func Letter(l *letters.Letter) *letters.Letter {
 	d := *l.DeadLetter
 	d.Value = Payload(d.Value)
 	d.Headers = make(header.List, len(l.Headers))
 	copy(d.Headers, l.Headers)
 	for i, h := range d.Headers {
-		if strings.HasPrefix(h.Key, header.RequestPrefix) {
-			d.Headers[i].Value = []byte(fmt.Sprintf("<%d bytes>", len(h.Value)))
+		if !ours(h.Key) {
+			d.Headers[i].Value = []byte(size(len(h.Value)))
 		}
+	}
+	if l.Other() {
+		d.Key = []byte(size(len(d.Key)))
 	}
 	redacted := *l
 	redacted.DeadLetter = &d
+	return &redacted
+}
+
+// ours reports whether a header says what Hookstream found and not what the
+// request held.
+func ours(name string) bool {
+	switch name {
+	case header.SpecVersion, header.ID, header.Source, header.Type, header.Time, header.PartitionKey, header.CorrelationID,
+		header.ContentType, header.TraceParent:
+		return true
+	case header.HTTPURL, header.BatchGap:
+		return false
+	}
+	return strings.HasPrefix(name, "hookstream-") && !strings.HasPrefix(name, header.RequestPrefix)
+}
+
+func size(bytes int) string { return fmt.Sprintf("<%d bytes>", bytes) }
+
+// Resolution is a copy of r, which may be nil, without what it quotes of the
+// payload: the patch and the difference of an edit, of those before it too.
+func Resolution(r *record.Resolution) *record.Resolution {
+	if r == nil {
+		return nil
+	}
+	redacted := *r
+	if e := r.Edit; e != nil {
+		redacted.Edit = &record.Edit{Diff: size(len(e.Diff))}
+		if e.Patch != "" {
+			redacted.Edit.Patch = size(len(e.Patch))
+		}
+	}
+	redacted.Previous = Resolution(r.Previous)
 	return &redacted
 }
 
