@@ -132,7 +132,7 @@ func (s *Service) prepareDatabase(ctx context.Context) error {
 	s.health.Set(partDatabase, false, "migrating: bringing the tables up to date")
 	err := failure.Retry(ctx, failure.DefaultBackoff, func(ctx context.Context) error {
 		return s.keeper().Ensure(ctx, time.Now())
-	}, func(failures int, err error) {
+	}, func(failures int, _ time.Duration, err error) {
 		s.health.Set(partDatabase, false, err.Error())
 		s.log.WarnContext(ctx, "waiting for Postgres", "attempt", failures, "error", err)
 	})

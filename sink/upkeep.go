@@ -30,7 +30,7 @@ func (s *Service) upkeep(ctx context.Context) error {
 	defer tick.Stop()
 	for now := time.Now(); ; {
 		err := failure.Retry(ctx, failure.DefaultBackoff, func(ctx context.Context) error { return keeper.Partitions(ctx, now) },
-			func(failures int, err error) {
+			func(failures int, _ time.Duration, err error) {
 				s.log.WarnContext(ctx, "cannot bring the ledger's partitions up to date yet", "attempt", failures, "error", err)
 			})
 		if err == nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/sr"
 
@@ -32,7 +33,7 @@ func (s *Service) registerSchemas(ctx context.Context) (*registry.Encoder, error
 			encoder, err = registry.NewEncoder(ctx, s.registry, s.cfg.Kafka.Topics.Events)
 			return classifyRegistry(err)
 		},
-		func(failures int, err error) {
+		func(failures int, _ time.Duration, err error) {
 			s.health.Set(partSchemas, false, err.Error())
 			s.log.WarnContext(ctx, "cannot register schemas yet", "attempt", failures, "error", err)
 		})

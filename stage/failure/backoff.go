@@ -48,8 +48,8 @@ func Sleep(ctx context.Context, d time.Duration) error {
 
 // Retry runs op until it succeeds, fails in a way that is not Transient, or
 // ctx ends. Before each wait it calls notify, which may be nil, with the number
-// of failures so far and the error.
-func Retry(ctx context.Context, b Backoff, op func(context.Context) error, notify func(failures int, err error)) error {
+// of failures so far, how long it waits, and the error.
+func Retry(ctx context.Context, b Backoff, op func(context.Context) error, notify func(failures int, delay time.Duration, err error)) error {
 	for failures := 1; ; failures++ {
 		err := op(ctx)
 		if err == nil || Of(err) != Transient {
@@ -58,10 +58,11 @@ func Retry(ctx context.Context, b Backoff, op func(context.Context) error, notif
 		if ctx.Err() != nil {
 			return err
 		}
+		delay := b.Delay(failures)
 		if notify != nil {
-			notify(failures, err)
+			notify(failures, delay, err)
 		}
-		if b.Wait(ctx, failures) != nil {
+		if Sleep(ctx, delay) != nil {
 			return err
 		}
 	}

@@ -89,7 +89,10 @@ func TestRetryGoesOnWhileItPasses(t *testing.T) {
 			return errCause
 		}
 		return nil
-	}, func(failures int, err error) {
+	}, func(failures int, delay time.Duration, err error) {
+		if delay > quick.Max {
+			t.Errorf("told of a wait of %s", delay)
+		}
 		if !errors.Is(err, errCause) {
 			t.Errorf("told of %v", err)
 		}
@@ -113,7 +116,7 @@ func TestRetryStopsAtWhatStays(t *testing.T) {
 func TestRetryEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	// The wait is so long that only the context can end it.
-	err := Retry(ctx, Backoff{First: time.Hour, Max: time.Hour}, func(context.Context) error { return errCause }, func(int, error) { cancel() })
+	err := Retry(ctx, Backoff{First: time.Hour, Max: time.Hour}, func(context.Context) error { return errCause }, func(int, time.Duration, error) { cancel() })
 	if !errors.Is(err, errCause) {
 		t.Errorf("got %v, want what failed", err)
 	}

@@ -33,9 +33,9 @@ func (l *Loop) takeOver(ctx context.Context, offsets map[string]map[int32]kgo.Of
 		claims, err = l.store.TakeOver(ctx, parts)
 		crash.At(crash.OnTakeOver)
 		return err
-	}, func(failures int, err error) {
+	}, func(failures int, delay time.Duration, err error) {
 		l.cfg.Status(false, err.Error())
-		l.cfg.Attempts(Attempt{Partitions: parts, Failures: failures, Err: err})
+		l.cfg.Attempts(Attempt{Partitions: parts, Failures: failures, Next: time.Now().Add(delay), Err: err})
 		l.cfg.Log.WarnContext(ctx, "cannot take partitions over yet", "partitions", len(parts), "attempt", failures, "error", err)
 	})
 	l.over(parts)

@@ -76,7 +76,7 @@ func TestAttemptsAreToldUntilTheyAreOver(t *testing.T) {
 		t.Errorf("%d partitions are tried again by a loop that has ended", open)
 	}
 	first := seen.all[0]
-	if !first.Next.IsZero() || first.Failures != 1 || !errors.Is(first.Err, errAway) {
+	if first.Next.IsZero() || first.Failures != 1 || !errors.Is(first.Err, errAway) {
 		t.Errorf("the take-over was told as %+v", first)
 	}
 	if a := seen.all[len(seen.all)-1]; a.Next.IsZero() {

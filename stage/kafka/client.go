@@ -126,7 +126,7 @@ func ping(ctx context.Context, cl *kgo.Client, log *slog.Logger, status func(rea
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()
 		return Classify(cl.Ping(ctx))
-	}, func(failures int, err error) {
+	}, func(failures int, _ time.Duration, err error) {
 		status(false, waitingForKafka+": "+err.Error())
 		log.WarnContext(ctx, "waiting for Kafka", "attempt", failures, "error", err)
 	})

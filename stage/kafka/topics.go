@@ -48,7 +48,7 @@ func (c *Config) AwaitTopics(ctx context.Context, cl *kgo.Client, log *slog.Logg
 		ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 		defer cancel()
 		return c.ensure(ctx, kadm.NewClient(fresh), specs)
-	}, func(failures int, err error) {
+	}, func(failures int, _ time.Duration, err error) {
 		status(false, waitingForTopics+": "+err.Error())
 		log.WarnContext(ctx, "cannot create or check topics yet", "attempt", failures, "error", err)
 	})

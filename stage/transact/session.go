@@ -202,7 +202,7 @@ func (s *session) restore(ctx context.Context, fresh []kafka.Partition) error {
 	defer s.meter.Waiting(progress.Restoring, 0)
 	err := failure.Retry(s.changes.pollContext(ctx), failure.DefaultBackoff,
 		func(ctx context.Context) error { return s.proc.Restore(ctx, fresh) },
-		func(failures int, err error) {
+		func(failures int, _ time.Duration, err error) {
 			s.cfg.Status(false, err.Error())
 			s.cfg.Log.WarnContext(ctx, "restore failed; trying again", "partitions", len(fresh), "attempt", failures, "error", err)
 		})
@@ -230,7 +230,7 @@ func (s *session) process(ctx context.Context, tx *transaction) (Output, error) 
 			}
 			return err
 		},
-		func(failures int, err error) {
+		func(failures int, _ time.Duration, err error) {
 			s.cfg.Status(false, err.Error())
 			s.tries.failed(tx.in, time.Now())
 			s.meter.Waiting(progress.Retrying, partitionsIn(tx.in))

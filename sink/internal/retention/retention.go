@@ -104,7 +104,9 @@ func (j *Job) repeat(ctx context.Context, step func(pgx.Tx) (deleted int64, more
 				total += deleted
 			}
 			return busyEnds(err)
-		}, nil)
+		}, func(failures int, delay time.Duration, err error) {
+			j.Log.WarnContext(ctx, "cannot delete what has expired yet", "attempt", failures, "seconds", delay.Seconds(), "error", err)
+		})
 		if err != nil {
 			return total, err
 		}
