@@ -15,7 +15,7 @@ import (
 type Attempt struct {
 	Partitions []kafka.Partition
 	// Failures in a row, and when the next attempt is. Both are zero where Err
-	// is nil, and Next where it is not known: while partitions are taken over.
+	// is nil.
 	Failures int
 	Next     time.Time
 	// Err is nil where the partitions are not tried again any more: they are
@@ -23,13 +23,21 @@ type Attempt struct {
 	Err error
 }
 
-// failed tells of a failed attempt and waits for the next. It returns an error
-// when ctx ends first.
-func (l *Loop) failed(ctx context.Context, parts []kafka.Partition, failures int, err error) error {
-	delay := failure.DefaultBackoff.Delay(failures)
-	l.meter.Waiting(progress.Retrying, len(parts))
-	l.cfg.Attempts(Attempt{Partitions: parts, Failures: failures, Next: time.Now().Add(delay), Err: err})
-	return failure.Sleep(ctx, delay)
+// tried tells everyone who asks of a failed attempt at batches, and when the next
+// is.
+func (l *Loop) tried(ctx context.Context, batches []Batch, failures int, delay time.Duration, err error) {
+	l.cfg.Status(false, err.Error())
+	l.meter.Waiting(progress.Retrying, len(batches))
+	l.cfg.Attempts(Attempt{Partitions: partitionsOf(batches), Failures: failures, Next: time.Now().Add(delay), Err: err})
+	l.cfg.Log.WarnContext(ctx, "batch failed; trying again",
+		"partitions", len(batches), "attempt", failures, "seconds", delay.Seconds(), "error", err)
+}
+
+// pause waits before the next attempt. It reports false when patience ended.
+func (l *Loop) pause(patience context.Context, s *setback) bool {
+	delay := failure.DefaultBackoff.Delay(s.failures)
+	l.tried(patience, s.batches, s.failures, delay, s.cause)
+	return failure.Sleep(patience, delay) == nil
 }
 
 // over tells that nothing of the partitions is tried again.

@@ -64,8 +64,8 @@ type Store interface {
 	// Apply applies the batches and moves their offsets in one transaction,
 	// all or none. Prepared is what Prepare made of the same batches, or nil.
 	// It returns ErrClaim when a claim is not the database's, ErrSlow when
-	// fewer records might do, and a *kafka.Hold when some of the partitions
-	// are to wait.
+	// fewer records might do, ErrBlocked when another of the database's users
+	// is in the way, and a *kafka.Hold when some of the partitions are to wait.
 	Apply(ctx context.Context, batches []Batch, prepared any) error
 }
 
@@ -77,6 +77,10 @@ var ErrClaim = errors.New("claim does not match the database")
 // tried again with half as many records, and the size grows back as batches
 // succeed.
 var ErrSlow = errors.New("batch takes too long")
+
+// ErrBlocked means that somebody else has what a batch needs, such as the lock of a
+// row. Fewer records would not do.
+var ErrBlocked = errors.New("batch waits for somebody else")
 
 // commitInterval is how far Kafka's offsets may lag behind the database's.
 const commitInterval = time.Second
@@ -237,33 +241,28 @@ func (l *Loop) batches(fetches kgo.Fetches) []Batch {
 	return batches
 }
 
-// pause waits before the next attempt. It reports false when patience ended.
-func (l *Loop) pause(patience context.Context, batches []Batch, failures int, err error) bool {
-	l.cfg.Status(false, err.Error())
-	l.cfg.Log.WarnContext(patience, "batch failed; trying again", "partitions", len(batches), "attempt", failures, "error", err)
-	return l.failed(patience, partitionsOf(batches), failures, err) == nil
-}
-
-// reconcile compares batches with the database after a failure, and puts those
+// reconcile compares the batches of s with the database after a failure, and puts those
 // back into the queue that are to be tried again. Batches that were applied are
 // done; where the database is elsewhere under our own epoch, the consumer goes
 // there. A partition that another consumer took over ends the session: with a
 // new one, the group says anew who owns what.
-func (l *Loop) reconcile(ctx context.Context, client *kgo.Client, q *queue, batches []Batch) error {
+func (l *Loop) reconcile(ctx context.Context, client *kgo.Client, q *queue, s *setback) error {
 	var current map[kafka.Partition]Claim
 	err := failure.Retry(ctx, failure.DefaultBackoff, func(ctx context.Context) (err error) {
-		current, err = l.store.Claims(ctx, partitionsOf(batches))
+		current, err = l.store.Claims(ctx, partitionsOf(s.batches))
 		return err
-	}, nil)
+	}, func(failures int, delay time.Duration, err error) {
+		l.tried(ctx, s.batches, s.failures+failures, delay, err)
+	})
 	switch {
 	case failure.Of(err) == failure.Fatal:
 		return err
 	case err != nil: // patience ended
-		l.giveBack(client, q, batches)
+		l.giveBack(client, q, s.batches)
 		return nil //nolint:nilerr // whoever reads them again finds out
 	}
 	var again, done, elsewhere []Batch
-	for _, b := range batches {
+	for _, b := range s.batches {
 		now, ok := current[b.Partition]
 		switch {
 		case !ok || now.Epoch != b.Claim.Epoch:
@@ -319,6 +318,10 @@ func (l *Loop) applied(ctx context.Context, client *kgo.Client, batches []Batch)
 // rewind makes the consumer read batches again from their claims.
 func (l *Loop) rewind(client *kgo.Client, batches []Batch) {
 	l.over(partitionsOf(batches))
+	l.seek(client, batches)
+}
+
+func (l *Loop) seek(client *kgo.Client, batches []Batch) {
 	offsets := l.move(batches, func(b *Batch) int64 { return b.Claim.Next })
 	for i := range batches {
 		if b := &batches[i]; b.Claim.Next == NeverRead {

@@ -14,13 +14,19 @@ import (
 	"github.com/hookstream/hookstream/stage/progress"
 )
 
-// holding is a partition that was held, and has not been applied since.
+// holding is a partition that was held, or held others up, and has not been applied
+// since.
 type holding struct {
+	// hold is nil where it was not held yet.
 	hold *kafka.Hold
 	// failures in a row.
 	failures int
 	// until when it is not fetched; zero once it is.
 	until time.Time
+	// alone says that it shares no transaction, and limit how many records it may
+	// have in its own; 0 is as many as any.
+	alone bool
+	limit int
 }
 
 // setAside gives the partitions of h back, and stops fetching them. The others
@@ -29,12 +35,13 @@ func (l *Loop) setAside(ctx context.Context, client *kgo.Client, q *queue, h *ka
 	client.PauseFetchPartitions(kafka.ByTopic(h.Partitions))
 	waiting := slices.DeleteFunc(slices.Clone(*q), func(b Batch) bool { return !slices.Contains(h.Partitions, b.Partition) })
 	q.drop(waiting)
-	l.rewind(client, waiting)
+	l.seek(client, waiting)
 	until := time.Now().Add(h.For)
 	for _, p := range h.Partitions {
 		failures := l.holdOne(p, h, until)
 		l.cfg.Attempts(Attempt{Partitions: []kafka.Partition{p}, Failures: failures, Next: until, Err: h})
 	}
+	l.meter.Waiting(progress.Retrying, 0)
 	l.status()
 	l.cfg.Log.WarnContext(ctx, "partitions wait", "partitions", len(h.Partitions), "seconds", h.For.Seconds(), "reason", h.Reason)
 }
@@ -44,9 +51,11 @@ func (l *Loop) setAside(ctx context.Context, client *kgo.Client, q *queue, h *ka
 func (l *Loop) holdOne(p kafka.Partition, h *kafka.Hold, until time.Time) (failures int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	failures = l.held[p].failures + 1
-	l.held[p] = holding{h, failures, until}
-	return failures
+	now := l.held[p]
+	now.hold, now.until = h, until
+	now.failures++
+	l.held[p] = now
+	return now.failures
 }
 
 // release fetches partitions again that have waited long enough. They stay among
@@ -93,8 +102,12 @@ func (l *Loop) unhold(parts []kafka.Partition) {
 // status says whether everything goes on.
 func (l *Loop) status() {
 	l.mu.Lock()
-	held, reason := len(l.held), ""
+	held, reason := 0, ""
 	for p, h := range l.held {
+		if h.hold == nil {
+			continue
+		}
+		held++
 		if why := p.String() + ": " + h.hold.Reason; reason == "" || strings.Compare(why, reason) < 0 {
 			reason = why // of several always the same
 		}

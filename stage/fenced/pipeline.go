@@ -33,10 +33,10 @@ const growth = 16
 // that failed leaves nothing behind it.
 func (l *Loop) drain(work, patience context.Context, client *kgo.Client, q queue) error {
 	failures := 0
-	for current := (transaction{batches: q.take(l.limit)}); len(current.batches) > 0; {
-		next := transaction{batches: q.take(l.limit)}
-		err := l.attempt(work, &current, &next, failures+1)
-		if err == nil {
+	for current := l.take(&q); len(current.batches) > 0; {
+		next := l.take(&q)
+		failed := l.attempt(work, &current, &next, current.failures+failures)
+		if failed == nil {
 			failures = 0
 			l.applied(work, client, current.batches)
 			l.limit = min(l.limit+1+l.cfg.MaxRecords/growth, l.cfg.MaxRecords)
@@ -49,24 +49,33 @@ func (l *Loop) drain(work, patience context.Context, client *kgo.Client, q queue
 		}
 		failures++
 		q.putBack(next.batches)
-		if err := l.recover(patience, client, &q, current.batches, failures, err); err != nil {
+		apart, err := l.recover(patience, client, &q, failed)
+		if err != nil {
 			return err
 		}
-		current = transaction{batches: q.take(l.limit)} // which may be cut in another way
+		if apart {
+			failures = 0 // what is left has not failed yet, or counts for itself
+		}
+		current = l.take(&q) // which may be cut in another way
 	}
 	return nil
 }
 
-// attempt is one attempt, counted from 1, at current, with its trace.
-func (l *Loop) attempt(work context.Context, current, next *transaction, attempt int) error {
+// attempt is the attempt at current that follows so many failures, with its trace.
+// It returns nil if that was applied.
+func (l *Loop) attempt(work context.Context, current, next *transaction, failures int) *setback {
 	l.transactions++
 	for i := range current.batches {
-		current.batches[i].Attempt = attempt
+		current.batches[i].Attempt = failures + 1
 	}
-	ctx, traced := l.tracer.Start(work, l.id+"-"+strconv.Itoa(l.transactions), attempt, runsOf(current.batches)...)
+	started := time.Now()
+	ctx, traced := l.tracer.Start(work, l.id+"-"+strconv.Itoa(l.transactions), failures+1, runsOf(current.batches)...)
 	err := l.applyWhilePreparing(ctx, current, next)
 	traced.End(ctx, err)
-	return err
+	if err == nil {
+		return nil
+	}
+	return &setback{batches: current.batches, failures: failures + 1, took: time.Since(started), cause: err}
 }
 
 func runsOf(batches []Batch) [][]*kgo.Record {
@@ -87,29 +96,33 @@ func (l *Loop) applyWhilePreparing(ctx context.Context, current, next *transacti
 }
 
 // recover puts back into the queue what is to be tried again after a failure,
-// when its time has come. It returns an error if that ends the session.
-func (l *Loop) recover(patience context.Context, client *kgo.Client, q *queue, batches []Batch, failures int, cause error) error {
-	if failure.Of(cause) == failure.Fatal {
-		return cause
+// when its time has come. Apart says that the transaction was taken apart. It
+// returns an error if that ends the session.
+func (l *Loop) recover(patience context.Context, client *kgo.Client, q *queue, s *setback) (apart bool, err error) {
+	if failure.Of(s.cause) == failure.Fatal {
+		return false, s.cause
 	}
 	var hold *kafka.Hold
-	if errors.As(cause, &hold) {
-		q.putBack(batches)
+	if errors.As(s.cause, &hold) {
+		q.putBack(s.batches)
 		l.setAside(patience, client, q, hold)
-		return nil
+		return true, nil
 	}
 	l.nextCheck = time.Now() // whatever happened may have happened to other partitions too
-	if errors.Is(cause, ErrSlow) {
-		l.limit = max(1, records(batches)/2)
+	if errors.Is(s.cause, ErrSlow) {
+		l.limit = max(1, records(s.batches)/2)
+	}
+	if s.failures > 1 && holdsUp(s.cause) {
+		return true, l.isolate(patience, client, q, s)
 	}
 	// A claim that does not match says to look at once, the first time.
-	if first := errors.Is(cause, ErrClaim) && failures == 1; !first && !l.pause(patience, batches, failures, cause) {
-		l.giveBack(client, q, batches)
-		return nil
+	if first := errors.Is(s.cause, ErrClaim) && s.failures == 1; !first && !l.pause(patience, s) {
+		l.giveBack(client, q, s.batches)
+		return false, nil
 	}
 	// The outcome of a commit whose answer was lost is in the database, and so
 	// is who owns the partitions now.
-	return l.reconcile(patience, client, q, batches)
+	return false, l.reconcile(patience, client, q, s)
 }
 
 // giveBack leaves all that is queued, and batches, to be read again: by us, or by

@@ -27,7 +27,9 @@ func TestFaultsWhileTheNextIsPrepared(t *testing.T) {
 			return errAway
 		case 1:
 			return fmt.Errorf("canceled: %w", fenced.ErrSlow)
-		case 2: // as a crash that loses the last commits
+		case 2:
+			return fmt.Errorf("locked: %w", fenced.ErrBlocked)
+		case 3: // as a crash that loses the last commits
 			p := kafka.Partition{Topic: b.in, Partition: rnd.Int32N(3)}
 			if n := db.length(p); n > 5 {
 				db.restore(p, n-1-rnd.IntN(5))

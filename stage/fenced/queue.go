@@ -2,12 +2,28 @@
 
 package fenced
 
-import "slices"
+import (
+	"slices"
+	"time"
+
+	"github.com/hookstream/hookstream/stage/kafka"
+)
 
 // transaction is what is applied together, and what was made of it ahead.
 type transaction struct {
 	batches  []Batch
 	prepared any
+	// failures of its only partition before this poll; zero for others.
+	failures int
+}
+
+// setback is a transaction that failed.
+type setback struct {
+	batches []Batch
+	// failures in a row.
+	failures int
+	took     time.Duration
+	cause    error
 }
 
 // queue holds what a poll brought until it is applied: of each partition one run
@@ -54,6 +70,11 @@ func (q *queue) drop(batches []Batch) {
 	*q = slices.DeleteFunc(*q, func(rest Batch) bool {
 		return slices.ContainsFunc(batches, func(b Batch) bool { return b.Partition == rest.Partition })
 	})
+}
+
+// has reports whether anything of p is left.
+func (q *queue) has(p kafka.Partition) bool {
+	return slices.ContainsFunc(*q, func(b Batch) bool { return b.Partition == p })
 }
 
 func records(batches []Batch) (n int) {

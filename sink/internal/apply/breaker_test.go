@@ -34,7 +34,7 @@ func TestConstraintThatRefusesEverythingHoldsThePartitions(t *testing.T) {
 		if a.Err != nil {
 			told.Store(&a)
 		}
-	})
+	}, "customer")
 	w.produce(t, w.records(t, customersFrom(0, 300)...)...)
 	w.await(t, 300)
 	w.exec(t, "alter table webhooks.customer add constraint nobody check (false) not valid")

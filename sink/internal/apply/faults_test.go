@@ -112,14 +112,15 @@ func hold(t *testing.T, w *world) pgx.Tx {
 }
 
 func statementTimeout(t *testing.T, w *world) func() {
+	w.exec(t, "alter database postgres set lock_timeout = '1min'") // the lock is as good as a slow statement then
+	w.pool.Reset()
 	w.store.begin = beginSQL(&Config{StatementTimeout: 200 * time.Millisecond})
 	tx := hold(t, w)
 	return func() { must(t, tx.Rollback(t.Context())) }
 }
 
 func lockTimeout(t *testing.T, w *world) func() {
-	w.exec(t, "alter database postgres set lock_timeout = '100ms'") // as the administrator may
-	w.pool.Reset()
+	w.store.begin = beginSQL(&Config{StatementTimeout: 2 * time.Second}) // of which a tenth
 	tx := hold(t, w)
 	return func() { must(t, tx.Rollback(t.Context())) }
 }
@@ -129,6 +130,7 @@ func lockTimeout(t *testing.T, w *world) func() {
 // the table is closed to it until the other one waits.
 func deadlock(t *testing.T, w *world) func() {
 	w.exec(t, "alter database postgres set deadlock_timeout = '50ms'")
+	w.exec(t, "alter database postgres set lock_timeout = '1min'")
 	w.pool.Reset()
 	tx := hold(t, w)
 	gate, err := w.pool.Begin(t.Context())

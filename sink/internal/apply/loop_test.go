@@ -19,22 +19,31 @@ import (
 // createTopic makes the topic of customers.
 func (w *world) createTopic(t *testing.T, partitions int32) {
 	t.Helper()
-	w.broker.CreateTopic(t, partitions, topic.DefaultNames().Events("customer"))
+	w.createTopicOf(t, "customer", partitions)
+}
+
+func (w *world) createTopicOf(t *testing.T, entity string, partitions int32) {
+	t.Helper()
+	w.broker.CreateTopic(t, partitions, topic.DefaultNames().Events(entity))
 }
 
 // run starts the sink's loop on the topic of customers, and stops it when the
 // test ends.
 func (w *world) run(t *testing.T) {
 	t.Helper()
-	w.runTelling(t, nil)
+	w.runTelling(t, nil, "customer")
 }
 
-// runTelling also tells of failed attempts.
-func (w *world) runTelling(t *testing.T, tell func(fenced.Attempt)) {
+// runTelling also tells of failed attempts, and reads the topics of entities.
+func (w *world) runTelling(t *testing.T, tell func(fenced.Attempt), entities ...string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
+	var topics []string
+	for _, e := range entities {
+		topics = append(topics, w.kafka.Topics.Events(e))
+	}
 	loop := fenced.New(fenced.Config{
-		Kafka: w.kafka, Group: w.broker.Name("test"), Topics: []string{w.kafka.Topics.Events("customer")}, ClientID: "sink",
+		Kafka: w.kafka, Group: w.broker.Name("test"), Topics: topics, ClientID: "sink",
 		MaxRecords: 500, SessionTimeout: 15 * time.Second, DrainTimeout: 10 * time.Second, Log: w.log, Attempts: tell,
 	}, w.store)
 	done := make(chan error, 1)

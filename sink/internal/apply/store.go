@@ -82,30 +82,41 @@ func New(cfg Config) (*Store, error) {
 	}, nil
 }
 
-// beginSQL begins a transaction and sets what holds for it. Constraints that
-// somebody deferred are checked at once: at the commit, nothing would say which
-// row they refused.
+// lockShare is how much of a statement's time it may wait for a lock. What others
+// lock is no reason to try fewer rows, and all partitions of the transaction wait.
+const lockShare = 10
+
+// beginSQL begins a transaction and sets what holds for it. A lock_timeout of the
+// administrator's stays. Constraints that somebody deferred are checked at once: at
+// the commit, nothing would say which row they refused.
 func beginSQL(cfg *Config) []string {
 	commit := "off"
 	if cfg.SynchronousCommit {
 		commit = "on"
 	}
+	statement := cfg.StatementTimeout.Milliseconds()
 	return []string{
 		"begin isolation level read committed",
-		fmt.Sprintf("select set_config('synchronous_commit', '%s', true), set_config('statement_timeout', '%d', true)", commit, cfg.StatementTimeout.Milliseconds()),
+		fmt.Sprintf("select set_config('synchronous_commit', '%s', true), set_config('statement_timeout', '%d', true), "+
+			"set_config('lock_timeout', case current_setting('lock_timeout') when '0' then '%d' else current_setting('lock_timeout') end, true)",
+			commit, statement, statement/lockShare),
 		"set constraints all immediate",
 	}
 }
 
 // classify gives an error its class. A server that has become a standby answers
 // reads but no writes: its connections are dropped, so that the next ones find
-// the new primary. What takes too long is tried in halves.
+// the new primary. What takes too long is tried in halves, and what others are in
+// the way of a partition at a time.
 func (s *Store) classify(err error) error {
 	if sqlstate.Code(err) == sqlstate.ReadOnly {
 		s.cfg.Pool.Reset()
 	}
-	if sqlstate.Slow(err) {
+	switch {
+	case sqlstate.Slow(err):
 		return failure.NewTransient(fmt.Errorf("%w: %w", fenced.ErrSlow, err))
+	case sqlstate.Blocked(err):
+		return failure.NewTransient(fmt.Errorf("%w: %w", fenced.ErrBlocked, err))
 	}
 	return sqlstate.Classify(err)
 }

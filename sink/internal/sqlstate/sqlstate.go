@@ -29,6 +29,12 @@ const (
 	transactionTimeout = "25P04"
 )
 
+// The codes with which the server says that other sessions are in the way.
+const (
+	lockNotAvailable = "55P03" // lock_timeout
+	deadlock         = "40P01"
+)
+
 // meaning is what a code, or a class of codes, says.
 type meaning struct {
 	class failure.Class
@@ -48,7 +54,7 @@ var meanings = map[string]meaning{
 	ReadOnly:           {class: failure.Transient}, // read_only_sql_transaction: a failover
 	"40":               {class: failure.Transient}, // serialization_failure, deadlock_detected
 	"53":               {class: failure.Transient}, // insufficient_resources: disk, memory, connections
-	"55P03":            {class: failure.Transient}, // lock_not_available: lock_timeout
+	lockNotAvailable:   {class: failure.Transient}, // see Blocked
 	canceled:           {class: failure.Transient}, // the batch is halved: see Slow
 	"57P01":            {class: failure.Transient}, // admin_shutdown
 	"57P02":            {class: failure.Transient}, // crash_shutdown
@@ -92,6 +98,12 @@ func Code(err error) string {
 func Slow(err error) bool {
 	code := Code(err)
 	return code == canceled || code == transactionTimeout
+}
+
+// Blocked reports whether other sessions had what err's statement needs.
+func Blocked(err error) bool {
+	code := Code(err)
+	return code == lockNotAvailable || code == deadlock
 }
 
 // Classify gives an error of the database client its class. Errors without a
