@@ -82,7 +82,7 @@ func (c *importCommand) Run(s *session) error {
 		return err
 	}
 	if !c.DryRun && !c.Yes {
-		yes, err := s.Confirm(fmt.Sprintf("Add the dead letters of %s to %s?", terminal.Clean(c.File), terminal.Clean(s.cfg.Topics.DeadLetters)))
+		yes, err := s.Confirm(s.ctx, fmt.Sprintf("Add the dead letters of %s to %s?", terminal.Clean(c.File), terminal.Clean(s.cfg.Topics.DeadLetters)))
 		if err != nil {
 			return err
 		}

@@ -121,6 +121,9 @@ func (c *selection) selected() func(*letters.Letter) bool {
 
 // run plans, asks, and carries out.
 func (d *decided) run(s *session, job *action.Job) error {
+	if err := d.signed(); err != nil {
+		return err
+	}
 	if err := s.open(); err != nil {
 		return err
 	}
@@ -155,6 +158,15 @@ func (d *decided) run(s *session, job *action.Job) error {
 	return errors.Join(err, d.conclude(s, plan, &out, err))
 }
 
+// signed makes sure that somebody answers for a change. The environment that the
+// default comes from may name nobody.
+func (d *decided) signed() error {
+	if strings.TrimSpace(d.By) == "" {
+		return usage("--by is empty: say who decides; it is written to the resolutions")
+	}
+	return nil
+}
+
 // planned is the plan as it is written.
 func planned(job *action.Job, plan *action.Plan) output.Outcome {
 	return output.Outcome{
@@ -178,7 +190,7 @@ func (d *decided) confirm(s *session, job *action.Job, plan *action.Plan) error 
 	if d.Yes {
 		return nil
 	}
-	yes, err := s.Confirm(fmt.Sprintf("%s %s dead letters as %s?", verbs[job.Action], output.Number(plan.Total()), terminal.Clean(d.By)))
+	yes, err := s.Confirm(s.ctx, fmt.Sprintf("%s %s dead letters as %s?", verbs[job.Action], output.Number(plan.Total()), terminal.Clean(d.By)))
 	if err == nil && !yes {
 		fmt.Fprintln(s.Err, "nothing was changed")
 		return errPartial

@@ -46,6 +46,14 @@ func TestReplayLimit(t *testing.T) {
 	w.eachOnce(10)
 }
 
+func TestSomebodyAnswersForAChange(t *testing.T) {
+	w := newWorld(t)
+	w.many(1)
+	for _, args := range [][]string{{"replay", "--all"}, {"discard", "--all", "--why", "x"}, {"undo", "--all"}, {"edit", w.letter(0).ID()}} {
+		w.dlq(append(args, "--by", " ", "--yes")...).want(t, exitUsage, "--by is empty")
+	}
+}
+
 func TestPace(t *testing.T) {
 	p := &action.Pace{Rate: 100}
 	start := time.Now()

@@ -39,7 +39,7 @@ func (c *editCommand) Validate() error {
 // order.
 func (c *editCommand) Run(s *session) error {
 	job, err := c.job()
-	if err != nil {
+	if err := errors.Join(err, c.signed()); err != nil {
 		return err
 	}
 	if err := s.open(); err != nil {

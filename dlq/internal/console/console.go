@@ -6,6 +6,7 @@ package console
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -40,16 +41,39 @@ func (c *Console) Color() terminal.Painter { return terminal.Painter(c.OutTermin
 // ErrNobody means that there is no one to confirm.
 var ErrNobody = errors.New("nobody is at a terminal to confirm: look at the plan with --dry-run, then add --yes")
 
-// Confirm asks on Err and reads the answer from In; anything but yes is no.
-func (c *Console) Confirm(question string) (bool, error) {
+// Confirm asks on Err and reads the answer from In; anything but yes is no. When
+// ctx ends, as Ctrl-C makes it, nobody is waited for.
+func (c *Console) Confirm(ctx context.Context, question string) (bool, error) {
 	if !c.InTerminal {
 		return false, ErrNobody
 	}
 	fmt.Fprintf(c.Err, "%s [y/N] ", question)
-	line, err := bufio.NewReader(c.In).ReadString('\n')
-	if err != nil && line == "" {
+	line, err := c.readLine(ctx)
+	switch {
+	case ctx.Err() != nil:
+		fmt.Fprintln(c.Err)
+		return false, ctx.Err()
+	case err != nil && line == "":
 		return false, ErrNobody
 	}
 	answer := strings.ToLower(strings.TrimSpace(line))
 	return answer == "y" || answer == "yes", nil
+}
+
+// readLine reads from In until ctx ends. A terminal cannot be stopped reading:
+// the goroutine then ends with the process, or the next line.
+func (c *Console) readLine(ctx context.Context) (line string, err error) {
+	read := make(chan struct{})
+	var text string
+	var failed error
+	go func() {
+		defer close(read)
+		text, failed = bufio.NewReader(c.In).ReadString('\n')
+	}()
+	select {
+	case <-read:
+		return text, failed
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
 }

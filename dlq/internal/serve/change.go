@@ -166,7 +166,7 @@ func (h *handler) change(r *http.Request, caller *auth.Caller, c *Change, body *
 }
 
 // begin starts a change. It is claimed while it is planned, so a second request
-// cannot slip in between.
+// cannot slip in between; a plan that panics must not claim it for ever.
 func (h *handler) begin(r *http.Request, c *Change, atMost *int) (answer, error) {
 	if other, free := h.runner.claim(c.ID); !free {
 		if o := h.runner.get(c.ID); other == c.ID && o != nil {
@@ -175,17 +175,23 @@ func (h *handler) begin(r *http.Request, c *Change, atMost *int) (answer, error)
 		}
 		return nil, refuse(busy, "%s is being carried out; wait for it (GET /v1/operations/%s/events) or stop it", other, url.PathEscape(other))
 	}
+	started := false
+	defer func() {
+		if !started {
+			h.runner.release()
+		}
+	}()
 	plan, err := h.ops.Plan(r.Context(), c)
 	if err == nil && atMost != nil && plan.Outcome.Planned > *atMost {
 		err = refuse(tooMany, "%d match by now, at_most is %d; nothing was changed", plan.Outcome.Planned, *atMost)
 	}
-	if err != nil || plan.Outcome.Planned == 0 {
-		h.runner.release()
-		if err != nil {
-			return nil, err
-		}
+	if err != nil {
+		return nil, err
+	}
+	if plan.Outcome.Planned == 0 {
 		return ok(plan.Outcome) // nothing is left to do
 	}
+	started = true
 	state := h.runner.start(about(h.log, r), c, plan) //nolint:contextcheck // it outlives the request
 	return accepted(&state), nil
 }

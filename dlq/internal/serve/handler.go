@@ -28,6 +28,8 @@ type handler struct {
 	timeout  time.Duration
 	requests chan struct{} // one place for each request in hand
 	streams  chan struct{} // one place for each stream
+
+	strangers strangers
 }
 
 // route is one operation of the API.
@@ -121,8 +123,7 @@ func (h *handler) answer(w http.ResponseWriter, rt *route, r *http.Request) (ans
 		return nil, err
 	}
 	if rt.Scope != "" && !caller.May(rt.Scope) {
-		about(h.log, r).WarnContext(r.Context(), "refused", "audit", true, "by", caller.Name, "method", r.Method, "path", r.URL.Path, "scope", rt.Scope)
-		return nil, refuse(forbidden, "%s lacks the scope %s", caller.Name, rt.Scope)
+		return nil, h.forbid(r, caller, rt.Scope)
 	}
 	if err := readBody(w, r); err != nil {
 		return nil, err
@@ -176,6 +177,7 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	switch p.Slug {
 	case unauthorized.Slug:
 		challenge(w, errors.Is(err, auth.ErrInvalid))
+		h.unknown(r, err)
 	case unavailable.Slug:
 		about(h.log, r).WarnContext(r.Context(), "a request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}

@@ -15,12 +15,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/hookstream/hookstream/dlq/internal/auth"
 	"github.com/hookstream/hookstream/dlq/internal/filter"
 	"github.com/hookstream/hookstream/dlq/internal/output"
+	"github.com/hookstream/hookstream/stage/runtest"
 )
 
 // fake are operations that a test controls.
@@ -30,6 +32,33 @@ type fake struct {
 	hold  chan struct{} // a list waits until it is closed
 	query *Query
 	found *Change
+	logs  logged
+	// panics makes planning panic once.
+	panics bool
+}
+
+// logged is a log that is read while it is written to.
+type logged struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+// Write appends.
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logged) lines(part string) (found []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for line := range strings.Lines(l.b.String()) {
+		if strings.Contains(line, part) {
+			found = append(found, line)
+		}
+	}
+	return found
 }
 
 func (f *fake) List(ctx context.Context, q *Query) (*Page, error) {
@@ -62,6 +91,10 @@ func (f *fake) History(context.Context, *HistoryQuery) (json.RawMessage, error) 
 
 func (f *fake) Plan(_ context.Context, c *Change) (*Plan, error) {
 	f.found = c
+	if f.panics {
+		f.panics = false
+		panic("planning")
+	}
 	return f.plan, f.err
 }
 
@@ -76,7 +109,7 @@ func api(t *testing.T, f *fake, change func(*handler)) (*handler, string) {
 	if err := os.WriteFile(file, []byte(lines.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	log := slog.New(slog.DiscardHandler)
+	log := slog.New(slog.NewJSONHandler(&f.logs, nil))
 	tokens, err := auth.NewTokens(file, log)
 	if err != nil {
 		t.Fatal(err)
@@ -224,9 +257,7 @@ func TestRequestsAreLimited(t *testing.T) {
 		res, _ := send(t, "read", "GET", url+"/v1/dead-letters", "")
 		first <- res.StatusCode
 	}()
-	for len(h.requests) == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	runtest.Eventually(t, "the first request is in hand", func() bool { return len(h.requests) == 1 })
 	res, text := send(t, "read", "GET", url+"/v1/dead-letters", "")
 	if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" || !strings.Contains(text, "HOOKSTREAM_DLQ_MAX_IN_FLIGHT") {
 		t.Errorf("%s %s", res.Status, text)
@@ -275,6 +306,74 @@ func TestAFailedChangeSaysSo(t *testing.T) {
 	}
 	if got := len(h.runner.all()); got != 1 {
 		t.Errorf("%d operations are remembered", got)
+	}
+}
+
+// TestAPlanThatPanics leaves the API free for the next.
+func TestAPlanThatPanics(t *testing.T) {
+	f := &fake{plan: &Plan{}, panics: true}
+	h, _ := api(t, f, nil)
+	handler := newHandler(h)
+	begin := func() int {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/replays", strings.NewReader(`{"ids": ["sink:t/0/1"]}`))
+		r.Header.Set("Authorization", "Bearer replay")
+		w := httptest.NewRecorder()
+		func() {
+			defer func() { _ = recover() }() // as net/http does
+			handler.ServeHTTP(deadlines{w}, r)
+		}()
+		return w.Code
+	}
+	begin()
+	if f.panics {
+		t.Fatal("nothing was planned")
+	}
+	if code := begin(); code != http.StatusOK {
+		t.Errorf("the next is answered %d", code)
+	}
+}
+
+// deadlines are those of a connection.
+type deadlines struct{ *httptest.ResponseRecorder }
+
+// SetReadDeadline does nothing.
+func (deadlines) SetReadDeadline(time.Time) error { return nil }
+
+// TestWhatIsRefusedIsAudited: who lacks a scope, for a stop too, and who is
+// unknown.
+func TestWhatIsRefusedIsAudited(t *testing.T) {
+	f := &fake{plan: &Plan{}}
+	running := &operation{cancel: func() {}, changed: make(chan struct{}), state: Operation{ID: "run", Action: "replayed", State: Running}}
+	_, url := api(t, f, func(h *handler) { h.runner.remember(running) })
+	send(t, "read", "POST", url+"/v1/operations/run/stop", "")
+	send(t, "read", "POST", url+"/v1/replays", `{"all": true}`)
+	for range 50 {
+		send(t, "guessed", "POST", url+"/v1/replays", `{"all": true}`)
+	}
+	for _, part := range []string{
+		`"audit":true,"by":"token/read","method":"POST","path":"/v1/operations/run/stop","scope":"replay"`,
+		`"audit":true,"by":"token/read","method":"POST","path":"/v1/replays","scope":"replay"`,
+	} {
+		if got := f.logs.lines(part); len(got) != 1 {
+			t.Errorf("%d lines with %s", len(got), part)
+		}
+	}
+	if got := f.logs.lines(`"audit":true,"by":"","from":"127.0.0.1:`); len(got) == 0 || strings.Contains(got[0], "guessed") {
+		t.Errorf("of strangers the log says %v", got)
+	}
+}
+
+func TestStrangersDoNotFillTheLog(t *testing.T) {
+	var s strangers
+	now := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	for i, want := range []struct {
+		after time.Duration
+		more  int
+		ok    bool
+	}{{0, 0, true}, {1, 0, false}, {2, 0, false}, {strangersEvery, 2, true}, {2 * strangersEvery, 0, true}} {
+		if more, ok := s.turn(now.Add(want.after)); more != want.more || ok != want.ok {
+			t.Errorf("the %d.: %d more, %v", i+1, more, ok)
+		}
 	}
 }
 

@@ -60,7 +60,7 @@ func (h *handler) stop(r *http.Request, caller *auth.Caller) (answer, error) {
 		needs = auth.Replay
 	}
 	if !caller.May(needs) {
-		return nil, refuse(forbidden, "%s lacks the scope %s", caller.Name, needs)
+		return nil, h.forbid(r, caller, needs)
 	}
 	about(h.log, r).InfoContext(r.Context(), "a change is stopped", "audit", true, "operation", state.ID, "by", caller.Name)
 	o.cancel()
