@@ -142,13 +142,16 @@ func gotEvents(ctx context.Context, tx pgx.Tx, day, since time.Time) (got bool, 
 	return got, nil
 }
 
-// dropPartition looks again under the lock that keeps writers out. They lock the
-// ledger before its partition, and so does this.
+// dropPartition looks again under the lock that keeps writers out: for late events,
+// and whether another instance was faster. Writers lock the ledger before its
+// partition, and so does this.
 func dropPartition(day, cutoff time.Time) table.Statement {
 	return table.Statement{Need: table.Wanted, SQL: fmt.Sprintf(`DO $partition$ BEGIN
 LOCK TABLE ONLY hookstream.ledger IN ACCESS EXCLUSIVE MODE;
-IF NOT EXISTS (SELECT FROM %[1]s WHERE applied_at >= '%[2]s') THEN
-DROP TABLE %[1]s;
+IF to_regclass('%[1]s') IS NOT NULL THEN
+    IF NOT EXISTS (SELECT FROM %[1]s WHERE applied_at >= '%[2]s') THEN
+        DROP TABLE %[1]s;
+    END IF;
 END IF;
 END $partition$`, partitionName(day), cutoff.Format(time.RFC3339Nano))}
 }

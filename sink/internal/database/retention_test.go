@@ -3,7 +3,10 @@
 package database
 
 import (
+	"bytes"
+	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,5 +73,54 @@ func TestExpiredPartitionsAreDroppedUnlessTheyGotAnEventSince(t *testing.T) {
 	run(t, pool, dropPartition(day, later.Add(-k.Retention)).SQL)
 	if !slices.Contains(partitions(t, pool), "ledger_20260227") {
 		t.Error("a partition with a late event was dropped")
+	}
+	// Nor is it an error that another instance was faster.
+	run(t, pool, dropPartition(noon.AddDate(0, 0, -3).Truncate(24*time.Hour), later.Add(-k.Retention)).SQL)
+}
+
+// TestReaderOfTheLedgerPutsItsPartitionsOff: while somebody's query runs, which
+// would make all writers wait behind the drop, there is one short try and no more.
+func TestReaderOfTheLedgerPutsItsPartitionsOff(t *testing.T) {
+	pool := open(t, newURL(t))
+	k, err := keeper(pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	k.Retention, k.Log = 30*24*time.Hour, slog.New(slog.NewTextHandler(&log, nil))
+	if err := k.Ensure(t.Context(), noon); err != nil {
+		t.Fatal(err)
+	}
+	before := partitions(t, pool)
+	query, err := pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := query.Exec(t.Context(), "select count(*) from hookstream.ledger"); err != nil {
+		t.Fatal(err)
+	}
+	// 31 days later there are partitions to create, and others to drop.
+	if err := k.Ensure(t.Context(), noon.AddDate(0, 0, 31)); err != nil {
+		t.Errorf("Ensure() = %v: it is not urgent", err)
+	}
+	for _, want := range []string{"created another time", "dropped another time"} {
+		if n := strings.Count(log.String(), want); n != 1 {
+			t.Errorf("the log says %d times that partitions are %s: %s", n, want, &log)
+		}
+	}
+	if n := strings.Count(log.String(), "lock timeout"); n != 2 {
+		t.Errorf("the lock was waited for %d times, want one for each: %s", n, &log)
+	}
+	if err := query.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := partitions(t, pool); !slices.Equal(got, before) {
+		t.Errorf("partitions %v, were %v", got, before)
+	}
+	if err := k.Partitions(t.Context(), noon.AddDate(0, 0, 31)); err != nil {
+		t.Fatal(err)
+	}
+	if got := partitions(t, pool); slices.Contains(got, before[0]) || !slices.Contains(got, "ledger_20260408") {
+		t.Errorf("partitions %v after the query", got)
 	}
 }

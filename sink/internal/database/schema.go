@@ -42,45 +42,20 @@ func (k *Keeper) Ensure(ctx context.Context, now time.Time) error {
 	if !k.Managed {
 		return k.check(ctx, now)
 	}
-	return Locked(ctx, k.Pool, schemaLock, func(tx pgx.Tx) error {
+	err := Locked(ctx, k.Pool, schemaLock, func(tx pgx.Tx) error {
 		if err := migrate(ctx, k.Pool); err != nil {
 			return err
 		}
-		ddl, err := k.diff(ctx, tx, now)
+		ddl, err := k.diffTables(ctx, tx)
 		if err != nil {
 			return err
 		}
 		return k.run(ctx, tx, ddl)
 	})
-}
-
-// Partitions creates the ledger's partitions ahead of time and drops those that
-// have expired. Where the database is not managed, it says that a person should.
-func (k *Keeper) Partitions(ctx context.Context, now time.Time) error {
-	if !k.Managed {
-		k.reportPartitions(ctx, now)
-		return nil
+	if err != nil {
+		return err
 	}
-	return Locked(ctx, k.Pool, schemaLock, func(tx pgx.Tx) error {
-		ddl, err := k.diffPartitions(ctx, tx, now)
-		if err != nil {
-			return err
-		}
-		return k.run(ctx, tx, ddl)
-	})
-}
-
-// reportPartitions only warns, whatever it finds: the sink needs none of the
-// partitions, and what it may not look at, a person can.
-func (k *Keeper) reportPartitions(ctx context.Context, now time.Time) {
-	ddl, err := k.read(ctx, func(tx pgx.Tx) ([]table.Statement, error) { return k.diffPartitions(ctx, tx, now) })
-	switch {
-	case ctx.Err() != nil:
-	case err != nil:
-		k.Log.WarnContext(ctx, "cannot tell whether the ledger's partitions are those of today's retention; run what sink ddl --diff prints", "error", err)
-	case len(ddl) > 0:
-		k.Log.WarnContext(ctx, "the ledger's partitions are not those of today's retention; run what sink ddl --diff prints", "statements", len(ddl))
-	}
+	return k.Partitions(ctx, now)
 }
 
 // run runs what may be run unasked.
@@ -179,15 +154,6 @@ func (k *Keeper) diffTables(ctx context.Context, tx pgx.Tx) ([]table.Statement, 
 	}
 	tables, err := table.Diff(ctx, tx, k.Tables)
 	return append(ddl, tables...), err
-}
-
-func (k *Keeper) diffPartitions(ctx context.Context, tx pgx.Tx, now time.Time) ([]table.Statement, error) {
-	missing, err := missingPartitions(ctx, tx, now)
-	if err != nil {
-		return nil, err
-	}
-	expired, err := expiredPartitions(ctx, tx, k.Retention, now)
-	return append(missing, expired...), err
 }
 
 // schemas are those of our own tables. A target's is there, or the target is not
