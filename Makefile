@@ -62,7 +62,7 @@ test: setup ## Run all tests with the race detector
 
 # A module of its own: Prometheus's asks for the SDKs of several clouds.
 .PHONY: test-alerts
-test-alerts: ## Run the alerting rules in Prometheus's engine
+test-alerts: ## Check rules and dashboards, and run the rules, with Prometheus's engine
 	cd dev/alerts && GOWORK=off go vet ./... && GOWORK=off go test -count=1 ./...
 
 # One package after the other: they share the broker.

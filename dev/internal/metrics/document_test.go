@@ -70,9 +70,9 @@ func document(t *testing.T) string {
 		delete(missing, i.name)
 		if s := sectionOf(i.name); s != section {
 			section = s
-			fmt.Fprintf(&b, "\n## %s\n\n| OpenTelemetry | Prometheus | unit | labels | meaning |\n|---|---|---|---|---|\n", s)
+			fmt.Fprintf(&b, "\n## %s\n\n| OpenTelemetry | Prometheus | type | unit | labels | meaning |\n|---|---|---|---|---|---|\n", s)
 		}
-		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s | %s |\n", i.name, i.prometheus(t), i.unit, describe(documented), i.meaning)
+		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s | %s | %s |\n", i.name, i.prometheus(t), i.prometheusType(), i.unit, describe(documented), i.meaning)
 	}
 	for _, name := range slices.Sorted(maps.Keys(missing)) {
 		t.Errorf("%s: labels_test.go has it and no service makes it", name)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package metrics holds docs/metrics.md, the alerts and the dashboards to what
-// the services measure.
+// Package metrics holds docs/metrics.md and the runbooks to what the services
+// measure. dev/alerts holds the rules and the dashboards to docs/metrics.md.
 package metrics
 
 import (
@@ -42,6 +42,14 @@ func (i instrument) prometheus(t *testing.T) string {
 		t.Fatalf("%s: %v", i.name, err)
 	}
 	return name
+}
+
+// prometheusType is what Prometheus calls its kind.
+func (i instrument) prometheusType() string {
+	if i.kind == "UpDownCounter" {
+		return "gauge"
+	}
+	return strings.ToLower(i.kind)
 }
 
 // constructor is a method of metric.Meter that makes an instrument.
