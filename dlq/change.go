@@ -24,7 +24,9 @@ type decided struct {
 	By     string `help:"Who decides; written to the resolutions." default:"${by}" placeholder:"NAME"`
 	Output string `short:"o" help:"table, json or yaml." enum:"table,json,yaml" default:"table"`
 
-	done int
+	// done is how many were acted on, sent how many the same replay had sent
+	// before.
+	done, sent int
 }
 
 // selection says which dead letters a command is about.
@@ -155,6 +157,7 @@ func (d *decided) run(s *session, job *action.Job) error {
 		progress.End()
 		d.done, out.Skipped = out.Done, plan.Skipped
 	}
+	d.sent = plan.Sent
 	return errors.Join(err, d.conclude(s, plan, &out, err))
 }
 
@@ -172,7 +175,7 @@ func planned(job *action.Job, plan *action.Plan) output.Outcome {
 	return output.Outcome{
 		Action: job.Action, ReplayID: job.ReplayID, RunID: job.RunID, Planned: plan.Total(), Targets: plan.Targets,
 		Refused: append([]action.Refusal{}, plan.Refused...), Missing: append([]string{}, plan.Missing...),
-		Hopeless: plan.Hopeless, Beyond: plan.Beyond, Edited: plan.Edited, EditExample: plan.EditExample,
+		Hopeless: plan.Hopeless, Beyond: plan.Beyond, Sent: plan.Sent, Again: plan.Again, Edited: plan.Edited, EditExample: plan.EditExample,
 	}
 }
 
@@ -204,7 +207,7 @@ func (d *decided) conclude(s *session, plan *action.Plan, out *output.Outcome, f
 	switch {
 	case d.Output != "table":
 		err = output.Object(s.Out, d.Output, out)
-	case plan.Total()+len(plan.Refused)+len(plan.Missing) == 0:
+	case plan.Total()+plan.Sent+len(plan.Refused)+len(plan.Missing) == 0:
 		_, err = fmt.Fprintf(s.Err, "no %s dead letter matches\n", out.From())
 	case d.DryRun:
 		_, err = fmt.Fprintln(s.Out, "dry run: nothing was changed")

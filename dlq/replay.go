@@ -63,8 +63,8 @@ func (r *sending) run(s *session, d *decided, job *action.Job) error {
 	flush := s.exportSpans()
 	defer flush()
 	err := d.run(s, job)
-	if r.Wait && d.done > 0 && (err == nil || errors.Is(err, errPartial)) {
-		if failed := r.wait(s, d.Output); failed != nil {
+	if sent := d.sent + d.done; r.Wait && !d.DryRun && sent > 0 && (err == nil || errors.Is(err, errPartial)) {
+		if failed := r.wait(s, d.Output, sent); failed != nil {
 			return failed
 		}
 	}

@@ -259,10 +259,11 @@ func (s *session) ledger(patience time.Duration) (outcome.Ledger, error) {
 	if s.postgres == nil {
 		ctx, cancel := context.WithTimeout(s.ctx, patience)
 		defer cancel()
-		var err error
-		if s.postgres, err = outcome.OpenPostgres(ctx, string(s.database)); err != nil {
+		opened, err := outcome.OpenPostgres(ctx, string(s.database))
+		if err != nil {
 			return nil, err
 		}
+		s.postgres = opened
 	}
 	return s.postgres, nil
 }

@@ -26,6 +26,12 @@ type DatabaseURL string
 // String hides the URL.
 func (DatabaseURL) String() string { return "[redacted]" }
 
+// ledger is the sink's, while it is connected to.
+type ledger interface {
+	outcome.Ledger
+	Close(ctx context.Context) error
+}
+
 // session is what every command works with.
 type session struct {
 	*console.Console
@@ -35,7 +41,7 @@ type session struct {
 	log      *slog.Logger
 	client   *kgo.Client
 	topics   kadm.TopicDetails
-	postgres *outcome.Postgres
+	postgres ledger
 	// unreadable is set once the ledger could not be read.
 	unreadable bool
 	// foreignTopic is set where another program's dead letters are read.

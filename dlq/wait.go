@@ -21,8 +21,9 @@ const (
 )
 
 // wait looks until the outcome of everything that the replay sent is settled, or
-// the time is over, and says how it ended.
-func (r *sending) wait(s *session, format string) error {
+// the time is over, and says how it ended. What was sent and is not seen, because
+// another operator's transaction is open before it, is pending.
+func (r *sending) wait(s *session, format string, sent int) error {
 	deadline := time.Now().Add(r.WaitTimeout)
 	progress := s.Progress()
 	defer progress.End()
@@ -31,6 +32,7 @@ func (r *sending) wait(s *session, format string) error {
 		if err != nil {
 			return err
 		}
+		t.Pending += max(0, sent-t.Total())
 		if t.Pending == 0 || !time.Now().Before(deadline) {
 			progress.End()
 			return r.ended(s, format, t)

@@ -30,6 +30,9 @@ type Plan struct {
 	Hopeless map[reason.Code]int
 	// Beyond is how many more the limit left out.
 	Beyond int
+	// Sent is how many the replay sent before, under the same ID, and Again how
+	// many that it would select came of that: they failed again.
+	Sent, Again int
 	// Edited is how many are sent with another payload, and EditExample the
 	// difference of the first.
 	Edited      int
@@ -61,9 +64,9 @@ func (p *Plan) Total() int {
 	return n
 }
 
-// Complete reports whether everything that was selected will be acted on, and
-// that is something.
-func (p *Plan) Complete() bool { return p.Total() > 0 && len(p.Refused)+len(p.Missing) == 0 }
+// Complete reports whether everything that was selected will be acted on, or was
+// before, and that is something.
+func (p *Plan) Complete() bool { return p.Total()+p.Sent > 0 && len(p.Refused)+len(p.Missing) == 0 }
 
 // Plan looks at every dead letter once.
 func (j *Job) Plan(ctx context.Context) (*Plan, error) {
@@ -80,15 +83,23 @@ func (j *Job) Plan(ctx context.Context) (*Plan, error) {
 	err = letters.Read(ctx, j.Kafka, j.Log, nil, j.Foreign, func(l *letters.Letter) error {
 		looked++
 		j.Planned(looked)
-		matches := resolved.Status(l) == j.from()
+		matches, sent := resolved.Status(l) == j.from(), j.sent(l, resolved)
+		if sent {
+			p.Sent++
+		}
 		switch {
 		case named[l.ID]:
 			delete(missing, l.ID)
-			if !matches {
+			if !matches && !sent {
 				p.refuse(unsuited(resolved.Get(l)), l.ID)
+			}
+			if !matches {
 				return nil
 			}
 		case len(named) > 0 || !matches || !j.Match(l):
+			return nil
+		case j.cameOf(l):
+			p.Again++
 			return nil
 		}
 		if j.Limit > 0 && p.Total() == j.Limit {
@@ -102,6 +113,16 @@ func (j *Job) Plan(ctx context.Context) (*Plan, error) {
 	slices.SortFunc(p.Refused, func(a, b Refusal) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Why, b.Why)) })
 	return p, err
 }
+
+// sent reports whether the replay, which is then gone on with, sent a dead letter
+// before.
+func (j *Job) sent(l *letters.Letter, resolved *resolutions.Set) bool {
+	return j.ReplayID != "" && resolved.Status(l) == string(record.Replayed) && resolved.Get(l).ReplayID == j.ReplayID
+}
+
+// cameOf reports whether a dead letter came of the replay. To go on with it is not
+// to send again what failed again, unless that is named.
+func (j *Job) cameOf(l *letters.Letter) bool { return j.ReplayID != "" && l.ReplayID() == j.ReplayID }
 
 // Refuses says why the job would leave a dead letter alone, or "".
 func (j *Job) Refuses(l *letters.Letter, resolved *resolutions.Set) string {

@@ -215,7 +215,7 @@ func (r *run) selects(l *letters.Letter) bool {
 	if len(r.named) > 0 {
 		return r.named[l.ID]
 	}
-	return r.Match(l)
+	return r.Match(l) && !r.cameOf(l)
 }
 
 // fill decides on the dead letters and hands full batches to their writers.

@@ -29,6 +29,10 @@ type Outcome struct {
 	Missing  []string            `json:"missing"`
 	Hopeless map[reason.Code]int `json:"hopeless,omitempty"`
 	Beyond   int                 `json:"beyond_limit,omitempty"`
+	// Sent counts what the replay sent before, under the same ID, and Again what
+	// came of that and is left out.
+	Sent  int `json:"sent_before,omitempty"`
+	Again int `json:"failed_again,omitempty"`
 	// Edited counts what is sent with another payload; EditExample shows one
 	// difference.
 	Edited      int    `json:"edited,omitempty"`
@@ -76,6 +80,12 @@ func Plan(w io.Writer, a record.Action, p *action.Plan) error {
 		}
 	} else if p.Total() > 0 {
 		fmt.Fprintf(&b, "%8s to %s\n", Number(p.Total()), map[record.Action]string{record.Discarded: "discard", record.Reopened: "open again"}[a])
+	}
+	if p.Sent > 0 {
+		fmt.Fprintf(&b, "%8s were sent before by this replay\n", Number(p.Sent))
+	}
+	if p.Again > 0 {
+		fmt.Fprintf(&b, "%8s left out: they failed again in this replay. Name their IDs to send\n%9sthem once more, or replay them under another ID\n", Number(p.Again), "")
 	}
 	if p.Beyond > 0 {
 		fmt.Fprintf(&b, "%8s more match, beyond --limit\n", Number(p.Beyond))

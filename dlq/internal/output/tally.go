@@ -41,6 +41,9 @@ func (t *Tally) Add(o outcome.Outcome) {
 	}
 }
 
+// Total is how many were counted.
+func (t *Tally) Total() int { return t.Succeeded + t.FailedAgain + t.Duplicates + t.Pending }
+
 // Ended writes a tally for a person.
 func Ended(w io.Writer, t Tally) error {
 	var b bytes.Buffer
