@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -128,6 +129,63 @@ func TestOutcomesOfABatch(t *testing.T) {
 	wantOutcomes(t, w, map[string]string{
 		"old": "applied", "stale": "stale", "staler": "stale", "superseded": "superseded", "applied": "applied", "other table": "applied",
 	})
+}
+
+// TestStaleEventsTouchNoRow: they lock nothing and leave nothing to vacuum, in a
+// batch of few and in one of many.
+func TestStaleEventsTouchNoRow(t *testing.T) {
+	w := newWorld(t)
+	const n = 400
+	of := func(version string, order int64) []*event.Event {
+		events := customers(n)
+		for _, ev := range events {
+			ev.Meta.EventID += version
+			ev.Meta.Version.Order += order
+		}
+		return events
+	}
+	w.applyEvents(t, of("new", 1)...)
+	rows := func() string {
+		return one[string](t, w, "select string_agg(concat_ws(' ', id, ctid, xmin, xmax), ',' order by id) from webhooks.customer")
+	}
+	before := rows()
+	stale := of("stale", 0)
+	w.applyEvents(t, stale[:10]...)
+	w.applyEvents(t, stale[10:]...)
+	if rows() != before {
+		t.Error("stale events wrote or locked rows")
+	}
+	if got := one[int](t, w, "select count(*) from hookstream.events where outcome = 'stale'"); got != n {
+		t.Errorf("%d events are stale, want %d", got, n)
+	}
+}
+
+// TestRowsAreLockedInTheOrderOfTheirKeys: two sinks that write the same rows must
+// not wait for each other.
+func TestRowsAreLockedInTheOrderOfTheirKeys(t *testing.T) {
+	w := newWorld(t)
+	var events []*event.Event
+	for i := range 40 {
+		for _, entity := range []string{"order", "customer"} {
+			id := fmt.Sprintf("%02d", i*17%40)
+			events = append(events, newEvent(entity, id, entity+id, int64(i), nil))
+		}
+	}
+	g, err := w.store.gather(t.Context(), w.batches(t, w.records(t, events...)))
+	must(t, err)
+	for i, r := range g.rows {
+		r.exists = i%2 == 0 // some go by an upsert, some by COPY
+	}
+	var tables []string
+	for _, write := range g.newPlan().writes {
+		tables = append(tables, write.table.Entity.Name)
+		if len(write.items) != 20 || !slices.IsSortedFunc(write.items, func(a, b *item) int { return compareKeys(a.row.key, b.row.key) }) {
+			t.Errorf("%d rows of %s are in no order", len(write.items), write.table.Entity.Name)
+		}
+	}
+	if want := []string{"customer", "customer", "order", "order"}; !slices.Equal(tables, want) {
+		t.Errorf("tables %v, want %v", tables, want)
+	}
 }
 
 func TestFieldGroupsHaveVersionsOfTheirOwn(t *testing.T) {
@@ -328,9 +386,13 @@ func TestValuesThatNoColumnHoldsAreDeadLettered(t *testing.T) {
 		with("name", "a\x00b"),
 		with("tags", []string{"ok", "a\x00b"}),
 		with("extra", map[string]string{"a\x00": "b"}),
+		with("name", "a\xffb"),
+		with("tags", []string{"ok", "\xc3"}),
+		with("extra", map[string]string{"a": "\xed\xa0\x80"}), // half of a surrogate pair
 		with("created_at", time.UnixMicro(-1<<62)),
 		with("created_at", time.UnixMicro(1<<63-1)),
 		func(ev *event.Event) { ev.Meta.EventID = "\x00" },
+		func(ev *event.Event) { ev.Meta.EventID = "\xff" },
 		func(ev *event.Event) { ev.ID, ev.Meta.BusinessKey = long, long },
 		func(ev *event.Event) { ev.Meta.Version.Order = -1 },
 		func(ev *event.Event) { ev.Meta.Version.Generation = 0 },

@@ -5,10 +5,12 @@ package apply
 import (
 	"fmt"
 	"maps"
+	"strings"
 	"testing"
 
 	"github.com/hookstream/hookstream/schemas/event"
 	"github.com/hookstream/hookstream/schemas/reason"
+	"github.com/hookstream/hookstream/stage/failure"
 )
 
 // wantLetters checks that the events with these ids are dead, once each.
@@ -76,6 +78,32 @@ func TestNextOlderIsTriedWhenTheNewestIsPoison(t *testing.T) {
 	if got := one[int64](t, w, "select balance from webhooks.customer"); got != 20 {
 		t.Errorf("balance is %d, want that of the newest event that can be stored", got)
 	}
+}
+
+// TestTransientErrorOfOneRow: where rows go one by one, what passes must not make a
+// row poison. The whole batch is tried again.
+func TestTransientErrorOfOneRow(t *testing.T) {
+	w := newWorld(t)
+	w.exec(t, "alter table webhooks.customer add constraint no_debts check (balance >= 0)")
+	w.exec(t, `create function public.busy() returns trigger language plpgsql as $$ begin
+		if new.id = 'b' then raise exception using errcode = 'serialization_failure'; end if;
+		return new;
+	end $$`)
+	w.exec(t, "create trigger busy before insert on webhooks.customer for each row execute function public.busy()")
+	customer := func(id string, balance int64) *event.Event {
+		return newEvent("customer", id, "e-"+id, 1, map[string]any{"balance": balance})
+	}
+	batches := w.batches(t, w.records(t, customer("a", -1), customer("b", 1), customer("c", 1)))
+	err := w.store.Apply(t.Context(), batches, nil)
+	if failure.Of(err) != failure.Transient || err == nil || !strings.Contains(err.Error(), "SQLSTATE 40001") {
+		t.Fatalf("Apply() = %v, want a Transient error", err)
+	}
+	wantOutcomes(t, w, map[string]string{})
+	wantLetters(t, w, map[string]reason.Code{})
+	w.exec(t, "drop trigger busy on webhooks.customer")
+	must(t, w.store.Apply(t.Context(), batches, nil))
+	wantOutcomes(t, w, map[string]string{"e-b": "applied", "e-c": "applied"})
+	wantLetters(t, w, map[string]reason.Code{"e-a": reason.ConstraintViolation})
 }
 
 func TestRepeatOfPoisonIsAppliedIfItCanBe(t *testing.T) {
