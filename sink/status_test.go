@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hookstream/hookstream/sink/internal/attempts"
 	"github.com/hookstream/hookstream/sink/internal/pgtest"
 	"github.com/hookstream/hookstream/sink/internal/status"
 	"github.com/hookstream/hookstream/stage/breaker"
@@ -139,6 +140,38 @@ func TestStatusShowsWhatIsTriedAgainAndForgetsIt(t *testing.T) {
 	if last := report.Instances[0].State.Value.LastError; last == nil || !strings.Contains(last.Reason, "lock timeout") {
 		t.Errorf("the last error is forgotten: %+v", last)
 	}
+	r.Stop()
+}
+
+// TestAttemptsAreCountedWhilePostgresIsAway: what is tried is the offsets then, and
+// an operator sees that it is tried, and when next.
+func TestAttemptsAreCountedWhilePostgresIsAway(t *testing.T) {
+	server := pgtest.New(t)
+	p := newPipeline(t, server.URL())
+	r := p.start(t)
+	p.send(t, 0, 10)
+	p.await(t, 10)
+	server.Stop()
+	p.send(t, 10, 20)
+	runtest.Eventually(t, "the fifth attempt, and the next to come", func() bool {
+		_, body := r.get(t, attempts.Path)
+		var state attempts.State
+		must(t, json.Unmarshal([]byte(body), &state))
+		return slices.ContainsFunc(state.Retrying, func(a attempts.Retry) bool { return a.Attempts > 4 && a.NextAttempt.After(time.Now()) })
+	})
+	report := p.collect(t, r.AdminAddress())
+	if !slices.ContainsFunc(customerPartitions(p, report), func(part status.Partition) bool {
+		return part.Retry.Value != nil && part.Retry.Value.Attempts > 4
+	}) {
+		t.Errorf("sink status does not say what is tried: %+v", report)
+	}
+	wantText(t, report, "failed, the next is in ")
+	server.Start(t)
+	p.await(t, 20)
+	runtest.Eventually(t, "nothing tried again", func() bool {
+		_, body := r.get(t, attempts.Path)
+		return strings.HasPrefix(body, `{"retrying":[],`)
+	})
 	r.Stop()
 }
 
