@@ -151,6 +151,7 @@ func (s *Service) consume(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return loop.Run(ctx) })
 	g.Go(func() error { return s.upkeep(ctx) })
+	g.Go(func() error { s.watchDatabase(ctx); return nil })
 	return g.Wait()
 }
 

@@ -238,13 +238,25 @@ func TestWaitsForPostgresAndSurvivesItsRestart(t *testing.T) {
 	p.await(t, 50)
 	for round := 1; round <= 2; round++ {
 		p.send(t, round*50, round*50+25)
+		r.awaitPart(t, partDatabase, true)
 		server.Stop()
+		r.awaitPart(t, partDatabase, false)
 		p.send(t, round*50+25, round*50+50)
 		server.Start(t)
 		p.await(t, (round+1)*50)
 	}
+	r.awaitPart(t, partDatabase, true)
 	r.Stop()
 	p.wantLedger(t, 150)
+}
+
+// awaitPart waits for what health says of a part.
+func (r *running) awaitPart(t *testing.T, part string, ready bool) {
+	t.Helper()
+	runtest.Eventually(t, fmt.Sprintf("%s to be ready: %v", part, ready), func() bool {
+		_, parts := r.health.Ready()
+		return parts[part].Ready == ready
+	})
 }
 
 func TestWrongDatabaseIsFatal(t *testing.T) {

@@ -9,6 +9,7 @@ package fenced
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strconv"
 	"sync"
@@ -183,7 +184,10 @@ func (l *Loop) session(ctx context.Context) error {
 		return err
 	}
 	defer l.reset()
-	defer client.CloseAllowingRebalance()
+	defer closeClient(ctx, client)
+	if err := reach(ctx, client); err != nil {
+		return err
+	}
 	l.status()
 	l.nextCheck = time.Now().Add(checkInterval)
 	for ctx.Err() == nil {
@@ -192,6 +196,33 @@ func (l *Loop) session(ctx context.Context) error {
 		}
 	}
 	return context.Cause(ctx)
+}
+
+// reachTimeout bounds the wait for a broker at the begin of a session, goodbye what
+// is only polite at its end.
+const (
+	reachTimeout = 10 * time.Second
+	goodbye      = 5 * time.Second
+)
+
+// reach fails where no broker answers. What ended the session before is the status
+// until one does.
+func reach(ctx context.Context, client *kgo.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
+	defer cancel()
+	if err := client.Ping(ctx); err != nil {
+		return kafka.Classify(fmt.Errorf("reach a broker: %w", err))
+	}
+	return nil
+}
+
+// closeClient leaves the group.
+func closeClient(ctx context.Context, client *kgo.Client) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
+	defer cancel()
+	client.AllowRebalance()
+	_ = client.LeaveGroupContext(ctx) // else the group notices by the session timeout
+	client.CloseAllowingRebalance()
 }
 
 func (l *Loop) step(ctx context.Context, client *kgo.Client) error {
@@ -203,7 +234,8 @@ func (l *Loop) step(ctx context.Context, client *kgo.Client) error {
 	defer client.AllowRebalance()
 	for _, e := range fetches.Errors() {
 		err := kafka.FetchError(e)
-		if failure.Of(err) == failure.Fatal {
+		// Without the group the partitions are gone, and nothing would say so.
+		if failure.Of(err) == failure.Fatal || errors.As(err, new(*kgo.ErrGroupSession)) {
 			return err
 		}
 		if err != nil {

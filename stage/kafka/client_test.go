@@ -198,6 +198,10 @@ func TestFetchErrors(t *testing.T) {
 			t.Errorf("got %v, want a Fatal error with %q", got, want)
 		}
 	}
+	lost := &kgo.ErrGroupSession{Err: context.DeadlineExceeded}
+	if err := FetchError(kgo.FetchError{Err: lost}); !errors.Is(err, lost) || failure.Of(err) != failure.Transient {
+		t.Errorf("the group's loss gives %v", err)
+	}
 	if err := FetchError(kgo.FetchError{Topic: "raw", Err: kerr.NotLeaderForPartition}); err == nil || failure.Of(err) != failure.Transient {
 		t.Errorf("got %v", err)
 	}

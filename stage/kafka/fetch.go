@@ -14,12 +14,16 @@ import (
 )
 
 // FetchError gives an error that a poll returned its class, or nil where it
-// only says that the poll was interrupted. A stored offset that the log no
+// only says that the poll was interrupted. A *kgo.ErrGroupSession stays one: the
+// client has lost its partitions. A stored offset that the log no
 // longer holds is Fatal: whatever was between is lost to this consumer, and a
 // person must decide.
 func FetchError(e kgo.FetchError) error {
 	var loss *kgo.ErrDataLoss
+	var group *kgo.ErrGroupSession
 	switch {
+	case errors.As(e.Err, &group): // of no partition, and a timeout too is one
+		return Classify(fmt.Errorf("consumer group: %w", e.Err))
 	case errors.Is(e.Err, context.Canceled), errors.Is(e.Err, context.DeadlineExceeded), errors.Is(e.Err, kgo.ErrClientClosed):
 		return nil
 	case errors.Is(e.Err, kerr.OffsetOutOfRange):
