@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -69,6 +70,18 @@ func TestMissingTableIsFatal(t *testing.T) {
 	w.exec(t, "drop table webhooks.customer")
 	if err := w.store.Apply(t.Context(), batches, nil); failure.Of(err) != failure.Fatal {
 		t.Errorf("Apply() = %v, want a Fatal error", err)
+	}
+}
+
+func TestMissingPartitionIsFatal(t *testing.T) {
+	w := newWorld(t)
+	batches := w.batches(t, w.records(t, newEvent("customer", "a", "e1", 1, nil)))
+	w.exec(t, "drop table hookstream.ledger_default")
+	if err := w.store.Apply(t.Context(), batches, nil); failure.Of(err) != failure.Fatal || !strings.Contains(err.Error(), "lacks a partition") {
+		t.Errorf("Apply() = %v, want a Fatal error", err)
+	}
+	if n := len(w.letters(t)); n != 0 {
+		t.Errorf("%d dead letters", n)
 	}
 }
 

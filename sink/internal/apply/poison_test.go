@@ -106,6 +106,28 @@ func TestTransientErrorOfOneRow(t *testing.T) {
 	wantLetters(t, w, map[string]reason.Code{"e-a": reason.ConstraintViolation})
 }
 
+// TestTriggerThatRefusesARow: it says with the code of its error whether that is for
+// good.
+func TestTriggerThatRefusesARow(t *testing.T) {
+	w := newWorld(t)
+	raise := func(using string) {
+		w.exec(t, `create or replace function public.refuse() returns trigger language plpgsql as $$ begin
+			if new.id = 'b' then raise exception 'not this one' `+using+`; end if;
+			return new;
+		end $$`)
+	}
+	raise("")
+	w.exec(t, "create trigger refuse before insert on webhooks.customer for each row execute function public.refuse()")
+	batches := w.batches(t, w.records(t, newEvent("customer", "a", "good", 1, nil), newEvent("customer", "b", "bad", 1, nil)))
+	if err := w.store.Apply(t.Context(), batches, nil); err == nil || failure.Of(err) != failure.Transient || !strings.Contains(err.Error(), "check_violation") {
+		t.Fatalf("Apply() = %v, want a Transient error that says what to do", err)
+	}
+	raise("using errcode = 'check_violation'")
+	must(t, w.store.Apply(t.Context(), batches, nil))
+	wantOutcomes(t, w, map[string]string{"good": "applied"})
+	wantLetters(t, w, map[string]reason.Code{"bad": reason.ConstraintViolation})
+}
+
 func TestRepeatOfPoisonIsAppliedIfItCanBe(t *testing.T) {
 	w := newWorld(t)
 	w.exec(t, "alter table webhooks.customer add constraint no_debts check (balance >= 0)")

@@ -40,7 +40,7 @@ type meaning struct {
 	class failure.Class
 	// reason of the dead letter where class is Permanent.
 	reason reason.Code
-	// act says what to do where class is Fatal.
+	// act says what to do, where the server's message does not.
 	act string
 }
 
@@ -61,8 +61,9 @@ var meanings = map[string]meaning{
 	"57P03":            {class: failure.Transient}, // cannot_connect_now
 	"57P05":            {class: failure.Transient}, // idle_session_timeout
 	"58":               {class: failure.Transient}, // system_error: an operator mends the disk
-	"P0001":            {class: failure.Transient}, // raise_exception: a trigger's, which does not say whether it passes
 	"XX":               {class: failure.Transient}, // internal_error, data_corrupted: an operator's, too
+	// raise_exception: a trigger's, which does not say whether it passes.
+	"P0001": {class: failure.Transient, act: "a trigger's RAISE, which is tried again: to refuse the row for good it needs USING ERRCODE = 'check_violation'"},
 
 	"22": {class: failure.Permanent, reason: reason.InvalidValue},
 	"23": {class: failure.Permanent, reason: reason.ConstraintViolation},
@@ -79,7 +80,8 @@ var meanings = map[string]meaning{
 }
 
 // checkViolation is also what Postgres answers when a table has no partition
-// for a row. Only a real check constraint comes with a name.
+// for a row: then it names the table and no constraint. A trigger's RAISE names
+// neither.
 const checkViolation = "23514"
 
 var noPartition = meaning{class: failure.Fatal, act: "the table lacks a partition for the row: create one, or a default partition"}
@@ -115,14 +117,15 @@ func Classify(err error) error {
 		return err
 	}
 	m := lookup(pg)
-	if m.class == failure.Fatal {
-		return failure.NewFatal("postgres: %w: %s", err, m.act)
+	err = fmt.Errorf("postgres: %w", err)
+	if m.act != "" {
+		err = fmt.Errorf("%w: %s", err, m.act)
 	}
-	return &failure.Error{Class: m.class, Reason: m.reason, Err: fmt.Errorf("postgres: %w", err)}
+	return &failure.Error{Class: m.class, Reason: m.reason, Err: err}
 }
 
 func lookup(pg *pgconn.PgError) meaning {
-	if pg.Code == checkViolation && pg.ConstraintName == "" {
+	if pg.Code == checkViolation && pg.ConstraintName == "" && pg.TableName != "" {
 		return noPartition
 	}
 	if m, ok := meanings[pg.Code]; ok {

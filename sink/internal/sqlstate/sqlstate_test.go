@@ -17,9 +17,9 @@ import (
 
 func TestClassify(t *testing.T) {
 	tests := []struct {
-		code, constraint string
-		class            failure.Class
-		reason           reason.Code
+		code, constraint, table string
+		class                   failure.Class
+		reason                  reason.Code
 	}{
 		{code: "08006", class: failure.Transient},
 		{code: "40001", class: failure.Transient},
@@ -46,7 +46,8 @@ func TestClassify(t *testing.T) {
 		{code: "23502", class: failure.Permanent, reason: reason.ConstraintViolation},
 		{code: "23505", constraint: "payment_email_key", class: failure.Permanent, reason: reason.ConstraintViolation},
 		{code: "23514", constraint: "amount_check", class: failure.Permanent, reason: reason.ConstraintViolation},
-		{code: "23514", class: failure.Fatal},
+		{code: "23514", table: "payment", class: failure.Fatal}, // no partition
+		{code: "23514", class: failure.Permanent, reason: reason.ConstraintViolation},
 		{code: "23P01", constraint: "no_overlap", class: failure.Permanent, reason: reason.ConstraintViolation},
 		{code: "44000", class: failure.Permanent, reason: reason.ConstraintViolation},
 		{code: "0A000", class: failure.Fatal},
@@ -58,8 +59,8 @@ func TestClassify(t *testing.T) {
 		{code: "3F000", class: failure.Fatal},
 	}
 	for _, test := range tests {
-		t.Run(test.code+test.constraint, func(t *testing.T) {
-			cause := &pgconn.PgError{Code: test.code, ConstraintName: test.constraint}
+		t.Run(test.code+test.constraint+test.table, func(t *testing.T) {
+			cause := &pgconn.PgError{Code: test.code, ConstraintName: test.constraint, TableName: test.table}
 			err := Classify(fmt.Errorf("upsert: %w", cause))
 			if failure.Of(err) != test.class || failure.ReasonOf(err) != test.reason {
 				t.Errorf("class %s, reason %q; want %s, %q", failure.Of(err), failure.ReasonOf(err), test.class, test.reason)
@@ -90,9 +91,10 @@ func TestSlow(t *testing.T) {
 	}
 }
 
-func TestFatalSaysWhatToDo(t *testing.T) {
-	err := Classify(&pgconn.PgError{Code: "28P01", Message: "password authentication failed"})
-	if !strings.Contains(err.Error(), "HOOKSTREAM_DATABASE_URL") {
-		t.Errorf("%v does not name the variable", err)
+func TestErrorsSayWhatToDo(t *testing.T) {
+	for code, want := range map[string]string{"28P01": "HOOKSTREAM_DATABASE_URL", "P0001": "ERRCODE = 'check_violation'"} {
+		if err := Classify(&pgconn.PgError{Code: code, Message: "refused"}); !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not say %s", err, want)
+		}
 	}
 }
