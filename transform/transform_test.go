@@ -177,6 +177,7 @@ func poisons(raw string) map[string]poison {
 		"too large an event": {with(func(w *record.Webhook) { w.EventType = "huge" }), reason.TooLarge},
 		"unmapped":           {with(func(w *record.Webhook) { w.Provider = "strict" }), reason.Unmapped},
 		"missing identity":   {with(func(w *record.Webhook) { w.Defect = reason.MissingIdentity }), reason.MissingIdentity},
+		"unknown defect":     {with(func(w *record.Webhook) { w.Defect = "made_up" }), reason.InvalidRecord},
 		"missing key":        {with(func(w *record.Webhook) { w.Defect = reason.MissingKey }), reason.MissingKey},
 		"from the year 2099": {with(func(w *record.Webhook) { w.OccurredAt = time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC) }), reason.TimeOutOfBounds},
 		"from the year 1970": {with(func(w *record.Webhook) { w.OccurredAt = time.Unix(0, 0) }), reason.TimeOutOfBounds},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hookstream/hookstream/schemas/body"
 	"github.com/hookstream/hookstream/schemas/event"
+	"github.com/hookstream/hookstream/schemas/header"
 	"github.com/hookstream/hookstream/schemas/provider"
 	"github.com/hookstream/hookstream/schemas/reason"
 	"github.com/hookstream/hookstream/schemas/record"
@@ -119,6 +120,8 @@ func (m *Mapper) Map(ctx context.Context, w *record.Webhook) (*event.Event, erro
 	switch {
 	case err != nil: // it says more than the defect that the edge noted
 		return nil, failed(reason.MalformedBody, "%w", err)
+	case w.Defect != "" && !reason.Known(w.Defect): // or it would become a label of metrics
+		return nil, failed(reason.InvalidRecord, "header %s is %.40q, which is no reason that this version knows", header.Defect, w.Defect)
 	case w.Defect != "":
 		return nil, failed(w.Defect, "ingest could not identify the webhook: %s", w.Defect)
 	case r == nil:

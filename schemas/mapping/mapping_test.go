@@ -122,8 +122,10 @@ func TestReasons(t *testing.T) {
 	noKey.Defect = reason.MissingKey
 	malformed := acme(`{"name":`)
 	malformed.Defect = reason.MalformedBody
+	foreign := acme(`{"name":"x"}`)
+	foreign.Defect = "made_up" // not of the closed set that labels metrics
 	for want, w := range map[reason.Code]*record.Webhook{
-		reason.MalformedBody: malformed, reason.MissingKey: noKey, reason.Unmapped: unmapped, reason.MappingFailed: acme(`{"name":1}`),
+		reason.InvalidRecord: foreign, reason.MalformedBody: malformed, reason.MissingKey: noKey, reason.Unmapped: unmapped, reason.MappingFailed: acme(`{"name":1}`),
 	} {
 		_, err := m.Map(t.Context(), w)
 		var e *Error
