@@ -12,7 +12,8 @@ import (
 
 // forbid refuses a caller that lacks a scope, and says so in the log.
 func (h *handler) forbid(r *http.Request, caller *auth.Caller, lacks auth.Scope) error {
-	about(h.log, r).WarnContext(r.Context(), "refused", "audit", true, "by", caller.Name, "method", r.Method, "path", r.URL.Path, "scope", lacks)
+	h.log.WarnContext(r.Context(), "refused", "audit", true, "by", caller.Name, "method", r.Method, "path", r.URL.Path, "scope", lacks,
+		correlatedWith(r.Context()))
 	return refuse(forbidden, "%s lacks the scope %s", caller.Name, lacks)
 }
 
@@ -22,8 +23,8 @@ func (h *handler) unknown(r *http.Request, err error) {
 	if !ok {
 		return
 	}
-	about(h.log, r).WarnContext(r.Context(), "refused", "audit", true, "by", "", "from", r.RemoteAddr,
-		"method", r.Method, "path", r.URL.Path, "error", err, "more", more)
+	h.log.WarnContext(r.Context(), "refused", "audit", true, "by", "", "from", r.RemoteAddr,
+		"method", r.Method, "path", r.URL.Path, "error", err, "more", more, correlatedWith(r.Context()))
 }
 
 // strangersEvery is how often the log tells of strangers: whoever has no token

@@ -192,7 +192,7 @@ func (h *handler) begin(r *http.Request, c *Change, atMost *int) (answer, error)
 		return ok(plan.Outcome) // nothing is left to do
 	}
 	started = true
-	state := h.runner.start(about(h.log, r), c, plan) //nolint:contextcheck // it outlives the request
+	state := h.runner.start(c, plan, correlatedWith(r.Context())) //nolint:contextcheck // it outlives the request
 	return accepted(&state), nil
 }
 

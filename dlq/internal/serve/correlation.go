@@ -25,7 +25,7 @@ func correlationOf(ctx context.Context) string {
 	return id
 }
 
-// about writes lines with the correlation id of a request.
-func about(log *slog.Logger, r *http.Request) *slog.Logger {
-	return log.With("correlation_id", correlationOf(r.Context()))
+// correlatedWith says in a line which request it is about.
+func correlatedWith(ctx context.Context) slog.Attr {
+	return slog.String("correlation_id", correlationOf(ctx))
 }

@@ -20,7 +20,7 @@ import (
 func TestARequestIsKnownByItsCorrelationID(t *testing.T) {
 	var lines bytes.Buffer
 	f := &fake{err: errors.New("away"), plan: &Plan{Outcome: output.Outcome{Planned: 1}, Run: func(context.Context, func(int)) (int, error) { return 1, nil }}}
-	h, url := api(t, f, func(h *handler) { h.log = slog.New(slog.NewJSONHandler(&lines, nil)) })
+	h, url := api(t, f, func(h *handler) { h.log = slog.New(slog.NewJSONHandler(&lines, nil)); h.runner.log = h.log })
 	ask := func(token, id, method, path, body string) string {
 		t.Helper()
 		req, err := http.NewRequestWithContext(t.Context(), method, url+path, strings.NewReader(body))

@@ -179,7 +179,7 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		challenge(w, errors.Is(err, auth.ErrInvalid))
 		h.unknown(r, err)
 	case unavailable.Slug:
-		about(h.log, r).WarnContext(r.Context(), "a request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		h.log.WarnContext(r.Context(), "a request failed", "method", r.Method, "path", r.URL.Path, "error", err, correlatedWith(r.Context()))
 	}
 	p.write(w, r)
 }

@@ -120,7 +120,7 @@ func api(t *testing.T, f *fake, change func(*handler)) (*handler, string) {
 	}
 	h := &handler{
 		ops: f, callers: &auth.Authenticator{Tokens: tokens}, metrics: m, log: log, timeout: time.Minute,
-		runner:   &runner{ctx: t.Context(), now: time.Now, byID: map[string]*operation{}},
+		runner:   &runner{ctx: t.Context(), log: log, now: time.Now, byID: map[string]*operation{}},
 		requests: make(chan struct{}, 1), streams: make(chan struct{}, 1),
 	}
 	if change != nil {

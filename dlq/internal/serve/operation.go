@@ -49,8 +49,6 @@ type Operation struct {
 // operation is one under way or ended.
 type operation struct {
 	cancel context.CancelFunc
-	// log is about the request that began it.
-	log *slog.Logger
 
 	mu    sync.Mutex
 	state Operation
@@ -106,6 +104,7 @@ const remembered = 100
 type runner struct {
 	// ctx ends when the service does.
 	ctx context.Context //nolint:containedctx // requests end before their operations
+	log *slog.Logger
 	now func() time.Time
 
 	wg      sync.WaitGroup
@@ -150,15 +149,16 @@ func (r *runner) all() []Operation {
 	return out
 }
 
-// start carries out a change that was claimed, and releases it at the end.
-func (r *runner) start(log *slog.Logger, c *Change, p *Plan) Operation {
+// start carries out a change that was claimed, and releases it at the end. Request
+// is on its lines.
+func (r *runner) start(c *Change, p *Plan, request slog.Attr) Operation {
 	ctx, cancel := context.WithCancel(r.ctx)
-	o := &operation{cancel: cancel, log: log, changed: make(chan struct{}), state: Operation{
+	o := &operation{cancel: cancel, changed: make(chan struct{}), state: Operation{
 		ID: c.ID, Action: c.Action, State: Running, By: c.By, Why: c.Why,
 		StartedAt: r.now().UTC(), Planned: p.Outcome.Planned, Plan: p.Outcome,
 	}}
 	r.remember(o)
-	o.audit(&o.state, "a change begins", "selected", c.Text)
+	r.audit(&o.state, "a change begins", request, "selected", c.Text)
 	begun, _ := o.look()
 	r.wg.Add(1)
 	go func() {
@@ -170,7 +170,7 @@ func (r *runner) start(log *slog.Logger, c *Change, p *Plan) Operation {
 			o.set(func(s *Operation) { s.Skipped = p.Skipped() })
 		}
 		ended := o.end(n, err, r.now().UTC())
-		o.audit(&ended, "a change ended")
+		r.audit(&ended, "a change ended", request)
 	}()
 	return begun
 }
@@ -195,9 +195,9 @@ func (r *runner) remember(o *operation) {
 
 // audit says in the log who changes what. The resolutions say it of every dead
 // letter, in Kafka.
-func (o *operation) audit(s *Operation, message string, more ...any) {
-	o.log.Info(message, append([]any{
-		"audit", true, "operation", s.ID, "action", s.Action, "by", s.By, "why", s.Why,
-		"state", s.State, "planned", s.Planned, "done", s.Done, "error", s.Error,
+func (r *runner) audit(o *Operation, message string, more ...any) {
+	r.log.Info(message, append([]any{
+		"audit", true, "operation", o.ID, "action", o.Action, "by", o.By, "why", o.Why,
+		"state", o.State, "planned", o.Planned, "done", o.Done, "error", o.Error,
 	}, more...)...)
 }

@@ -62,7 +62,7 @@ func (h *handler) stop(r *http.Request, caller *auth.Caller) (answer, error) {
 	if !caller.May(needs) {
 		return nil, h.forbid(r, caller, needs)
 	}
-	about(h.log, r).InfoContext(r.Context(), "a change is stopped", "audit", true, "operation", state.ID, "by", caller.Name)
+	h.log.InfoContext(r.Context(), "a change is stopped", "audit", true, "operation", state.ID, "by", caller.Name, correlatedWith(r.Context()))
 	o.cancel()
 	return accepted(&state), nil
 }

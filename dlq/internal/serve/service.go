@@ -113,7 +113,7 @@ func (s *Service) Run(ctx context.Context) error {
 
 func (s *Service) work(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	r := &runner{ctx: ctx, now: time.Now, byID: map[string]*operation{}}
+	r := &runner{ctx: ctx, log: s.log, now: time.Now, byID: map[string]*operation{}}
 	server := s.server(r)
 	g.Go(func() error { return s.backlog.Follow(ctx, s.kafka, s.log, s.health.Reporter(partKafka)) })
 	if s.callers.Tokens != nil {
