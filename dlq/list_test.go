@@ -40,7 +40,7 @@ func TestListFilters(t *testing.T) {
 	b.Reason, b.LastFailedAt = reason.MalformedBody, day.Add(time.Hour)
 	b.Headers.Set(header.Tenant, "acme")
 	b.Headers.Set(header.Provider, "github")
-	b.Headers.Set(header.Type, "push")
+	b.Headers.Set(header.Type, "orders/create")
 	w.write(a, b, c)
 
 	cases := map[string]struct {
@@ -53,6 +53,9 @@ func TestListFilters(t *testing.T) {
 		"providers":         {[]string{"--provider", "github,stripe"}, []*record.DeadLetter{b, c, a}},
 		"tenant":            {[]string{"--tenant", "acme"}, []*record.DeadLetter{b}},
 		"type":              {[]string{"--type", "charge.*"}, []*record.DeadLetter{c, a}},
+		"types":             {[]string{"--type", "*", "--reason", "malformed_body"}, []*record.DeadLetter{b}},
+		"type with a slash": {[]string{"--type", "orders*"}, []*record.DeadLetter{b}},
+		"slashes in globs":  {[]string{"--type", "*/cre[a-z]te"}, []*record.DeadLetter{b}},
 		"reason":            {[]string{"--reason", "malformed_body"}, []*record.DeadLetter{b}},
 		"business key":      {[]string{"--key", "pi_1"}, []*record.DeadLetter{a}},
 		"record key":        {[]string{"--key", "default/stripe/pi_3"}, []*record.DeadLetter{c}},

@@ -6,19 +6,23 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/hookstream/hookstream/dlq/internal/console"
 	"github.com/hookstream/hookstream/dlq/internal/history"
+	"github.com/hookstream/hookstream/dlq/internal/letters"
+	"github.com/hookstream/hookstream/dlq/internal/output"
+	"github.com/hookstream/hookstream/stage/runtest"
 )
 
 // TestOtherProgramsDeadLetters reads what Kafka Connect, Spring for Apache Kafka
@@ -210,15 +214,60 @@ func TestTailFollows(t *testing.T) {
 	other := w.letter(2)
 	other.Headers.Set("ce_type", "ping")
 	w.write(w.letter(1), other, w.letter(3))
-	deadline := time.Now().Add(30 * time.Second)
-	for !out.has(w.letter(1).ID()+"\t") || !out.has(w.letter(3).ID()+"\t") {
-		if time.Now().After(deadline) {
-			t.Fatalf("followed only %s", out.b.String())
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	runtest.Eventually(t, "both are followed", func() bool { return out.has(w.letter(1).ID()+"\t") && out.has(w.letter(3).ID()+"\t") })
 	stop()
 	if code := <-ended; code != exitOK || out.has(other.ID()+"\t") {
 		t.Errorf("exit code %d after %s", code, out.b.String())
+	}
+}
+
+// TestTailEnds where it is told to, knows what was replayed, and gives copies of
+// one failure once.
+func TestTailEnds(t *testing.T) {
+	w := newWorld(t)
+	w.many(5)
+	w.write(w.letter(1)) // a copy
+	w.dlq("replay", w.letter(2).ID(), "--yes").want(t, exitOK)
+	for _, args := range [][]string{
+		{"--until", "2026-03-01T09:03:00Z"}, {"--to-offset", "1000000", "--until", "2026-03-01T09:03:00Z"},
+	} {
+		status := map[string]string{}
+		r := w.dlq(append([]string{"tail", "--since", "2026-01-01", "-o", "json"}, args...)...).want(t, exitOK)
+		for line := range strings.Lines(r.out) {
+			var l output.Letter
+			if err := json.Unmarshal([]byte(line), &l); err != nil {
+				t.Fatal(err)
+			}
+			if status[l.ID] != "" {
+				t.Errorf("%s is told twice", l.ID)
+			}
+			status[l.ID] = l.Status
+		}
+		want := map[string]string{w.letter(0).ID(): "open", w.letter(1).ID(): "open", w.letter(2).ID(): "replayed"}
+		if !maps.Equal(status, want) {
+			t.Errorf("%v tells %v, want %v", args, status, want)
+		}
+	}
+	partition := fmt.Sprint(w.read(w.cfg.Topics.DeadLetters)[0].Partition)
+	r := w.dlq("tail", "--since", "2026-01-01", "--partition", partition, "--to-offset", "1", "-o", "json").want(t, exitOK)
+	for line := range strings.Lines(r.out) {
+		var l output.Letter
+		if err := json.Unmarshal([]byte(line), &l); err != nil || l.DeadLetter.Offset != 0 {
+			t.Errorf("tells %s, %v", line, err)
+		}
+	}
+	w.dlq("tail", "--until", "2026-03-01").want(t, exitOK)
+}
+
+func TestRecentIsBounded(t *testing.T) {
+	var r recent
+	digest := func(n int) letters.Digest { return letters.DigestOf(fmt.Sprint(n)) }
+	for n := range 3 * maxRecent {
+		if r.before(digest(n)) || !r.before(digest(n)) {
+			t.Fatalf("%d is taken for another", n)
+		}
+	}
+	if held := len(r.young) + len(r.old); held > 2*maxRecent {
+		t.Errorf("%d are held", held)
 	}
 }

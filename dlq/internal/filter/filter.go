@@ -21,7 +21,7 @@ type Filter struct {
 	Stage    []string `group:"filter" help:"Stage that gave up: transform or sink; of other programs connect, spring or streams." placeholder:"STAGE"`
 	Provider []string `group:"filter" help:"Provider." placeholder:"NAME"`
 	Tenant   []string `group:"filter" help:"Tenant." placeholder:"NAME"`
-	Type     []string `group:"filter" help:"Event type; a glob such as 'charge.*'." placeholder:"GLOB" sep:"none"`
+	Type     []string `group:"filter" help:"Event type; a glob such as 'charge.*' or 'orders*', where * is any text." placeholder:"GLOB" sep:"none"`
 	Reason   []string `group:"filter" help:"Reason code." placeholder:"CODE"`
 	// A fingerprint may be cut, as operators do with hashes.
 	Fingerprint []string `group:"filter" help:"Failure's fingerprint, as dlq stats prints it, or its beginning." placeholder:"HEX"`
@@ -113,9 +113,14 @@ func oneOf(want []string, have string) bool {
 	return len(want) == 0 || slices.Contains(want, have)
 }
 
+// oneGlob is like path.Match, but a slash is a character like any other: Shopify's
+// orders/create is found by orders* too.
 func oneGlob(globs []string, have string) bool {
 	return len(globs) == 0 || slices.ContainsFunc(globs, func(glob string) bool {
-		ok, _ := path.Match(glob, have) // Validate has checked the pattern
+		ok, _ := path.Match(unslashed(glob), unslashed(have)) // Validate has checked the pattern
 		return ok
 	})
 }
+
+// unslashed puts a character in place of slashes that is in no event type.
+func unslashed(s string) string { return strings.ReplaceAll(s, "/", "\x00") }
