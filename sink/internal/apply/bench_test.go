@@ -47,7 +47,7 @@ func benchSink(b *testing.B, synchronous bool, size int, mixed bool) {
 	server := pgtest.New(b, "fsync=on", "shared_buffers=256MB", "max_wal_size=4GB")
 	w := newWorldAt(b, server.URL())
 	w.store.cfg.SynchronousCommit = synchronous
-	w.store.begin = beginSQL(&w.store.cfg)
+	w.store.begin = beginSQL(&w.store.cfg, idleTimeout)
 	w.exec(b, "create database plain")
 	plain := newWorldAt(b, strings.Replace(server.URL(), "/postgres?", "/plain?", 1))
 	feed := newFeed(b, w)

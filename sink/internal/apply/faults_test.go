@@ -114,13 +114,13 @@ func hold(t *testing.T, w *world) pgx.Tx {
 func statementTimeout(t *testing.T, w *world) func() {
 	w.exec(t, "alter database postgres set lock_timeout = '1min'") // the lock is as good as a slow statement then
 	w.pool.Reset()
-	w.store.begin = beginSQL(&Config{StatementTimeout: 200 * time.Millisecond})
+	w.store.begin = beginSQL(&Config{StatementTimeout: 200 * time.Millisecond}, idleTimeout)
 	tx := hold(t, w)
 	return func() { must(t, tx.Rollback(t.Context())) }
 }
 
 func lockTimeout(t *testing.T, w *world) func() {
-	w.store.begin = beginSQL(&Config{StatementTimeout: 2 * time.Second}) // of which a tenth
+	w.store.begin = beginSQL(&Config{StatementTimeout: 2 * time.Second}, idleTimeout) // of which a tenth
 	tx := hold(t, w)
 	return func() { must(t, tx.Rollback(t.Context())) }
 }

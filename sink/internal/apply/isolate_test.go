@@ -28,7 +28,7 @@ func TestLockedRowHoldsUpItsPartitionOnly(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorldAt(t, pgtest.New(t, c.server).URL())
-			w.store.begin = beginSQL(&c.cfg)
+			w.store.begin = beginSQL(&c.cfg, idleTimeout)
 			w.createTopic(t, 1)
 			w.createTopicOf(t, "issue", 1)
 			told := &reasons{}

@@ -82,7 +82,7 @@ func (w *world) await(t *testing.T, n int) {
 // A batch that takes longer than the server allows is halved until it fits.
 func TestSlowBatchesAreHalved(t *testing.T) {
 	w := newWorld(t)
-	w.store.begin = beginSQL(&Config{StatementTimeout: 500 * time.Millisecond})
+	w.store.begin = beginSQL(&Config{StatementTimeout: 500 * time.Millisecond}, idleTimeout)
 	w.exec(t, `create function public.slow() returns trigger language plpgsql as 'begin perform pg_sleep(0.005); return new; end'`)
 	w.exec(t, "create trigger slow before insert on webhooks.customer for each row execute function public.slow()")
 	w.createTopic(t, 1)

@@ -76,7 +76,7 @@ func New(cfg Config) (*Store, error) {
 		tables[t.Entity.Name] = t
 	}
 	return &Store{
-		cfg: cfg, metrics: m, begin: beginSQL(&cfg), paths: defaultPaths,
+		cfg: cfg, metrics: m, begin: beginSQL(&cfg, idleTimeout), paths: defaultPaths,
 		breaker: breaker.New(), failing: failing{}, retryAfter: breaker.RetryAfter,
 		decoder: decoder{topics: cfg.Topics, tables: tables, schemas: cfg.Schemas},
 	}, nil
@@ -86,10 +86,17 @@ func New(cfg Config) (*Store, error) {
 // lock is no reason to try fewer rows, and all partitions of the transaction wait.
 const lockShare = 10
 
-// beginSQL begins a transaction and sets what holds for it. A lock_timeout of the
-// administrator's stays. Constraints that somebody deferred are checked at once: at
+// idleTimeout is how long the server waits for the next statement of a transaction.
+// What keeps it waiting is dead letters at most. A host that lost its power or a
+// process that stands still would else keep its offsets locked, and whoever takes
+// them over waiting, until the connection is found dead: after two hours by default.
+const idleTimeout = 2 * produceTimeout
+
+// beginSQL begins a transaction and sets what holds for it: nothing of the session,
+// which a pooler may give to others. A lock_timeout of the administrator's stays.
+// Constraints that somebody deferred are checked at once: at
 // the commit, nothing would say which row they refused.
-func beginSQL(cfg *Config) []string {
+func beginSQL(cfg *Config, idle time.Duration) []string {
 	commit := "off"
 	if cfg.SynchronousCommit {
 		commit = "on"
@@ -97,9 +104,9 @@ func beginSQL(cfg *Config) []string {
 	statement := cfg.StatementTimeout.Milliseconds()
 	return []string{
 		"begin isolation level read committed",
-		fmt.Sprintf("select set_config('synchronous_commit', '%s', true), set_config('statement_timeout', '%d', true), "+
+		fmt.Sprintf("select set_config('synchronous_commit', '%s', true), set_config('statement_timeout', '%d', true), set_config('idle_in_transaction_session_timeout', '%d', true), "+
 			"set_config('lock_timeout', case current_setting('lock_timeout') when '0' then '%d' else current_setting('lock_timeout') end, true)",
-			commit, statement, statement/lockShare),
+			commit, statement, idle.Milliseconds(), statement/lockShare),
 		"set constraints all immediate",
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/hookstream/hookstream/schemas/event"
@@ -89,6 +90,25 @@ func TestInstancesThatStartTogether(t *testing.T) {
 		if got := count(t, pool, sql); got != want {
 			t.Errorf("%s: %d, want %d", sql, got, want)
 		}
+	}
+}
+
+// TestLockIsNotKeptBySilentProcesses: the server ends the transaction of one, and no
+// setting outlives it.
+func TestLockIsNotKeptBySilentProcesses(t *testing.T) {
+	pool := open(t, pgtest.Database(t))
+	const show = "select current_setting('idle_in_transaction_session_timeout') || ' ' || current_setting('lock_timeout')"
+	var inside, after string
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(Locked(t.Context(), pool, PurgeLock, func(tx pgx.Tx) error { return tx.QueryRow(t.Context(), show).Scan(&inside) }))
+	must(pool.QueryRow(t.Context(), show).Scan(&after))
+	if inside != "1min 5s" || after != "0 0" {
+		t.Errorf("the settings are %q, and %q afterwards", inside, after)
 	}
 }
 

@@ -28,9 +28,11 @@ const (
 // ErrBusy means that another instance holds the lock.
 var ErrBusy = errors.New("another instance is at it")
 
-// lockTimeout bounds how long a change of the schema waits for a table. While
-// it waits, it holds up everyone who comes after it.
-const lockTimeout = "set local lock_timeout = '5s'"
+// bounds are on how long a change of the schema waits for a table, for while it
+// waits, it holds up everyone who comes after it; and on how long the server waits
+// for the next statement, for a process that went silent would hold the lock until
+// its connection is found dead.
+const bounds = "select set_config('lock_timeout', '5s', true), set_config('idle_in_transaction_session_timeout', '1min', true)"
 
 // Locked runs change in a transaction that holds the advisory lock, or fails
 // with a Transient ErrBusy while another instance holds it. The lock belongs to
@@ -39,15 +41,15 @@ const lockTimeout = "set local lock_timeout = '5s'"
 // connections that the holder still needs.
 func Locked(ctx context.Context, pool *pgxpool.Pool, lock Lock, change func(pgx.Tx) error) error {
 	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, bounds); err != nil {
+			return err
+		}
 		var ours bool
 		if err := tx.QueryRow(ctx, "select pg_try_advisory_xact_lock($1)", int64(lock)).Scan(&ours); err != nil {
 			return fmt.Errorf("take the advisory lock: %w", err)
 		}
 		if !ours {
 			return failure.NewTransient(ErrBusy)
-		}
-		if _, err := tx.Exec(ctx, lockTimeout); err != nil {
-			return err
 		}
 		return change(tx)
 	})
