@@ -93,7 +93,8 @@ func (p *pipeline) event(raw *kgo.Record, after time.Duration) *kgo.Record {
 	}, []byte{0, 0, 0, 0, 1, 2})
 	r.Timestamp = w.ReceivedAt.Add(after)
 	parent, _ := header.List(raw.Headers).Get(header.TraceParent)
-	r.Headers = append(r.Headers, kgo.RecordHeader{Key: header.TraceParent, Value: []byte(parent)})
+	r.Headers = append(r.Headers, kgo.RecordHeader{Key: header.TraceParent, Value: []byte(parent)},
+		kgo.RecordHeader{Key: header.TransactionID, Value: []byte("transform-1/mwtw9k3q-8412")})
 	p.put(r)
 	return r
 }

@@ -15,16 +15,22 @@ import (
 
 // LogAttr says in a log line which event a record is about, by the names that
 // every service uses: event_id, provider, tenant, correlation_id and replay_id, as
-// far as the record has them, and its topic, partition and offset. They stand
-// beside the line's other attributes.
+// far as the record has them, and its topic, partition and offset. Of an event it is
+// also the transaction that wrote it, event_transaction_id, which is the ledger's. They
+// stand beside the line's other attributes.
 func LogAttr(r *kgo.Record) slog.Attr {
-	attrs := make([]slog.Attr, 0, 8)
+	attrs := make([]slog.Attr, 0, 9)
 	for _, known := range [...]struct{ key, header string }{
 		{"event_id", header.ID}, {"provider", header.Provider}, {"tenant", header.Tenant},
 		{"correlation_id", header.CorrelationID}, {"replay_id", header.ReplayID},
 	} {
 		if value := get(r, known.header); len(value) > 0 {
 			attrs = append(attrs, slog.String(known.key, string(value)))
+		}
+	}
+	if len(get(r, header.Entity)) > 0 { // a raw record may have the one of its dead letter
+		if id := get(r, header.TransactionID); len(id) > 0 {
+			attrs = append(attrs, slog.String("event_transaction_id", string(id)))
 		}
 	}
 	attrs = append(attrs, slog.String("topic", r.Topic), slog.Int("partition", int(r.Partition)), slog.Int64("offset", r.Offset))

@@ -295,6 +295,9 @@ func TestLogLines(t *testing.T) {
 	ctx, batch := NewConsumer("group", "client").Start(t.Context(), "tx-1", 2, []*kgo.Record{r})
 	log.InfoContext(Within(ctx, r), "of a record", LogAttr(r))
 	log.InfoContext(ctx, "of a batch", "attempt", 5)
+	event := webhook(unsampledParent)
+	event.Headers = append(event.Headers, kgo.RecordHeader{Key: header.Entity, Value: []byte("payment")}, kgo.RecordHeader{Key: header.TransactionID, Value: []byte("tx-0")})
+	log.InfoContext(failure.WithTries(ctx, failure.Tries{Count: 4}), "of an event, in place", LogAttr(event))
 	batch.End(ctx, nil)
 	lines := strings.Split(out.String(), "\n")
 	for _, pair := range []string{"event_id=evt_1", "provider=stripe", "tenant=acme", "correlation_id=corr-1", "topic=raw", "partition=2", "offset=7",
@@ -305,6 +308,11 @@ func TestLogLines(t *testing.T) {
 	}
 	if !strings.Contains(lines[1], "attempt=5") || strings.Contains(lines[1], "attempt=2") {
 		t.Errorf("an attempt is named twice: %s", lines[1])
+	}
+	for _, pair := range []string{"event_transaction_id=tx-0", " transaction_id=tx-1", "attempt=4"} {
+		if strings.Count(lines[2], pair) != 1 {
+			t.Errorf("no %s in %s", pair, lines[2])
+		}
 	}
 }
 

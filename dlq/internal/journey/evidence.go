@@ -88,6 +88,7 @@ type published struct {
 	at            record.Position
 	written       time.Time
 	traceID       string
+	transactionID string
 	bytes         int
 	producerID    int64
 	producerEpoch int16
@@ -124,6 +125,7 @@ func newPublished(r *kgo.Record) (*published, error) {
 		Event: e, at: record.PositionOf(r), written: r.Timestamp, gone: r.Timestamp.IsZero(), traceID: traceID(r.Headers), bytes: len(r.Value),
 		producerID: r.ProducerID, producerEpoch: r.ProducerEpoch,
 	}
+	p.transactionID, _ = header.List(r.Headers).Get(header.TransactionID)
 	e.Value = nil
 	return p, nil
 }

@@ -171,8 +171,11 @@ type EventDetails struct {
 	Entity   string `json:"entity"`
 	EntityID string `json:"entity_id"`
 	// Version is absent where neither ledger nor schema registry was asked.
-	Version     *Version     `json:"version,omitempty"`
-	Transaction *Transaction `json:"transaction,omitempty"`
+	Version *Version `json:"version,omitempty"`
+	// TransactionID is the Kafka transaction in which transform wrote it, as in
+	// the ledger, in spans and in lines; Transaction is whose that was.
+	TransactionID string       `json:"transaction_id,omitempty"`
+	Transaction   *Transaction `json:"transaction,omitempty"`
 }
 
 // Version is an event's place in the order of its entity; Revision is the
@@ -184,7 +187,7 @@ type Version struct {
 	Revision   int32 `json:"revision"`
 }
 
-// Transaction is transform's: which producer wrote it, by its broker's id, and
+// Transaction is transform's: which producer it was of, by its broker's id, and
 // its transactional id where the broker still knows it.
 type Transaction struct {
 	ProducerID    int64  `json:"producer_id"`
@@ -216,6 +219,9 @@ type RowDetails struct {
 	Outcome    Status   `json:"outcome"`
 	RowVersion *Version `json:"row_version"`
 	Deleted    bool     `json:"deleted,omitempty"`
+	// Attempt of the sink at its batch that wrote the row, from 1; 0 is not
+	// known.
+	Attempt int `json:"attempt,omitempty"`
 	// Newest is the newest event that had been applied to the entity, where
 	// this one was not.
 	Newest *Newest `json:"newest,omitempty"`

@@ -36,7 +36,10 @@ type row struct {
 	correlationID, traceID string
 	raw, event             record.Position
 	replayCount            int
-	newest                 *Newest
+	// transactionID and attempt are zero in rows from before they were kept.
+	transactionID string
+	attempt       int
+	newest        *Newest
 }
 
 // occurred is the event's own time, or zero.
@@ -49,7 +52,7 @@ func (r *row) occurred() time.Time {
 
 // ledgerColumns and deliveryColumns are what a row is scanned from.
 const (
-	common          = "tenant, provider, event_id, event_type, received_at, published_at, correlation_id, coalesce(trace_id, ''), raw_topic, raw_partition, raw_offset, event_topic, event_partition, event_offset, replay_count"
+	common          = "tenant, provider, event_id, event_type, received_at, published_at, correlation_id, coalesce(trace_id, ''), raw_topic, raw_partition, raw_offset, event_topic, event_partition, event_offset, replay_count, coalesce(transaction_id, ''), coalesce(attempt, 0)"
 	ledgerColumns   = common + ", entity, entity_id, business_key, outcome, deleted, occurred_at, applied_at, version_order, version_generation, version_offset, version_revision"
 	deliveryColumns = common + ", seen_at"
 )
@@ -57,7 +60,7 @@ const (
 func (r *row) common() []any {
 	return []any{
 		&r.tenant, &r.provider, &r.id, &r.eventType, &r.receivedAt, &r.publishedAt, &r.correlationID, &r.traceID,
-		&r.raw.Topic, &r.raw.Partition, &r.raw.Offset, &r.event.Topic, &r.event.Partition, &r.event.Offset, &r.replayCount,
+		&r.raw.Topic, &r.raw.Partition, &r.raw.Offset, &r.event.Topic, &r.event.Partition, &r.event.Offset, &r.replayCount, &r.transactionID, &r.attempt,
 	}
 }
 

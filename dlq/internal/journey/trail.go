@@ -296,7 +296,7 @@ func (d *delivery) eventLegs() []*published {
 // afterLostEvent goes on where only the ledger knows the event's record.
 func (t *trail) afterLostEvent() {
 	if r := t.d.row; r != nil {
-		t.lostEvent(r, &EventDetails{Entity: r.entity, EntityID: r.entityID, Version: &r.version})
+		t.lostEvent(r, &EventDetails{Entity: r.entity, EntityID: r.entityID, Version: &r.version, TransactionID: r.transactionID})
 	}
 	for _, r := range t.d.repeats {
 		t.lostEvent(r, nil)
@@ -325,6 +325,9 @@ func (t *trail) event(p *published) {
 		h.Version = (*Version)(&p.meta.Version)
 	case t.rowOf(p.Origin) != nil:
 		h.Version = &t.d.row.version
+	}
+	if kind == Event {
+		h.TransactionID = p.transactionID
 	}
 	if kind == Event && p.producerID >= 0 {
 		h.Transaction = &Transaction{ProducerID: p.producerID, ProducerEpoch: p.producerEpoch}
@@ -388,7 +391,7 @@ func (t *trail) row(r *row) {
 	t.add(&Hop{
 		Kind: Row, Stage: record.StageSink, ReplayCount: r.replayCount,
 		EventDetails: &EventDetails{Entity: r.entity, EntityID: r.entityID},
-		RowDetails:   &RowDetails{Outcome: r.outcome, RowVersion: &r.version, Deleted: r.deleted, Newest: r.newest},
+		RowDetails:   &RowDetails{Outcome: r.outcome, RowVersion: &r.version, Deleted: r.deleted, Attempt: r.attempt, Newest: r.newest},
 	}, r.at)
 	t.end(r.outcome)
 	t.settled = true

@@ -255,14 +255,21 @@ func eventLines(h *journey.Hop) []string {
 		line += fmt.Sprintf(", by revision %d", h.Version.Revision)
 	}
 	lines = append(lines, line)
-	if t := h.Transaction; t != nil {
-		producer := fmt.Sprintf("producer %d", t.ProducerID)
-		if t.ID != "" {
-			producer = terminal.Clean(t.ID)
-		}
-		lines = append(lines, fmt.Sprintf("tx %s/%d", producer, t.ProducerEpoch))
+	return append(lines, transactionLines(h.EventDetails)...)
+}
+
+// transactionLines name the transaction, or where its record does not, whose it was.
+func transactionLines(e *journey.EventDetails) []string {
+	switch t := e.Transaction; {
+	case e.TransactionID != "":
+		return []string{"tx " + terminal.Clean(e.TransactionID)}
+	case t == nil:
+		return nil
+	case t.ID != "":
+		return []string{fmt.Sprintf("tx of %s, epoch %d", terminal.Clean(t.ID), t.ProducerEpoch)}
+	default:
+		return []string{fmt.Sprintf("tx of producer %d, epoch %d", t.ProducerID, t.ProducerEpoch)}
 	}
-	return lines
 }
 
 func resolutionLines(r *journey.ResolutionDetails) []string {
@@ -291,6 +298,9 @@ func rowLines(h *journey.Hop) []string {
 	lines := []string{
 		what + " " + terminal.Clean(h.Entity+" "+h.EntityID),
 		fmt.Sprintf("version %d/%d/%d, revision %d", v.Order, v.Generation, v.Offset, v.Revision),
+	}
+	if h.Attempt > 0 {
+		lines = append(lines, fmt.Sprintf("attempt %d of the sink", h.Attempt))
 	}
 	if n := h.Newest; n != nil {
 		lines = append(lines, fmt.Sprintf("newer was %s of %s", terminal.Clean(n.EventID), moment(n.AppliedAt)))

@@ -51,7 +51,7 @@ func fit(s string, width int) string {
 
 // wrap breaks s, which is clean, at spaces into lines of at most width
 // characters, with indent before all but the first. Words are never broken: they
-// are what one copies.
+// are what one copies. One that is too long begins further to the left.
 func wrap(s string, width int, indent string) string {
 	var b strings.Builder
 	column := 0
@@ -60,7 +60,7 @@ func wrap(s string, width int, indent string) string {
 		switch {
 		case i == 0:
 		case column+1+n > width:
-			b.WriteString("\n" + indent)
+			b.WriteString("\n" + indent[:max(0, min(len(indent), len(indent)+width-n))])
 			column = 0
 		default:
 			b.WriteByte(' ')

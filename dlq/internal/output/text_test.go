@@ -16,8 +16,8 @@ import (
 )
 
 func TestWrapBreaksOnlyAtSpaces(t *testing.T) {
-	got := wrap("a bb ccc "+strings.Repeat("d", 12)+" e", 8, "  ")
-	if want := "a bb ccc\n  dddddddddddd\n  e"; got != want {
+	got := wrap("a bb ccc "+strings.Repeat("d", 12)+" e", 8, "      ")
+	if want := "a bb ccc\n  dddddddddddd\n      e"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
