@@ -70,8 +70,12 @@ func TestOneWebhookFromFailureToRow(t *testing.T) {
 	linkedToItsBatch(t, page, done[0])
 	linkedToItsBatch(t, page, done[2])
 
-	records(t, s, map[string][]string{n.Raw: {letter.TraceID, told.replayTrace}, n.DeadLetters: {letter.TraceID}, n.Events("payment"): {told.replayTrace}})
-	ledger(t, s, told.replayTrace)
+	records(t, s, told.transaction, map[string][]string{n.Raw: {letter.TraceID, told.replayTrace}, n.DeadLetters: {letter.TraceID}, n.Events("payment"): {told.replayTrace}})
+	ledger(t, s, told.replayTrace, told.transaction)
+	exemplars(t, s, map[string][]string{
+		"request to ack": {letter.TraceID}, "ack to event": {letter.TraceID, told.replayTrace},
+		"event to row": {told.replayTrace}, "request to row": {told.replayTrace},
+	})
 	opened(t, hookstream, page, letter.TraceID, told.replayTrace)
 	lines.judge(t)
 	for _, trace := range page.Traces() {

@@ -30,12 +30,13 @@ func (b *logbook) Write(line []byte) (int, error) {
 }
 
 // judge looks whether each line about the webhook has its ids, and none what is
-// in its payload.
+// in its payload. The edge, which took it, and transform, which gave it up, must
+// have said so, and transform in which transaction and attempt.
 func (b *logbook) judge(t *testing.T) {
 	t.Helper()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	about := 0
+	about := map[string]map[string]any{}
 	for line := range bytes.Lines(b.text.Bytes()) {
 		if bytes.Contains(line, []byte(storySecret)) {
 			t.Errorf("a line holds what is in the payload: %s", line)
@@ -43,11 +44,12 @@ func (b *logbook) judge(t *testing.T) {
 		if !bytes.Contains(line, []byte(storyEvent)) {
 			continue
 		}
-		about++
 		var said map[string]any
 		if err := json.Unmarshal(line, &said); err != nil {
 			t.Fatal(err)
 		}
+		message, _ := said["msg"].(string)
+		about[message] = said
 		for key, want := range map[string]string{"event_id": storyEvent, "correlation_id": storyCorrelation, "provider": "stripe", "tenant": "default"} {
 			if said[key] != want {
 				t.Errorf("%s=%v, want %s: %s", key, said[key], want, line)
@@ -57,7 +59,10 @@ func (b *logbook) judge(t *testing.T) {
 			t.Errorf("no trace_id: %s", line)
 		}
 	}
-	if about == 0 {
-		t.Error("no line is about the webhook")
+	if about["accepted"] == nil {
+		t.Errorf("the edge says nothing of the webhook: %v", about)
+	}
+	if of := about["dead letter"]; of["transaction_id"] == nil || of["attempt"] != 1.0 {
+		t.Errorf("transform gave the webhook up, and says %v", of)
 	}
 }

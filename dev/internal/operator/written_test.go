@@ -35,9 +35,12 @@ type told struct {
 			Reason  string
 			By      string
 			Outcome string
+			// TransactionID is transform's, Attempt the sink's.
+			TransactionID string `json:"transaction_id"`
+			Attempt       int
 		}
 	}
-	replayTrace string
+	replayTrace, transaction string
 }
 
 // timeline reads what is printed, for a person and for a script.
@@ -70,6 +73,14 @@ func timeline(t *testing.T, hookstream *tool, l letter) told {
 		if hop.TraceID != "" {
 			story.replayTrace = hop.TraceID
 		}
+		switch hop.Kind {
+		case "event":
+			story.transaction = hop.TransactionID
+		case "row":
+			if hop.Attempt != 1 {
+				t.Errorf("the row is of attempt %d", hop.Attempt)
+			}
+		}
 	}
 	if want := []string{"request", "raw", "dead-letter", "resolution", "raw", "event", "row"}; !slices.Equal(kinds, want) {
 		t.Errorf("the way is %v, want %v", kinds, want)
@@ -77,12 +88,16 @@ func timeline(t *testing.T, hookstream *tool, l letter) told {
 	if story.replayTrace == "" || story.replayTrace == l.TraceID {
 		t.Fatalf("the replay's trace is %q, the first %q", story.replayTrace, l.TraceID)
 	}
+	if story.transaction == "" {
+		t.Fatal("the transaction is not known")
+	}
 	return story
 }
 
 // records looks at everything that was written about the webhook: each record
-// has one traceparent, of the trace that it is expected in, and the correlation id.
-func records(t *testing.T, s *stack.Stack, want map[string][]string) {
+// has one traceparent, of the trace that it is expected in, the ids of the event, and
+// where transform wrote it, of one transaction.
+func records(t *testing.T, s *stack.Stack, transaction string, want map[string][]string) {
 	t.Helper()
 	got := map[string][]string{}
 	parts := kafka.Partitions{}
@@ -90,17 +105,24 @@ func records(t *testing.T, s *stack.Stack, want map[string][]string) {
 		parts[topic] = nil
 	}
 	err := s.Kafka.ReadToEnd(t.Context(), "test", slog.New(slog.DiscardHandler), parts, func(r *kgo.Record) error {
-		var parents, correlations []string
+		has := map[string][]string{}
 		for _, h := range r.Headers {
-			switch h.Key {
-			case header.TraceParent:
-				parents = append(parents, string(h.Value))
-			case header.CorrelationID:
-				correlations = append(correlations, string(h.Value))
+			has[h.Key] = append(has[h.Key], string(h.Value))
+		}
+		for name, value := range map[string]string{header.CorrelationID: storyCorrelation, header.ID: storyEvent, header.Tenant: "default", header.Provider: "stripe"} {
+			if !slices.Equal(has[name], []string{value}) {
+				t.Errorf("%s has the %s %q", r.Topic, name, has[name])
 			}
 		}
-		if len(parents) != 1 || !slices.Equal(correlations, []string{storyCorrelation}) {
-			t.Errorf("%s has the traceparents %q and the correlation ids %q", r.Topic, parents, correlations)
+		if by := has[header.TransactionID]; r.Topic != s.Kafka.Topics.Raw && (len(by) != 1 || by[0] == "") {
+			t.Errorf("%s has the transactions %q", r.Topic, by)
+		}
+		if r.Topic == s.Kafka.Topics.Events("payment") && !slices.Equal(has[header.TransactionID], []string{transaction}) {
+			t.Errorf("the event is of the transactions %q, want %q", has[header.TransactionID], transaction)
+		}
+		parents := has[header.TraceParent]
+		if len(parents) != 1 {
+			t.Errorf("%s has the traceparents %q", r.Topic, parents)
 			return nil
 		}
 		got[r.Topic] = append(got[r.Topic], strings.Split(parents[0], "-")[1])
@@ -115,17 +137,19 @@ func records(t *testing.T, s *stack.Stack, want map[string][]string) {
 }
 
 // ledger looks whether the sink wrote down the ids.
-func ledger(t *testing.T, s *stack.Stack, trace string) {
+func ledger(t *testing.T, s *stack.Stack, trace, transaction string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), s.Database)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close(context.Background())
-	var correlation, traceID string
-	err = conn.QueryRow(t.Context(), "SELECT correlation_id, trace_id FROM hookstream.events WHERE event_id = $1", storyEvent).Scan(&correlation, &traceID)
-	if err != nil || correlation != storyCorrelation || traceID != trace {
-		t.Errorf("the ledger has %q and %q, want %q and %q: %v", correlation, traceID, storyCorrelation, trace, err)
+	var got [4]string
+	var attempt int
+	err = conn.QueryRow(t.Context(), "SELECT tenant, correlation_id, trace_id, transaction_id, attempt FROM hookstream.events WHERE event_id = $1", storyEvent).
+		Scan(&got[0], &got[1], &got[2], &got[3], &attempt)
+	if want := [4]string{"default", storyCorrelation, trace, transaction}; err != nil || got != want || attempt != 1 {
+		t.Errorf("the ledger has %q and attempt %d, want %q and 1: %v", got, attempt, want, err)
 	}
 }
 
