@@ -69,24 +69,28 @@ func values(f *kong.Flag) []string {
 // bash writes a function for complete -F, which zsh's bashcompinit runs too.
 func (c *completion) bash(w io.Writer) error {
 	var b strings.Builder
-	b.WriteString("_dlq() {\n  local cur=\"${COMP_WORDS[COMP_CWORD]}\" command=\"\" word previous words=\"\"\n")
+	b.WriteString("_dlq() {\n  local cur=\"${COMP_WORDS[COMP_CWORD]}\" command=\"\" word previous candidates=\"\"\n")
 	b.WriteString("  (( COMP_CWORD > 0 )) && previous=\"${COMP_WORDS[COMP_CWORD-1]}\"\n")
-	fmt.Fprintf(&b, "  for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n    case \"$word\" in\n      %s) command=\"$word\"; break ;;\n    esac\n  done\n", strings.Join(names(c.commands), "|"))
+	fmt.Fprintf(&b, "  for word in \"${COMP_WORDS[@]:1:$((COMP_CWORD-1))}\"; do\n    case \"$word\" in\n      %s) command=\"$word\"; break ;;\n    esac\n  done\n", strings.Join(names(c.commands), "|"))
 	b.WriteString("  case \"$command $previous\" in\n")
 	for _, command := range c.commands {
 		for _, f := range c.flags[command.Name] {
 			if v := values(f); len(v) > 0 {
-				fmt.Fprintf(&b, "    \"%s --%s\") words=\"%s\" ;;\n", command.Name, f.Name, strings.Join(v, " "))
+				typed := fmt.Sprintf("%q", command.Name+" --"+f.Name)
+				if f.Short != 0 {
+					typed += fmt.Sprintf(" | %q", command.Name+" -"+string(f.Short))
+				}
+				fmt.Fprintf(&b, "    %s) candidates=\"%s\" ;;\n", typed, strings.Join(v, " "))
 			}
 		}
 	}
-	b.WriteString("  esac\n  if [[ -z \"$words\" ]]; then\n    case \"$command\" in\n")
+	b.WriteString("  esac\n  if [[ -z \"$candidates\" ]]; then\n    case \"$command\" in\n")
 	all := strings.Join(long(c.flags[""]), " ")
-	fmt.Fprintf(&b, "      \"\") words=\"%s %s\" ;;\n", strings.Join(names(c.commands), " "), all)
+	fmt.Fprintf(&b, "      \"\") candidates=\"%s %s\" ;;\n", strings.Join(names(c.commands), " "), all)
 	for _, command := range c.commands {
-		fmt.Fprintf(&b, "      %s) words=\"%s %s\" ;;\n", command.Name, strings.Join(long(c.flags[command.Name]), " "), all)
+		fmt.Fprintf(&b, "      %s) candidates=\"%s %s\" ;;\n", command.Name, strings.Join(long(c.flags[command.Name]), " "), all)
 	}
-	b.WriteString("    esac\n  fi\n  COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n}\ncomplete -o default -F _dlq dlq\n")
+	b.WriteString("    esac\n  fi\n  COMPREPLY=($(compgen -W \"$candidates\" -- \"$cur\"))\n}\ncomplete -o default -F _dlq dlq\n")
 	_, err := io.WriteString(w, b.String())
 	return err
 }

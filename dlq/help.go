@@ -18,7 +18,8 @@ Exit codes:
   0  done
   1  failed: Kafka is away, another operator took over, interrupted
   2  wrong usage, or nobody there to confirm
-  3  nothing matched, or some of what was selected was refused or not found`
+  3  nothing to change matched, or some of what was selected was refused or not found;
+     what only looks (stats, list, history) finds nothing and exits 0`
 
 // unused are the flags of the services' Kafka configuration that size topics.
 // They are read, so that one environment suits all, but dlq makes no topics.
@@ -92,6 +93,58 @@ func (discardCommand) Help() string {
 	return `Examples:
   dlq discard --reason malformed_body --why "test traffic"
   dlq undo --reason malformed_body`
+}
+
+// Help is what --help adds.
+func (undoCommand) Help() string {
+	return `Only discards are taken back: what was replayed was sent.
+
+Examples:
+  dlq undo transform:hookstream.raw/3/1234 --why "no test traffic after all"
+  dlq undo --reason malformed_body --since 24h --dry-run`
+}
+
+// Help is what --help adds.
+func (showCommand) Help() string {
+	return `Examples:
+  dlq show transform:hookstream.raw/3/1234
+  dlq show transform:hookstream.raw/3/1234 --redact      to paste into a ticket
+  dlq show transform:hookstream.raw/3/1234 -o json | jq -r .payload`
+}
+
+// Help is what --help adds.
+func (historyCommand) Help() string {
+	return `Every replay, discard and undo has an ID; dlq list --run tells to which it was done.
+
+Examples:
+  dlq history --since 24h
+  dlq history transform:hookstream.raw/3/1234
+  dlq list --run 01a20c04-e884-7545-9ef9-0ad729d3a2e6`
+}
+
+// Help is what --help adds.
+func (tailCommand) Help() string {
+	return `It ends with Ctrl-C, or where --until or --to-offset is reached.
+
+Examples:
+  dlq tail --provider stripe -o json | jq -r .message
+  dlq tail --since 24h --until 2026-03-01T09:00:00Z`
+}
+
+// Help is what --help adds.
+func (importCommand) Help() string {
+	return `Dead letters that are there already, or that were replayed or discarded, stay as they
+are.
+
+Examples:
+  dlq import letters.jsonl --dry-run
+  dlq export --provider stripe | dlq import - --brokers other:9092 --yes`
+}
+
+// Help is what --help adds.
+func (healthcheckCommand) Help() string {
+	return `Examples:
+  dlq healthcheck && echo ready`
 }
 
 // Help is what --help adds.

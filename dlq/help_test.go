@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/alecthomas/kong"
 )
 
 // TestHelp runs the program, because help ends the process.
@@ -22,6 +24,25 @@ func TestHelp(t *testing.T) {
 		for _, want := range []string{"Usage: dlq", "--brokers"} {
 			if !strings.Contains(string(out), want) {
 				t.Errorf("%v: no %q in:\n%s", args, want, out)
+			}
+		}
+	}
+}
+
+// TestEveryCommandHasAnExample in its help.
+func TestEveryCommandHasAnExample(t *testing.T) {
+	parser, err := kong.New(&Config{}, kong.Vars{"version": "", "by": "", "admin_address": ""})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range parser.Model.Children {
+		_, examples, found := strings.Cut(command.Detail, "Examples:\n")
+		if !found || !strings.Contains(examples, "dlq "+command.Name) {
+			t.Errorf("%s has no example", command.Name)
+		}
+		for line := range strings.Lines(command.Detail) {
+			if len(strings.TrimSuffix(line, "\n")) > 90 {
+				t.Errorf("%s is wide: %s", command.Name, line)
 			}
 		}
 	}
