@@ -176,6 +176,7 @@ func planned(job *action.Job, plan *action.Plan) output.Outcome {
 		Action: job.Action, ReplayID: job.ReplayID, RunID: job.RunID, Planned: plan.Total(), Targets: plan.Targets,
 		Refused: append([]action.Refusal{}, plan.Refused...), Missing: append([]string{}, plan.Missing...),
 		Hopeless: plan.Hopeless, Beyond: plan.Beyond, Sent: plan.Sent, Again: plan.Again, Edited: plan.Edited, EditExample: plan.EditExample,
+		Identified: plan.Identified,
 	}
 }
 

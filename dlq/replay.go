@@ -12,6 +12,7 @@ import (
 
 	"github.com/hookstream/hookstream/dlq/internal/action"
 	"github.com/hookstream/hookstream/dlq/internal/edit"
+	"github.com/hookstream/hookstream/dlq/internal/identify"
 	"github.com/hookstream/hookstream/dlq/internal/letters"
 	"github.com/hookstream/hookstream/schemas/record"
 )
@@ -23,12 +24,14 @@ const (
 
 // sending is what all commands have in common that send dead letters again.
 type sending struct {
-	Why         string        `help:"Why; written to the resolutions." placeholder:"TEXT"`
-	MaxReplays  int           `help:"Refuse records that were replayed this often, against loops." default:"5" placeholder:"N"`
-	ReplayID    string        `help:"Name of this run, on every record that it sends; a new UUID by default. An interrupted run goes on under its own." placeholder:"ID"`
-	Wait        bool          `help:"Wait until it is known what became of each: succeeded, failed again or duplicate. Needs HOOKSTREAM_DATABASE_URL."`
-	WaitTimeout time.Duration `help:"Wait at most this long." default:"5m" placeholder:"DURATION"`
-	Batch       int           `help:"Dead letters a transaction." default:"2000" hidden:""`
+	Why            string        `help:"Why; written to the resolutions." placeholder:"TEXT"`
+	MaxReplays     int           `help:"Refuse records that were replayed this often, against loops." default:"5" placeholder:"N"`
+	ReplayID       string        `help:"Name of this run, on every record that it sends; a new UUID by default. An interrupted run goes on under its own." placeholder:"ID"`
+	Wait           bool          `help:"Wait until it is known what became of each: succeeded, failed again or duplicate. Needs HOOKSTREAM_DATABASE_URL."`
+	WaitTimeout    time.Duration `help:"Wait at most this long." default:"5m" placeholder:"DURATION"`
+	Identify       bool          `help:"Identify what ingest could not, in the payload as it is sent and with the definitions of now. What has an identity keeps it."`
+	DefinitionsDir string        `help:"Folder of provider definitions laid over the embedded ones, as for transform; --identify uses them." env:"HOOKSTREAM_DEFINITIONS_DIR" placeholder:"DIR"`
+	Batch          int           `help:"Dead letters a transaction." default:"2000" hidden:""`
 }
 
 func (r *sending) validate() error {
@@ -46,7 +49,21 @@ func (r *sending) job() (*action.Job, error) {
 			return nil, err
 		}
 	}
-	return &action.Job{Action: record.Replayed, ReplayID: r.ReplayID, Why: r.Why, MaxReplays: r.MaxReplays, BatchSize: r.Batch}, nil
+	job := &action.Job{Action: record.Replayed, ReplayID: r.ReplayID, Why: r.Why, MaxReplays: r.MaxReplays, BatchSize: r.Batch}
+	return job, identifying(job, r.Identify, r.DefinitionsDir)
+}
+
+// identifying has the job identify, if that is wanted.
+func identifying(job *action.Job, wanted bool, definitions string) error {
+	if !wanted {
+		return nil
+	}
+	identifier, err := identify.New(definitions)
+	if err != nil {
+		return usageError{err}
+	}
+	job.Identify = identifier.DeadLetter
+	return nil
 }
 
 // newRun names a run.

@@ -241,6 +241,9 @@ func (a *api) Plan(ctx context.Context, c *serve.Change) (*serve.Plan, error) {
 		}
 	}
 	job.Edit = editing(ctx, patch)
+	if err := identifying(job, c.Identify, a.cfg.DefinitionsDir); err != nil {
+		return nil, err
+	}
 	var plan *action.Plan
 	err := a.opened(ctx, func(s *session) (err error) {
 		job.Kafka, job.Log, job.TopicExists = s.cfg, s.log, s.topics.Has

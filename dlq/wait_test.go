@@ -133,7 +133,7 @@ func TestWaitingIsResumed(t *testing.T) {
 		"one is open":   {action.Job{Match: w.job().Match}, 2, errPartial},
 	} {
 		s, out := w.waiting(c.upTo)
-		r, d := sending{ReplayID: "r1", Wait: true, MaxReplays: 5, Batch: 10}, decided{Yes: true, Output: "json"}
+		r, d := sending{ReplayID: "r1", Wait: true, MaxReplays: 5, Batch: 10}, decided{Yes: true, By: "ann", Output: "json"}
 		job, err := r.job()
 		if err != nil {
 			t.Fatal(err)
@@ -170,3 +170,23 @@ func TestAResumeLeavesOutWhatFailedAgain(t *testing.T) {
 	w.dlq("replay", "--all", "--dry-run", "--replay-id", "r2").want(t, exitOK, "1 to "+w.cfg.Topics.Raw)
 	w.dlq("replay", again.ID(), "--yes", "--replay-id", "r1").want(t, exitOK, "1 of 1 replayed")
 }
+
+// ledgerOf is a ledger of one event.
+type ledgerOf struct {
+	event  identity.Fingerprint
+	source outcome.Source
+}
+
+// Sources looks the events up.
+func (l ledgerOf) Sources(_ context.Context, events []outcome.Event) ([]*outcome.Source, error) {
+	sources := make([]*outcome.Source, len(events))
+	for i, e := range events {
+		if e.Fingerprint == l.event {
+			sources[i] = &l.source
+		}
+	}
+	return sources, nil
+}
+
+// Close does nothing.
+func (ledgerOf) Close(context.Context) error { return nil }

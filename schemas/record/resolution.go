@@ -38,6 +38,8 @@ type Resolution struct {
 	RunID string `json:"run_id,omitempty"`
 	// Edit is what was changed in the record before it was sent.
 	Edit *Edit `json:"edit,omitempty"`
+	// Identity is what a replay gave to a record that ingest could not identify.
+	Identity *Identity `json:"identity,omitempty"`
 	// Previous is the resolution that this one takes the place of, and in it
 	// those before, at most MaxPrevious: the topic is compacted and would
 	// forget them. They have no Diff.
@@ -86,6 +88,14 @@ type Edit struct {
 	// Diff of the payloads, by lines of indented JSON; - is the dead letter's
 	// line, + the sent one.
 	Diff string `json:"diff"`
+}
+
+// Identity is what an event of the record's provider is known by.
+type Identity struct {
+	Tenant  string `json:"tenant"`
+	EventID string `json:"event_id"`
+	// OccurredAt is the event's own time; absent where it has none.
+	OccurredAt time.Time `json:"occurred_at,omitzero"`
 }
 
 // Record is the Kafka record of r for the resolutions topic.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/hookstream/hookstream/dlq/internal/identify"
 	"github.com/hookstream/hookstream/dlq/internal/letters"
 	"github.com/hookstream/hookstream/dlq/internal/resolutions"
 	"github.com/hookstream/hookstream/schemas/record"
@@ -45,6 +46,10 @@ type Job struct {
 	// Edit gives the payload to send in place of a dead letter's own, and what
 	// to say of it; nil sends what failed. An error refuses the dead letter.
 	Edit func(*letters.Letter) ([]byte, *record.Edit, error)
+	// Identify gives what ingest could not identify an identity, after Edit; nil
+	// sends it under none, where it is not edited, and refuses it where it is. An
+	// error refuses the dead letter.
+	Identify func(*record.DeadLetter) (*record.DeadLetter, *record.Identity, error)
 
 	// TopicExists tells vanished targets.
 	TopicExists func(topic string) bool
@@ -84,6 +89,8 @@ type act struct {
 	record *kgo.Record
 	// edit says how it differs from the dead letter; nil where it does not.
 	edit *record.Edit
+	// identity is one that the dead letter had not; nil where it keeps its own.
+	identity *record.Identity
 }
 
 // Verdict is what a replay would do with an open dead letter: the record to
@@ -110,15 +117,9 @@ func (j *Job) decide(l *letters.Letter) (a act, refusal string) {
 	case l.ReplayCount() >= j.MaxReplays:
 		return a, fmt.Sprintf("replayed %d times already; mend the cause, then raise --max-replays", l.ReplayCount())
 	}
-	sent := l.DeadLetter
-	if j.Edit != nil {
-		value, edit, err := j.Edit(l)
-		if err != nil {
-			return a, err.Error()
-		}
-		if edit != nil {
-			sent, a.edit = l.Edited(value, j.By), edit
-		}
+	sent, err := j.mended(l, &a)
+	if err != nil {
+		return act{}, err.Error()
 	}
 	r, err := sent.Replay(to, j.ReplayID)
 	if err != nil {
@@ -131,12 +132,49 @@ func (j *Job) decide(l *letters.Letter) (a act, refusal string) {
 	return a, ""
 }
 
+// mended is what to send of l, and says in a how it differs.
+func (j *Job) mended(l *letters.Letter, a *act) (*record.DeadLetter, error) {
+	sent := l.DeadLetter
+	if j.Edit != nil {
+		value, edit, err := j.Edit(l)
+		if err != nil {
+			return nil, err
+		}
+		if edit != nil {
+			sent, a.edit = l.Edited(value, j.By), edit
+		}
+	}
+	if j.Identify == nil {
+		if a.edit != nil {
+			return sent, unidentified(l)
+		}
+		return sent, nil
+	}
+	identified, id, err := j.Identify(sent)
+	if err != nil {
+		return nil, fmt.Errorf("it cannot be identified: %w", err)
+	}
+	if a.identity = id; id != nil {
+		identified = identified.Edited(identified.Value, j.By)
+	}
+	return identified, nil
+}
+
+// unidentified is why an edit alone does not help what ingest could not identify:
+// it would be sent under no identity of its own, and fail for that.
+func unidentified(l *letters.Letter) error {
+	if defect, ok := identify.Unidentified(l.DeadLetter); ok {
+		return fmt.Errorf("ingest could not identify it (%.40s), so an edit alone does not help: replay with --identify (identify in the API), which finds its identity in the payload", defect)
+	}
+	return nil
+}
+
 // resolution says that the job was done to l. What was decided before is kept in
 // it, because the topic is compacted.
 func (j *Job) resolution(l *letters.Letter, a act, previous *record.Resolution) *record.Resolution {
 	r := &record.Resolution{
 		DeadLetterID: l.ID, Action: j.Action, By: j.By, Why: j.Why, At: j.Now().UTC().Truncate(time.Microsecond),
-		RunID: j.RunID, Edit: a.edit,
+		RunID: j.RunID, Edit: a.edit, Identity: a.identity,
 	}
 	r.Replaces(previous)
 	if a.record != nil {

@@ -37,6 +37,8 @@ type Plan struct {
 	// difference of the first.
 	Edited      int
 	EditExample string
+	// Identified is how many are sent under an identity that ingest did not find.
+	Identified int
 
 	// Skipped says, after a Run that came to its end, why it did less than was
 	// planned: something changed meanwhile.
@@ -124,12 +126,18 @@ func (j *Job) sent(l *letters.Letter, resolved *resolutions.Set) bool {
 // to send again what failed again, unless that is named.
 func (j *Job) cameOf(l *letters.Letter) bool { return j.ReplayID != "" && l.ReplayID() == j.ReplayID }
 
-// Refuses says why the job would leave a dead letter alone, or "".
+// Refuses says why the job would leave a dead letter alone however it is edited,
+// or "".
 func (j *Job) Refuses(l *letters.Letter, resolved *resolutions.Set) string {
 	if resolved.Status(l) != j.from() {
 		return unsuited(resolved.Get(l))
 	}
-	_, refusal := j.decide(l)
+	if err := unidentified(l); err != nil && j.Identify == nil {
+		return err.Error()
+	}
+	edited := *j
+	edited.Identify = nil // it is the edited payload that is identified
+	_, refusal := edited.decide(l)
 	return refusal
 }
 
@@ -150,7 +158,7 @@ func (p *Plan) add(j *Job, l *letters.Letter) {
 	to := ""
 	if a.record != nil {
 		to = a.record.Topic
-		if a.edit == nil && hopeless[l.Reason] {
+		if a.edit == nil && a.identity == nil && hopeless[l.Reason] {
 			p.Hopeless[l.Reason]++
 		}
 	}
@@ -158,6 +166,9 @@ func (p *Plan) add(j *Job, l *letters.Letter) {
 		if p.Edited++; p.Edited == 1 {
 			p.EditExample = a.edit.Diff
 		}
+	}
+	if a.identity != nil {
+		p.Identified++
 	}
 	p.Targets[to]++
 	p.last[l.At.Partition] = l.At.Offset

@@ -92,7 +92,7 @@ func (x *Index) Add(l *letters.Letter) {
 		return
 	}
 	if l.Stage == record.StageSink && l.LastFailedAt.After(x.since) {
-		x.byDelivery[deliveryKey(l)] = l.ID
+		x.byDelivery[deliveryKey(l, identityOf(l, nil))] = l.ID
 	}
 }
 
@@ -102,9 +102,24 @@ func replayKey(replayID string, origin record.Position) letters.Digest {
 
 // deliveryKey names one delivery of an event. Its record on an event topic says
 // when the edge received it and under which correlation ID, as the webhook does.
-func deliveryKey(l *letters.Letter) letters.Digest {
+func deliveryKey(l *letters.Letter, id *record.Identity) letters.Digest {
 	received, _ := l.Headers.Get(header.ReceivedAt)
-	return letters.DigestOf(strings.Join([]string{l.Tenant(), l.Provider(), l.EventID(), received, l.CorrelationID()}, "\x00"))
+	return letters.DigestOf(strings.Join([]string{id.Tenant, l.Provider(), id.EventID, received, l.CorrelationID()}, "\x00"))
+}
+
+// identityOf is what l is known by in the ledger once it was replayed by r, which
+// may be nil.
+func identityOf(l *letters.Letter, r *record.Resolution) *record.Identity {
+	if r != nil && r.Identity != nil {
+		return r.Identity
+	}
+	id := &record.Identity{Tenant: l.Tenant(), EventID: l.EventID()}
+	if text, ok := l.Headers.Get(header.Time); ok {
+		if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
+			id.OccurredAt = at
+		}
+	}
+	return id
 }
 
 // again is the dead letter that came of l's replay r, or "".
@@ -115,7 +130,7 @@ func (x *Index) again(l *letters.Letter, r *record.Resolution) string {
 		}
 	}
 	if l.Stage == record.StageTransform {
-		return x.byDelivery[deliveryKey(l)]
+		return x.byDelivery[deliveryKey(l, identityOf(l, r))]
 	}
 	return ""
 }
@@ -186,19 +201,11 @@ func (s *Source) is(l *letters.Letter) bool {
 	return s.Raw == origin
 }
 
-func fingerprint(l *letters.Letter) identity.Fingerprint {
-	return identity.Of(l.Tenant(), l.Provider(), l.EventID())
-}
-
 func eventsOf(replayed []Replayed) []Event {
 	events := make([]Event, len(replayed))
 	for i, r := range replayed {
-		events[i].Fingerprint = fingerprint(r.Letter)
-		if text, ok := r.Letter.Headers.Get(header.Time); ok {
-			if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
-				events[i].OccurredAt = at
-			}
-		}
+		id := identityOf(r.Letter, r.Resolution)
+		events[i] = Event{identity.Of(id.Tenant, r.Letter.Provider(), id.EventID), id.OccurredAt}
 	}
 	return events
 }

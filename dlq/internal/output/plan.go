@@ -37,7 +37,9 @@ type Outcome struct {
 	// difference.
 	Edited      int    `json:"edited,omitempty"`
 	EditExample string `json:"edit_example,omitempty"`
-	Done        int    `json:"done"`
+	// Identified counts what is sent under an identity that ingest did not find.
+	Identified int `json:"identified,omitempty"`
+	Done       int `json:"done"`
 	// Skipped says why less was done than was planned.
 	Skipped []action.Refusal `json:"skipped,omitempty"`
 }
@@ -95,6 +97,9 @@ func Plan(w io.Writer, a record.Action, p *action.Plan) error {
 		for line := range strings.Lines(p.EditExample) {
 			fmt.Fprintf(&b, "%9s%s\n", "", terminal.CleanLines(strings.TrimSuffix(line, "\n")))
 		}
+	}
+	if p.Identified > 0 {
+		fmt.Fprintf(&b, "%8s of them under the identity that their payload gives\n", Number(p.Identified))
 	}
 	refusals(&b, "refused", p.Refused)
 	for _, id := range p.Missing {

@@ -38,6 +38,8 @@ type Set struct {
 	// before are what the last resolutions took the place of, the newest first.
 	before map[letters.Digest][]entry
 	diffs  map[letters.Digest]string
+	// identities are those that replays gave.
+	identities map[letters.Digest]*record.Identity
 	// room is how many bytes of differences still fit.
 	room int
 }
@@ -62,6 +64,7 @@ func newSet(room int) *Set {
 	return &Set{
 		entries: map[letters.Digest]entry{}, index: map[run]int32{},
 		before: map[letters.Digest][]entry{}, diffs: map[letters.Digest]string{}, room: room,
+		identities: map[letters.Digest]*record.Identity{},
 	}
 }
 
@@ -73,6 +76,7 @@ func (s *Set) Get(l *letters.Letter) *record.Resolution {
 		return nil
 	}
 	last := s.resolution(l.ID, e)
+	last.Identity = s.identities[l.Digest]
 	if last.Edit != nil {
 		last.Edit.Diff = cmp.Or(s.diffs[l.Digest], LeftOut)
 	}
@@ -110,6 +114,9 @@ func (s *Set) Put(r *record.Resolution) {
 	for p := r.Previous; p != nil && len(s.before[d]) < record.MaxPrevious; p = p.Previous {
 		s.before[d] = append(s.before[d], s.entry(p))
 	}
+	if r.Identity != nil {
+		s.identities[d] = r.Identity
+	}
 	if r.Edit != nil && len(r.Edit.Diff) <= s.room {
 		s.diffs[d] = r.Edit.Diff
 		s.room -= len(r.Edit.Diff)
@@ -139,6 +146,7 @@ func (s *Set) remove(id string) {
 	delete(s.entries, d)
 	delete(s.before, d)
 	delete(s.diffs, d)
+	delete(s.identities, d)
 }
 
 // Runs are the replays in the set by their ID, each with the time of its first

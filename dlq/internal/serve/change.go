@@ -90,6 +90,7 @@ type replayBody struct {
 	MaxReplays int     `json:"max_replays"`
 	Rate       float64 `json:"rate"`
 	Patch      string  `json:"patch"`
+	Identify   bool    `json:"identify"`
 }
 
 func (h *handler) replay(r *http.Request, caller *auth.Caller) (answer, error) {
@@ -97,7 +98,7 @@ func (h *handler) replay(r *http.Request, caller *auth.Caller) (answer, error) {
 	if err := decode(r, &body); err != nil {
 		return nil, err
 	}
-	c := Change{Action: record.Replayed, ID: body.ID, MaxReplays: body.MaxReplays, Rate: body.Rate, Patch: body.Patch}
+	c := Change{Action: record.Replayed, ID: body.ID, MaxReplays: body.MaxReplays, Rate: body.Rate, Patch: body.Patch, Identify: body.Identify}
 	switch {
 	case c.ID != "" && !validID.MatchString(c.ID):
 		return nil, InvalidError{errors.New("replay_id: want at most 128 letters, digits and . _ : -")}

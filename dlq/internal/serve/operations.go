@@ -101,6 +101,8 @@ type Change struct {
 	Rate float64
 	// Patch is a jq program that mends each payload before it is sent.
 	Patch string
+	// Identify finds the identity of what ingest could not identify.
+	Identify bool
 }
 
 // Plan is what a change would do, and how to do it.
