@@ -29,8 +29,9 @@ const (
 )
 
 // cases are series with a sample a minute, in promtool's notation and separated by
-// semicolons: those that must fire an
-// alert, and those, much like them, that must not.
+// semicolons: those that must fire an alert, and those, much like them, that must
+// not. Of several series each begins at the start: the storage takes them in any
+// order, and nothing that is far older than what it has.
 var cases = map[string]struct{ fires, quiet []string }{
 	"HookstreamDown": {
 		fires: []string{`up{job="sink"} 1x3055 0x10`, `up{job="dlq"} 1x3055 0x10`},
@@ -62,7 +63,7 @@ var cases = map[string]struct{ fires, quiet []string }{
 	},
 	"HookstreamProviderSilent": {
 		fires: []string{`hookstream_ingest_events_total{provider="stripe"} 0+1x2900 2900x170`, `hookstream_ingest_events_total{provider="stripe"} 0+1x2900 _x170`},
-		quiet: []string{`hookstream_ingest_events_total{provider="stripe"} 0+1x3070`, `hookstream_ingest_events_total{provider="rare"} 0x3070`, `hookstream_ingest_events_total{provider="new"} _x2900 0+1x100 100x70`, `hookstream_ingest_events_total{provider="stripe",instance="a"} 0+1x2970 _x100;hookstream_ingest_events_total{provider="stripe",instance="b"} _x3010 1x60`},
+		quiet: []string{`hookstream_ingest_events_total{provider="stripe"} 0+1x3070`, `hookstream_ingest_events_total{provider="rare"} 0x3070`, `hookstream_ingest_events_total{provider="new"} _x2900 0+1x100 100x70`, `hookstream_ingest_events_total{provider="stripe",instance="a"} 0+1x2970 _x100;hookstream_ingest_events_total{provider="stripe",instance="b"} 0 _x3009 1x60`},
 	},
 	"HookstreamPartitionsWaiting": {
 		fires: []string{`hookstream_consumer_partitions_waiting{group="g",state="retrying"} 0x3050 2x20`, `hookstream_consumer_partitions_waiting{group="g",state="held"} 0x3050 1 0 1 0 1 0 1 0 1 0 1 0 1`},
@@ -73,12 +74,12 @@ var cases = map[string]struct{ fires, quiet []string }{
 		quiet: []string{`hookstream_transform_breaker_open 0x3070`, `hookstream_sink_breaker_open 0x3070`},
 	},
 	"HookstreamCertificateExpiring": {
-		fires: []string{`hookstream_ingest_certificate_expiry_seconds 700000x3070`},
-		quiet: []string{`hookstream_ingest_certificate_expiry_seconds 9000000x3070`},
+		fires: []string{`hookstream_ingest_certificate_expiry_seconds 700000x3070`, `hookstream_dlq_certificate_expiry_seconds 700000x3070`, `hookstream_ingest_certificate_expiry_seconds 9000000x3070;hookstream_dlq_certificate_expiry_seconds 700000x3070`},
+		quiet: []string{`hookstream_dlq_certificate_expiry_seconds 9000000x3070`, `hookstream_ingest_certificate_expiry_seconds 9000000x3070`},
 	},
 	"HookstreamSecretOld": {
-		fires: []string{`hookstream_ingest_secret_age_seconds{tenant="default",provider="stripe"} 40000000x3070`},
-		quiet: []string{`hookstream_ingest_secret_age_seconds{tenant="default",provider="stripe"} 20000000x3070`},
+		fires: []string{`hookstream_ingest_secret_age_seconds{tenant="default",provider="stripe"} 40000000x3070`, `hookstream_dlq_tokens_age_seconds 40000000x3070`},
+		quiet: []string{`hookstream_dlq_tokens_age_seconds 20000000x3070`, `hookstream_ingest_secret_age_seconds{tenant="default",provider="stripe"} 20000000x3070`},
 	},
 	"HookstreamDeadLettersOpen": {
 		fires: []string{`hookstream_dlq_open{stage="transform",reason="mapping_failed"} 0x3040 200x30`},

@@ -21,27 +21,20 @@ func problems(known metrics, u usage) []string {
 	}
 	c := checker{known: known}
 	result := c.labels(expr)
-	for _, l := range labelsOfText(u.text) {
-		c.has(result, l, "the text "+u.text)
+	for _, m := range inSummary.FindAllStringSubmatch(u.summary, -1) {
+		c.has(result, m[1], "the summary")
+	}
+	for _, m := range inLegend.FindAllStringSubmatch(u.legend, -1) {
+		c.has(result, m[1], "the legend")
 	}
 	return c.problems
 }
 
+// Labels that are shown.
 var (
-	template = regexp.MustCompile(`\{\{[^}]*\}\}`)
-	// A rule's templates are Go's, a legend's are names.
-	inTemplate = regexp.MustCompile(`\$labels\.([a-zA-Z_]+)|^\{\{ *([a-zA-Z_]+) *\}\}$`)
+	inSummary = regexp.MustCompile(`\$labels\.([a-zA-Z_]+)`)
+	inLegend  = regexp.MustCompile(`\{\{ *([a-zA-Z_]+) *\}\}`)
 )
-
-// labelsOfText are the labels that a summary or a legend shows.
-func labelsOfText(text string) (found []string) {
-	for _, t := range template.FindAllString(text, -1) {
-		for _, m := range inTemplate.FindAllStringSubmatch(t, -1) {
-			found = append(found, m[1]+m[2])
-		}
-	}
-	return found
-}
 
 // checker finds the labels of an expression's result, and what is wrong on the
 // way there.

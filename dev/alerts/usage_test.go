@@ -11,8 +11,9 @@ import (
 	"testing"
 )
 
-// usage is an expression, and the templates that name labels of its result.
-type usage struct{ where, expr, text string }
+// usage is an expression, and what names labels of its result: a rule's summary,
+// which is a Go template, or a panel's legend.
+type usage struct{ where, expr, summary, legend string }
 
 // TestRulesAndDashboardsUseWhatIsMeasured holds every name and label to
 // docs/metrics.md. To Prometheus one that is misspelled is only an empty result:
@@ -52,9 +53,10 @@ func TestMisspellingsAreFound(t *testing.T) {
 			t.Errorf("%s: found %q, want %q", expr, got, want)
 		}
 	}
-	for _, text := range []string{"{{ $labels.stage }} waits", "{{stage}}", "{{job}} {{stage}}"} {
-		if got := problems(known, usage{expr: `sum by (job) (up)`, text: text}); len(got) != 1 {
-			t.Errorf("%s: found %q", text, got)
+	for _, u := range []usage{{summary: "{{ $labels.stage }} waits"}, {legend: "{{stage}}"}, {legend: "{{job}} {{ stage }}"}} {
+		u.expr = `sum by (job) (up)`
+		if got := problems(known, u); len(got) != 1 {
+			t.Errorf("%q: found %q", u, got)
 		}
 	}
 }
@@ -62,10 +64,10 @@ func TestMisspellingsAreFound(t *testing.T) {
 func TestWhatIsRightIsTaken(t *testing.T) {
 	known := documented(t)
 	for _, u := range []usage{
-		{expr: `sum by (job) (up) == 0`, text: "{{ $labels.job }} {{ $value | humanizeDuration }}"},
-		{expr: `histogram_quantile(0.9, sum by (le, outcome) (rate(hookstream_ingest_request_duration_seconds_bucket{status=~"4..|503"}[5m])))`, text: "{{outcome}}"},
-		{expr: `label_replace(sum(up), "service", "sink", "", "") or sum by (part) (hookstream_ready)`, text: "{{service}} {{part}}"},
-		{expr: `hookstream_transform_records_total{outcome=~"dead-letter|event",outcome!=""}`, text: "{{provider}}"},
+		{expr: `sum by (job) (up) == 0`, summary: "{{ if $labels.job }}{{ $labels.job }}{{ end }} {{ $value | humanizeDuration }}"},
+		{expr: `histogram_quantile(0.9, sum by (le, outcome) (rate(hookstream_ingest_request_duration_seconds_bucket{status=~"4..|503"}[5m])))`, legend: "{{outcome}}"},
+		{expr: `label_replace(sum(up), "service", "sink", "", "") or sum by (part) (hookstream_ready)`, legend: "{{service}} {{part}}"},
+		{expr: `hookstream_transform_records_total{outcome=~"dead-letter|event",outcome!=""}`, legend: "{{provider}}"},
 	} {
 		if got := problems(known, u); len(got) != 0 {
 			t.Errorf("%s: found %q", u.expr, got)
@@ -76,7 +78,7 @@ func TestWhatIsRightIsTaken(t *testing.T) {
 func inRules(t *testing.T) (found []usage) {
 	t.Helper()
 	for name, r := range load(t) {
-		found = append(found, usage{name, r.Expr, r.Annotations["summary"]})
+		found = append(found, usage{where: name, expr: r.Expr, summary: r.Annotations["summary"]})
 	}
 	return found
 }
@@ -123,7 +125,7 @@ func inDashboard(t *testing.T, path string) (found []usage) {
 	}
 	for _, p := range dashboard.Panels {
 		for _, q := range p.Targets {
-			found = append(found, usage{filepath.Base(path) + ": " + p.Title + " " + q.RefID, grafanas.Replace(q.Expr), q.Legend})
+			found = append(found, usage{where: filepath.Base(path) + ": " + p.Title + " " + q.RefID, expr: grafanas.Replace(q.Expr), legend: q.Legend})
 		}
 	}
 	return found

@@ -42,7 +42,7 @@ var (
 	group   = matching("group", "the consumer group", `hookstream-(transform|sink)`)
 	topics  = matching("topic", "a topic that the group reads", `(hookstream|events)\.[a-z0-9._]+`)
 	number  = matching("partition", "its number", `[0-9]+`)
-	route   = matching("route", "a path of the API, with its parameters' names", `/[a-z0-9/{}.*-]*`)
+	route   = matching("route", "a path of the API, with its parameters' names, or `other`", `/[a-z0-9/{}.*-]*|other`)
 	status  = matching("status", "the HTTP status", `[1-5][0-9][0-9]`)
 )
 
@@ -90,6 +90,9 @@ var labels = map[string][]label{
 
 	"hookstream.dlq.requests":         {route, status},
 	"hookstream.dlq.request.duration": {route, status},
+
+	"hookstream.dlq.certificate.expiry": nil,
+	"hookstream.dlq.tokens.age":         nil,
 
 	"hookstream.dlq.open":       {of("stage", "transform", "sink", "other"), reasons},
 	"hookstream.dlq.oldest.age": {of("stage", "transform", "sink", "other"), reasons},

@@ -131,6 +131,38 @@ func TestChangedTokensAreInForceOrNotAtAll(t *testing.T) {
 	}
 }
 
+func TestAgeIsThatOfTheFileInForce(t *testing.T) {
+	file := tokensFile(t, line("alice", "a", "read"))
+	now := time.Now().Truncate(time.Second)
+	written := func(age time.Duration) {
+		t.Helper()
+		if err := os.Chtimes(file, now, now.Add(-age)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	written(400 * 24 * time.Hour)
+	tokens, err := NewTokens(file, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if age := tokens.age(now); age != 400*24*time.Hour {
+		t.Errorf("the age is %s", age)
+	}
+	for _, change := range []struct {
+		text string
+		want time.Duration
+	}{{"nonsense", 400 * 24 * time.Hour}, {line("bob", "b", "read"), time.Hour}} {
+		if err := os.WriteFile(file, []byte(change.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		written(time.Hour)
+		tokens.Look(t.Context())
+		if age := tokens.age(now); age != change.want {
+			t.Errorf("after %q the age is %s, want %s", change.text, age, change.want)
+		}
+	}
+}
+
 // issuer is an OpenID provider with one key.
 type issuer struct {
 	*testing.T

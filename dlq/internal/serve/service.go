@@ -43,6 +43,8 @@ type Service struct {
 	metrics  *metrics
 	backlog  *backlog.Backlog
 	listener net.Listener
+	// certificate is nil where TLS ends elsewhere.
+	certificate *certificate
 }
 
 // New checks the configuration, reads the tokens and opens the listeners, so
@@ -81,18 +83,11 @@ func (s *Service) listen(ctx context.Context) (net.Listener, error) {
 	if s.cfg.TLSCert == "" {
 		return l, nil
 	}
-	if _, err := s.certificate(nil); err != nil {
+	if s.certificate, err = loadCertificate(s.cfg.TLSCert, s.cfg.TLSKey, s.log); err != nil {
 		_ = l.Close() // nobody has used it
-		return nil, failure.NewFatal("configuration: HOOKSTREAM_DLQ_TLS_CERT_FILE: %w", err)
+		return nil, failure.NewFatal("configuration: %w", err)
 	}
-	return tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: s.certificate}), nil
-}
-
-// certificate is read for every connection: they are few, and a renewed one is
-// in force at once.
-func (s *Service) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	c, err := tls.LoadX509KeyPair(s.cfg.TLSCert, s.cfg.TLSKey)
-	return &c, err
+	return tls.NewListener(l, s.certificate.tls()), nil
 }
 
 // Address is where the API is: host and port.
@@ -118,6 +113,9 @@ func (s *Service) work(ctx context.Context) error {
 	g.Go(func() error { return s.backlog.Follow(ctx, s.kafka, s.log, s.health.Reporter(partKafka)) })
 	if s.callers.Tokens != nil {
 		g.Go(func() error { return s.callers.Tokens.Run(ctx) })
+	}
+	if s.certificate != nil {
+		g.Go(func() error { return s.certificate.Run(ctx) })
 	}
 	g.Go(func() error {
 		if err := server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
