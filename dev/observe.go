@@ -53,13 +53,14 @@ func adminAddresses() map[string]string {
 		"ingest":    freeUnlessTaken("127.0.0.1:8081"),
 		"transform": freeUnlessTaken("127.0.0.1:8082"),
 		"sink":      freeUnlessTaken("127.0.0.1:8083"),
+		"dlq":       freeUnlessTaken("127.0.0.1:8084"),
 	}
 }
 
 // pointers are what the page of traces leads to.
 func pointers(s *stack.Stack) []traces.Pointer {
 	out := []traces.Pointer{{Name: "metrics", URL: s.AdminURL("ingest") + "/metrics"}}
-	for _, name := range services {
+	for _, name := range services(s) {
 		out = append(out, traces.Pointer{Name: name + " health", URL: s.AdminURL(name) + "/readyz"})
 	}
 	return out

@@ -23,6 +23,7 @@ type runCommand struct {
 	parts     `embed:""`
 	Address   string  `help:"Address for webhooks. Falls back to a free port when it is taken." default:"127.0.0.1:8080"`
 	KafkaPort int     `help:"Port of the embedded broker. Falls back to a free one when it is taken." default:"9092"`
+	API       string  `help:"Address of the API of dead letters. Falls back to a free port when it is taken. Empty for none." default:"127.0.0.1:8090" placeholder:"HOST:PORT"`
 	Traces    string  `help:"Address of the page of traces, and of the OTLP/HTTP receiver behind it. Falls back to a free port when it is taken. Empty for none." default:"127.0.0.1:4318" placeholder:"HOST:PORT"`
 	Traffic   bool    `help:"Send sample webhooks." default:"true" negatable:""`
 	Rate      float64 `help:"Sample webhooks a second." default:"50"`
@@ -57,6 +58,9 @@ func (c *runCommand) Run(ctx context.Context) error {
 	opts.Address = freeUnlessTaken(c.Address)
 	opts.KafkaPort = c.KafkaPort
 	opts.AdminAddresses = adminAddresses()
+	if c.API != "" {
+		opts.APIAddress, opts.APIToken = freeUnlessTaken(c.API), apiToken
+	}
 	fmt.Fprintln(os.Stderr, "Starting …")
 	s, err := stack.Start(ctx, opts)
 	if err != nil {

@@ -15,6 +15,9 @@ import (
 	"github.com/hookstream/hookstream/dev/internal/workload"
 )
 
+// apiToken is that of the API's caller, which is on this machine and for trying out.
+const apiToken = "demo-only-operator"
+
 // welcome says where everything is, with lines that work when they are pasted.
 func (c *runCommand) welcome(s *stack.Stack, page *traces.Server) string {
 	brokers := strings.Join(s.Kafka.Brokers, ",")
@@ -40,14 +43,14 @@ See its row:
 
 See its way, and how long each step took:
 
-  go run ./dlq/cmd/hookstream trace my-first/1 --brokers %s --database-url '%s'
+  go run ./dlq/cmd/hookstream trace my-first/1 --brokers %s --database-url '%s'%s
 
 See what failed, and why:
 
   go run ./dlq/cmd/dlq list --brokers %s
-
+%s
 `, s.Address(), brokers, s.Registry, s.Database, tracesLine(page), s.AdminURL("ingest"), healthLine(s), c.LogFile,
-		ownWebhook(s.Address()), s.Database, s.TablesSchema, brokers, s.Database, brokers)
+		ownWebhook(s.Address()), s.Database, s.TablesSchema, brokers, s.Database, traceFlag(page), brokers, apiLine(s))
 }
 
 // tracesLine says where traces are to be seen.
@@ -58,13 +61,36 @@ func tracesLine(page *traces.Server) string {
 	return page.URL()
 }
 
-// services in the order of the flow.
-var services = []string{"ingest", "transform", "sink"}
+// traceFlag makes --open lead to the page. Where traces go elsewhere, it is left
+// to HOOKSTREAM_TRACE_URL.
+func traceFlag(page *traces.Server) string {
+	if page == nil {
+		return ""
+	}
+	return " --trace-url '" + page.TraceURL("{trace_id}") + "'"
+}
+
+// apiLine asks the API for the same as dlq list.
+func apiLine(s *stack.Stack) string {
+	if s.APIAddress() == "" {
+		return ""
+	}
+	return fmt.Sprintf("  curl -H 'Authorization: Bearer %s' http://%s/v1/dead-letters\n", apiToken, s.APIAddress())
+}
+
+// services in the order of the flow, and dlq where it runs.
+func services(s *stack.Stack) []string {
+	names := []string{"ingest", "transform", "sink"}
+	if s.APIAddress() != "" {
+		names = append(names, "dlq")
+	}
+	return names
+}
 
 // healthLine has the services' readiness; /livez is beside it.
 func healthLine(s *stack.Stack) string {
 	var urls []string
-	for _, name := range services {
+	for _, name := range services(s) {
 		urls = append(urls, s.AdminURL(name)+"/readyz ("+name+")")
 	}
 	return strings.Join(urls, "\n             ")

@@ -38,17 +38,24 @@ func TestPipelineMeasuresWhatIsDocumented(t *testing.T) {
 		send(t, s, phase)
 	}
 	runtest.Eventually(t, "rows", func() bool { return len(family(t, "hookstream_sink_events_total").GetMetric()) > 0 })
+	callAPI(t, s, http.MethodGet, "/v1/dead-letters?at_most=1", apiToken)
+	runtest.Eventually(t, "counted dead letters", func() bool { return len(family(t, "hookstream_dlq_open").GetMetric()) > 0 })
 	before := check(t)
+	expectOf(t, "service", "hookstream_ready", "ingest", "transform", "sink", "dlq")
 
 	// Names that nobody configured, in every place where a sender can put one.
 	for i := range 300 {
 		hostileRequest(t, s, i)
+		callAPI(t, s, fmt.Sprintf("METHOD%d", i), fmt.Sprintf("/v1/dead-letters/nothing-%d", i), apiToken)
+		callAPI(t, s, http.MethodGet, fmt.Sprintf("/made-up-%d", i), apiToken)
+		callAPI(t, s, http.MethodGet, "/v1/stats", fmt.Sprintf("nobody-%d", i))
 	}
 	send(t, s, hostileEvents(now, 300))
 	runtest.Eventually(t, "the hostile events", func() bool {
 		return counted(t, "hookstream_transform_records_total") >= counted(t, "hookstream_ingest_events_total")
 	})
 	after := check(t)
+	expectOf(t, "route", "hookstream_dlq_requests_total", "/v1/dead-letters", "/v1/dead-letters/{id...}", "/v1/stats", "other")
 	// A few of the closed sets' values were not seen before: refusals,
 	// dead letters, other partitions. 600 names would be hundreds of series.
 	if grown := after - before; grown > 120 {
@@ -60,8 +67,44 @@ func startStack(t *testing.T) *stack.Stack {
 	t.Helper()
 	return stacktest.Start(t, stack.Options{
 		Address: "127.0.0.1:0", RegistryAddress: "127.0.0.1:0", Secrets: workload.SecretList(), Unsafe: true,
+		APIAddress: "127.0.0.1:0", APIToken: apiToken,
 		Log: slog.New(slog.DiscardHandler),
 	})
+}
+
+// apiToken is that of the API's caller.
+const apiToken = "not-a-secret"
+
+// callAPI calls the API of dead letters.
+func callAPI(t *testing.T, s *stack.Stack, method, path, token string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.APIAddress()+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+}
+
+// expectOf expects that a label of a metric has had these values, and no others.
+func expectOf(t *testing.T, label, metric string, want ...string) {
+	t.Helper()
+	got := map[string]bool{}
+	for _, m := range family(t, metric).GetMetric() {
+		for _, l := range m.GetLabel() {
+			if l.GetName() == label {
+				got[l.GetValue()] = true
+			}
+		}
+	}
+	slices.Sort(want)
+	if values := slices.Sorted(maps.Keys(got)); !slices.Equal(values, want) {
+		t.Errorf("%s has %s %q, want %q", metric, label, values, want)
+	}
 }
 
 func send(t *testing.T, s *stack.Stack, events []*workload.Event) {

@@ -44,6 +44,10 @@ type Options struct {
 	Address         string
 	KafkaPort       int
 	RegistryAddress string
+	// APIAddress is that of dlq's API, which is not started where it is empty.
+	// APIToken is the token of its one caller, who may do everything.
+	APIAddress string
+	APIToken   string
 	// AdminAddresses are where the services answer operators, by the service's
 	// name; one that is not given takes a free port.
 	AdminAddresses map[string]string
@@ -72,6 +76,8 @@ type Stack struct {
 	sinkConfig      sink.Config
 
 	address string
+	// apiAddress is dlq's, or "".
+	apiAddress string
 	// admin addresses of the services by name.
 	admin  map[string]string
 	client *kgo.Client
@@ -89,7 +95,7 @@ type part struct {
 
 // Start brings everything up and returns when every service is ready.
 func Start(ctx context.Context, opts Options) (_ *Stack, err error) {
-	s := &Stack{opts: opts, admin: map[string]string{}, fail: make(chan error, 3)}
+	s := &Stack{opts: opts, admin: map[string]string{}, fail: make(chan error, 4)}
 	defer func() {
 		if err != nil {
 			stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
@@ -98,7 +104,7 @@ func Start(ctx context.Context, opts Options) (_ *Stack, err error) {
 		}
 	}()
 	for _, start := range []func(context.Context) error{
-		s.startBroker, s.startRegistry, s.startPostgres, s.configure, s.startServices, s.waitReady,
+		s.startBroker, s.startRegistry, s.startPostgres, s.configure, s.startServices, s.startAPI, s.waitReady,
 	} {
 		if err := start(ctx); err != nil {
 			return nil, err
@@ -114,6 +120,9 @@ func (s *Stack) Admin() *kadm.Client { return kadm.NewClient(s.client) }
 
 // Address is ingest's, host and port.
 func (s *Stack) Address() string { return s.address }
+
+// APIAddress is that of dlq's API, host and port, or "" where it does not run.
+func (s *Stack) APIAddress() string { return s.apiAddress }
 
 // AdminURL is a service's for operators: /livez, /readyz, and /metrics, which has
 // those of all services, for they share the process.
