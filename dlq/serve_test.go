@@ -180,18 +180,30 @@ func (w *apiWorld) list(query string) serve.Page {
 }
 
 // follow reads an operation's stream to its end.
-func (w *apiWorld) follow(id string) (events []serve.Operation) {
+func (w *apiWorld) follow(id string) []serve.Operation {
+	w.Helper()
+	return w.events(w.stream(id))
+}
+
+// stream opens an operation's stream, which has its first event then.
+func (w *apiWorld) stream(id string) io.ReadCloser {
 	w.Helper()
 	req, err := http.NewRequestWithContext(w.Context(), http.MethodGet, w.base+"/v1/operations/"+id+"/events", nil)
 	if err != nil {
 		w.Fatal(err)
 	}
 	res := w.send(req, "read")
-	defer res.Body.Close()
 	if ct := res.Header.Get("Content-Type"); ct != "text/event-stream" {
 		w.Fatalf("%s, %s", res.Status, ct)
 	}
-	lines := bufio.NewScanner(res.Body)
+	return res.Body
+}
+
+// events are what is left of a stream.
+func (w *apiWorld) events(stream io.ReadCloser) (events []serve.Operation) {
+	w.Helper()
+	defer stream.Close()
+	lines := bufio.NewScanner(stream)
 	for lines.Scan() {
 		if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
 			var o serve.Operation
@@ -203,6 +215,10 @@ func (w *apiWorld) follow(id string) (events []serve.Operation) {
 	}
 	return events
 }
+
+// slow is a rate at which a replay of a few lasts longer than a test looks at it:
+// one dead letter in a minute.
+const slow = 1.0 / 60
 
 func TestAPIListsInPagesUnderNewLetters(t *testing.T) {
 	w := newAPI(t)
@@ -278,7 +294,7 @@ func TestAPIReplays(t *testing.T) {
 	if p := want[object](t, w.call("replay", "POST", "/v1/replays", body), 409); !strings.Contains(fmt.Sprint(p["detail"]), "20 match by now, at_most is 19") {
 		t.Errorf("refused with %v", p)
 	}
-	body["at_most"], body["replay_id"], body["why"], body["rate"] = n, "run-1", "mended", 40
+	body["at_most"], body["replay_id"], body["why"], body["rate"] = n, "run-1", "mended", slow
 	started := w.call("replay", "POST", "/v1/replays", body)
 	o := want[serve.Operation](t, started, 202)
 	if o.ID != "run-1" || o.By != "token/may-replay" || started.header.Get("Location") != "/v1/operations/run-1" {
@@ -288,10 +304,18 @@ func TestAPIReplays(t *testing.T) {
 	want[object](t, w.call("replay", "POST", "/v1/replays", body), 202)
 	want[object](t, w.call("discard", "POST", "/v1/discards", object{"all": true, "at_most": n, "why": "x"}), 409)
 
-	events := w.follow("run-1")
+	stream := w.stream("run-1")
+	want[object](t, w.call("replay", "POST", "/v1/operations/run-1/stop", nil), 202)
+	events := w.events(stream)
 	last := events[len(events)-1]
-	if len(events) < 2 || events[0].State != serve.Running || last.State != serve.Done || last.Done != n || last.EndedAt == nil {
+	if len(events) < 2 || events[0].State != serve.Running || last.State != serve.Interrupted || last.EndedAt == nil {
 		t.Errorf("the progress is %+v", events)
+	}
+	delete(body, "rate")
+	want[object](t, w.call("replay", "POST", "/v1/replays", body), 202)
+	events = w.follow("run-1")
+	if rest := events[len(events)-1]; rest.State != serve.Done || last.Done+rest.Done != n {
+		t.Errorf("after %d it ended with %+v", last.Done, rest)
 	}
 	w.eachOnce(n)
 	for _, r := range w.read(w.cfg.Topics.Resolutions) {
@@ -332,7 +356,7 @@ func TestAPIReplayOutlivesItsClient(t *testing.T) {
 	const n = 12
 	w.many(n)
 	ctx, cancel := context.WithCancel(t.Context())
-	body := object{"all": true, "at_most": n, "replay_id": "run-2", "rate": 6}
+	body := object{"all": true, "at_most": n, "replay_id": "run-2", "rate": slow}
 	want[object](t, w.call(everything, "POST", "/v1/replays", body), 202)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.base+"/v1/operations/run-2/events", nil)
 	if err != nil {
@@ -377,7 +401,7 @@ func TestAPIAnotherInstanceGoesOn(t *testing.T) {
 	w := newAPI(t)
 	const n = 12
 	w.many(n)
-	body := object{"all": true, "at_most": n, "replay_id": "run-3", "rate": 6}
+	body := object{"all": true, "at_most": n, "replay_id": "run-3", "rate": slow}
 	want[object](t, w.call(everything, "POST", "/v1/replays", body), 202)
 	runtest.Eventually(t, "the replay has begun", func() bool { return len(w.read(w.cfg.Topics.Resolutions)) > 0 })
 	w.stop()

@@ -345,10 +345,9 @@ func TestOutage(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 40 {
 			wg.Go(func() {
-				begin := time.Now()
 				got, err := send(signed(t, s.url, event(fmt.Sprintf("away-%d-%d", round, i))))
-				if took := time.Since(begin); err != nil || got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" || took > 20*cfg.ProduceTimeout {
-					t.Errorf("answered %d after %s, error %v", got.status, took, err)
+				if err != nil || got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" {
+					t.Errorf("answered %d, error %v", got.status, err)
 				}
 			})
 		}

@@ -37,7 +37,6 @@ func ensure(t *testing.T, c *Config) error {
 
 func TestTopicsAreCreatedOnce(t *testing.T) {
 	c := config(t)
-	started := time.Now()
 	var all sync.WaitGroup
 	for range 3 { // services start together
 		all.Go(func() {
@@ -47,9 +46,6 @@ func TestTopicsAreCreatedOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if took := time.Since(started); took > 4*time.Second {
-		t.Errorf("took %s: does the client's cache hide new topics?", took)
-	}
 	if err := ensure(t, c); err != nil {
 		t.Fatalf("a second start: %v", err)
 	}
@@ -90,7 +86,7 @@ func TestTopicsThatExistAreChecked(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := config(t)
 			create(t, c, tc.topic(c), tc.partitions, tc.settings...)
-			started := time.Now()
+			// A mismatch does not pass: waiting for it would end otherwise.
 			err := ensure(t, c)
 			switch {
 			case tc.want == "" && err != nil:
@@ -99,9 +95,6 @@ func TestTopicsThatExistAreChecked(t *testing.T) {
 				return
 			case failure.Of(err) != failure.Fatal || !strings.Contains(err.Error(), "topic "+tc.topic(c)+" "+tc.want):
 				t.Errorf("got %v, want a Fatal error with %q", err, tc.want)
-			}
-			if took := time.Since(started); took > 5*time.Second {
-				t.Errorf("took %s: a mismatch does not pass", took)
 			}
 		})
 	}
