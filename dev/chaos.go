@@ -127,7 +127,7 @@ func (c *chaosCommand) print(r *chaos.Report) error {
 			fmt.Println("  -", gap)
 		}
 	}
-	for _, p := range r.Problems {
+	for _, p := range append(r.Missing(), r.Problems...) {
 		fmt.Println("  -", p)
 	}
 	return nil

@@ -64,8 +64,13 @@ type Report struct {
 	Journeys []journeys.Kind `json:"journeys"`
 }
 
-// OK reports whether every promise held.
-func (r *Report) OK() bool { return r.Report.OK() && r.ZombieWrite == 0 && r.Gaps() == 0 }
+// OK reports whether every promise held, and enough journeys were followed to say so.
+func (r *Report) OK() bool {
+	return r.Report.OK() && r.ZombieWrite == 0 && r.Gaps() == 0 && len(r.Missing()) == 0
+}
+
+// Missing says of which kinds too few journeys were followed.
+func (r *Report) Missing() []string { return journeys.Missing(r.Journeys, journeysOfAKind) }
 
 // Gaps counts the journeys that could not be reconstructed in full.
 func (r *Report) Gaps() int {
@@ -218,14 +223,20 @@ func (r *run) answered(out workload.Outcome) {
 	r.outcomes = append(r.outcomes, out)
 }
 
-// journeysOfAKind is how many journeys of each kind are followed.
+// journeysOfAKind is how many journeys of each kind are followed, where the run has as
+// many.
 const journeysOfAKind = 20
 
-// follow mends and discards some dead letters, as an operator does, and reconstructs
-// journeys of every kind.
+// follow has some events published again, mends and discards some dead letters, as an
+// operator does, and reconstructs journeys of every kind.
 func (r *run) follow(ctx context.Context, cfg kafka.Config) ([]journeys.Kind, error) {
 	r.Progress("following journeys")
 	x := journeys.Installation{Kafka: cfg, DatabaseURL: r.in.pg.URL(), Programs: r.Dir, Env: r.env, Log: r.Log}
+	publish, cancel := context.WithTimeout(ctx, drainTimeout)
+	defer cancel()
+	if err := x.PublishAgain(publish, cfg.Topics.Events("customer"), 2*journeysOfAKind); err != nil {
+		return nil, err
+	}
 	for _, args := range [][]string{
 		{"replay", "--reason", "mapping_failed", "--patch", ".data.object.amount = 4200", "--yes", "--wait"},
 		{"replay", "--reason", "invalid_value", "--limit", strconv.Itoa(journeysOfAKind), "--yes", "--wait"},

@@ -14,8 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"github.com/hookstream/hookstream/dev/internal/check"
 	"github.com/hookstream/hookstream/dev/internal/stack"
 	"github.com/hookstream/hookstream/dev/internal/stacktest"
@@ -95,44 +93,14 @@ func (x *installation) drain() {
 	}
 }
 
-// publishAgain copies events, as a webhook does that comes again after the window
-// of the deduplication.
-func (x *installation) publishAgain(n int) {
-	x.Helper()
-	var copies []*kgo.Record
-	x.read(x.Kafka.Topics.Events("customer"), func(r *kgo.Record) {
-		if len(copies) < n {
-			copies = append(copies, &kgo.Record{Topic: r.Topic, Key: r.Key, Value: r.Value, Headers: r.Headers})
-		}
-	})
-	client, err := x.Kafka.NewClient("test", slog.New(slog.DiscardHandler))
-	if err != nil {
-		x.Fatal(err)
-	}
-	defer client.Close()
-	if err := client.ProduceSync(x.Context(), copies...).FirstErr(); err != nil {
-		x.Fatal(err)
-	}
-	x.drain()
-}
-
-func (x *installation) read(topic string, each func(*kgo.Record)) {
-	x.Helper()
-	err := x.Kafka.ReadToEnd(x.Context(), "test", slog.New(slog.DiscardHandler), map[string][]int32{topic: nil}, func(r *kgo.Record) error {
-		each(r)
-		return nil
-	})
-	if err != nil {
-		x.Fatal(err)
-	}
-}
-
 // TestJourneysOfEveryKindHaveNoGap reconstructs journeys of every kind, with the
 // ledger, and compares them with what the topics and the ledger say on their own.
 func TestJourneysOfEveryKindHaveNoGap(t *testing.T) {
 	x := start(t, 2500)
 	x.send()
-	x.publishAgain(2 * each)
+	if err := x.tools.PublishAgain(t.Context(), x.Kafka.Topics.Events("customer"), 2*each); err != nil {
+		t.Fatal(err)
+	}
 	x.run(0, "dlq", "replay", "--reason", "mapping_failed", "--patch", ".data.object.amount = 4200", "--yes", "--why", "a word is no amount", "--wait")
 	x.run(3, "dlq", "replay", "--reason", "invalid_value", "--limit", strconv.Itoa(2*each), "--yes", "--wait") // which fails again
 	x.run(0, "dlq", "discard", "--reason", "time_out_of_bounds", "--yes", "--why", "2099")

@@ -21,6 +21,25 @@ type Kind struct {
 	Gaps []string `json:"gaps,omitempty"`
 }
 
+// Missing says of which kinds too few journeys were followed: fewer than least, unless
+// the run had no more, or none.
+func Missing(kinds []Kind, least int) []string {
+	if len(kinds) == 0 {
+		return []string{"no journey was followed"}
+	}
+	var missing []string
+	for _, k := range kinds {
+		want := min(least, k.Known)
+		switch {
+		case k.Known == 0:
+			missing = append(missing, k.Name+": the run had none")
+		case k.Traced < want:
+			missing = append(missing, fmt.Sprintf("%s: %d of %d were followed, want %d", k.Name, k.Traced, k.Known, want))
+		}
+	}
+	return missing
+}
+
 // The ways, as Delivery.way writes them.
 const (
 	toEvent    = "request raw event"
