@@ -181,3 +181,31 @@ func TestListNeedsKafkaAndTopics(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, errs.String())
 	}
 }
+
+// TestWhatIsBehindAnOpenTransactionIsSaid, by what looks and by what changes.
+func TestWhatIsBehindAnOpenTransactionIsSaid(t *testing.T) {
+	w := newWorld(t)
+	first := w.letter(1)
+	w.write(first)
+	tx, err := kgo.NewClient(kgo.SeedBrokers(w.cfg.Brokers...), kgo.TransactionalID(w.cfg.Topics.DeadLetters+"test"), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Close()
+	if err := tx.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	if err := tx.ProduceSync(t.Context(), w.letter(2).Record(w.cfg.Topics.DeadLetters)).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	const said = "left out up to 1 records of "
+	w.dlq("list", "--event-id", "evt_2").want(t, exitOK, "no dead letter matches", said)
+	w.dlq("show", w.letter(2).ID()).want(t, exitPartial, said)
+	w.dlq("replay", "--event-id", "evt_2", "--yes").want(t, exitPartial, said)
+	if err := tx.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
+		t.Fatal(err)
+	}
+	if r := w.dlq("list").want(t, exitOK, w.letter(2).ID()); strings.Contains(r.err, "left out") {
+		t.Errorf("nothing is left out any more: %s", r.err)
+	}
+}

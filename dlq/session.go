@@ -4,6 +4,7 @@ package dlq
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/hookstream/hookstream/dlq/internal/console"
+	"github.com/hookstream/hookstream/dlq/internal/letters"
 	"github.com/hookstream/hookstream/dlq/internal/outcome"
 	"github.com/hookstream/hookstream/dlq/internal/output"
 	"github.com/hookstream/hookstream/schemas/record"
@@ -49,6 +51,9 @@ type session struct {
 
 	foreign      int
 	firstForeign string
+	// undecided is how many records of each partition are behind an open
+	// transaction.
+	undecided map[int32]int64
 }
 
 // connectTimeout is how long an operator waits to learn that Kafka is away.
@@ -116,8 +121,17 @@ func (s *session) close() {
 	}
 }
 
-// notOurs counts records of the dead-letter topic that nobody can read.
+// notOurs counts records of the dead-letter topic that nobody can read, or not
+// yet.
 func (s *session) notOurs(at record.Position, err error) {
+	var open letters.UndecidedError
+	if errors.As(err, &open) {
+		if s.undecided == nil {
+			s.undecided = map[int32]int64{}
+		}
+		s.undecided[at.Partition] = open.Records // a command may look twice
+		return
+	}
 	if s.foreign++; s.foreign == 1 {
 		s.firstForeign = fmt.Sprintf("%s: %s", at, err)
 	}
@@ -129,5 +143,14 @@ func (s *session) warn() {
 		fmt.Fprintf(s.Err, "dlq: skipped %s records of %s that are not Hookstream's dead letters, the first at %s\n",
 			output.Number(s.foreign), s.cfg.Topics.DeadLetters, terminal.Clean(s.firstForeign))
 		s.foreign = 0
+	}
+	open := int64(0)
+	for _, records := range s.undecided {
+		open += records
+	}
+	if open > 0 {
+		fmt.Fprintf(s.Err, "dlq: left out up to %s records of %s that are behind an open transaction; one that a process left when it died ends within a minute: look again\n",
+			output.Number(int(open)), s.cfg.Topics.DeadLetters)
+		s.undecided = nil
 	}
 }

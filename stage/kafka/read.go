@@ -43,7 +43,13 @@ func (c *Config) ReadToEnd(ctx context.Context, clientID string, log *slog.Logge
 // leaves out what is behind them. What was committed before the call is there:
 // Kafka answers a commit before its markers are written, which takes milliseconds.
 func (c *Config) ReadCommitted(ctx context.Context, clientID string, log *slog.Logger, parts Partitions, each func(*kgo.Record) error) error {
-	return c.read(ctx, clientID, log, &reader{parts: parts, ahead: lookAhead, stable: true}, each)
+	return c.ReadDecided(ctx, clientID, log, parts, func(Range) {}, each)
+}
+
+// ReadDecided is ReadCommitted that first tells, by its range of offsets, what of
+// each partition it leaves out because a transaction is open.
+func (c *Config) ReadDecided(ctx context.Context, clientID string, log *slog.Logger, parts Partitions, undecided func(Range), each func(*kgo.Record) error) error {
+	return c.read(ctx, clientID, log, &reader{parts: parts, ahead: lookAhead, undecided: undecided}, each)
 }
 
 // Range is a part of a partition: the offsets from From to before To.
@@ -106,8 +112,9 @@ type reader struct {
 	parts Partitions
 	// ahead bounds a fetch, in bytes.
 	ahead int32
-	// stable stops at what transactions leave open, instead of waiting for them.
-	stable bool
+	// undecided is told of what transactions leave open, where the reader stops;
+	// where it is nil, they are waited for.
+	undecided func(Range)
 	// from and ends are where to begin, or at the start, and where to stop.
 	from, ends map[tp]int64
 }
@@ -139,7 +146,7 @@ func (r *reader) open(ctx context.Context) error {
 	if r.ends, err = r.list(ctx, r.admin.ListEndOffsets); err != nil {
 		return err
 	}
-	if r.stable {
+	if r.undecided != nil {
 		if err := r.settle(ctx); err != nil {
 			return err
 		}
@@ -184,7 +191,10 @@ func (r *reader) settle(ctx context.Context) error {
 		}
 		if !open || time.Now().After(deadline) {
 			for p, end := range r.ends {
-				r.ends[p] = min(end, stable[p])
+				if stable[p] < end {
+					r.undecided(Range{p.topic, p.partition, stable[p], end})
+					r.ends[p] = stable[p]
+				}
 			}
 			return nil
 		}

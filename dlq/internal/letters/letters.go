@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"log/slog"
 	"strings"
 
@@ -106,8 +107,21 @@ func (l *Letter) header(name string) string {
 	return v
 }
 
-// Foreign is told of a record that is no dead letter of Hookstream's.
+// Foreign is told of what is left out: a record that is no dead letter of
+// Hookstream's, or with an UndecidedError where the rest of a partition is not
+// decided yet.
 type Foreign func(at record.Position, err error)
+
+// UndecidedError is that records are behind an open transaction.
+type UndecidedError struct {
+	// Records is how many at most; Kafka's own are among them.
+	Records int64
+}
+
+// Error says so.
+func (e UndecidedError) Error() string {
+	return fmt.Sprintf("%d records are behind an open transaction", e.Records)
+}
 
 // Read gives each every dead letter that is in the topic now, in order within a
 // partition. Partitions selects some; none means all. What a transaction has in
@@ -116,7 +130,10 @@ type Foreign func(at record.Position, err error)
 // once. Letters are not kept: memory grows by 16 bytes a letter, to know the copies.
 func Read(ctx context.Context, cfg *kafka.Config, log *slog.Logger, partitions []int32, foreign Foreign, each func(*Letter) error) error {
 	seen := map[Digest]struct{}{}
-	return cfg.ReadCommitted(ctx, "hookstream-dlq", log, kafka.Partitions{cfg.Topics.DeadLetters: partitions}, func(r *kgo.Record) error {
+	undecided := func(r kafka.Range) {
+		foreign(record.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.From}, UndecidedError{r.To - r.From})
+	}
+	return cfg.ReadDecided(ctx, "hookstream-dlq", log, kafka.Partitions{cfg.Topics.DeadLetters: partitions}, undecided, func(r *kgo.Record) error {
 		l, err := Parse(r)
 		if err != nil {
 			foreign(At(r), err)
