@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/hookstream/hookstream/dlq/internal/edit"
+	"github.com/hookstream/hookstream/dlq/internal/identify"
 	"github.com/hookstream/hookstream/dlq/internal/letters"
 	"github.com/hookstream/hookstream/dlq/internal/output"
 	"github.com/hookstream/hookstream/dlq/internal/pattern"
@@ -21,6 +22,7 @@ type simulateCommand struct {
 	selection      `embed:""`
 	DefinitionsDir string `help:"Folder of provider definitions laid over the embedded ones, as for transform." env:"HOOKSTREAM_DEFINITIONS_DIR" placeholder:"DIR"`
 	Patch          string `help:"jq program that mends each payload first, as for dlq replay." placeholder:"JQ"`
+	Identify       bool   `help:"Identify what ingest could not first, as for dlq replay."`
 	Output         string `short:"o" help:"table, json or yaml." enum:"table,json,yaml" default:"table"`
 
 	patch *edit.Patch
@@ -40,7 +42,7 @@ func (c *simulateCommand) Validate() error {
 // Run maps the selected open dead letters and counts what would come of them.
 // The exit code is 0 if all would pass.
 func (c *simulateCommand) Run(s *session) error {
-	definitions, err := simulate.New(c.DefinitionsDir)
+	definitions, err := simulate.New(c.DefinitionsDir, s.cfg.MaxValueBytes())
 	if err != nil {
 		return usageError{err}
 	}
@@ -51,6 +53,11 @@ func (c *simulateCommand) Run(s *session) error {
 		return err
 	}
 	t := trial{simulateCommand: c, session: s, definitions: definitions, failures: map[string]*output.Failure{}, refused: map[string]int{}}
+	if c.Identify {
+		if t.identifier, err = identify.New(c.DefinitionsDir); err != nil {
+			return usageError{err}
+		}
+	}
 	all := scan{status: resolutions.Open, match: c.selected()}
 	if len(c.IDs) > 0 {
 		all.status, all.outcomesOf = statusAll, []string{} // what was named is tried, whatever became of it
@@ -67,9 +74,11 @@ type trial struct {
 	*simulateCommand
 	*session
 	definitions *simulate.Simulator
-	result      output.Simulation
-	failures    map[string]*output.Failure
-	refused     map[string]int
+	// identifier is nil where none is wanted.
+	identifier *identify.Identifier
+	result     output.Simulation
+	failures   map[string]*output.Failure
+	refused    map[string]int
 }
 
 // errEnough ends a scan at --limit.
@@ -91,7 +100,12 @@ func (t *trial) try(l *letters.Letter, _ output.Status) error {
 			payload = patched
 		}
 	}
-	verdict, err := t.definitions.Run(t.ctx, l, payload)
+	sent, err := t.identified(l, payload)
+	if err != nil {
+		t.refuse(err)
+		return nil
+	}
+	verdict, err := t.definitions.Run(t.ctx, sent, payload)
 	switch {
 	case t.ctx.Err() != nil:
 		return t.ctx.Err()
@@ -107,6 +121,21 @@ func (t *trial) try(l *letters.Letter, _ output.Status) error {
 		}
 	}
 	return nil
+}
+
+// identified is l under the identity that the payload gives, if it is to be
+// identified.
+func (t *trial) identified(l *letters.Letter, payload []byte) (*letters.Letter, error) {
+	if t.identifier == nil {
+		return l, nil
+	}
+	d, _, err := t.identifier.DeadLetter(l.Edited(payload, "dlq simulate"))
+	if err != nil {
+		return nil, err
+	}
+	under := *l
+	under.DeadLetter = d
+	return &under, nil
 }
 
 // maxRefusals bounds the reasons that are told apart: one may quote a payload.

@@ -4,11 +4,14 @@ package dlq
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/hookstream/hookstream/dlq/internal/output"
+	"github.com/hookstream/hookstream/schemas/reason"
 )
 
 // definitions is a folder in which Stripe's charges are customers, with this
@@ -62,6 +65,10 @@ func TestSimulate(t *testing.T) {
 		t.Errorf("got %s", one.out)
 	}
 	w.dlq("simulate", "--event-id", "evt_3", "--definitions-dir", wrong, "--patch", `.amount |= tostring`).want(t, exitPartial, "want")
+	cut := w.defective(50, reason.MalformedBody, `{"id":"evt_50","type":"charge.failed","amount":9}`)
+	w.write(cut)
+	w.dlq("simulate", cut.ID(), "--definitions-dir", right).want(t, exitPartial, "1 would fail with malformed_body")
+	w.dlq("simulate", cut.ID(), "--definitions-dir", right, "--identify").want(t, exitOK, "1 of 1 would pass")
 	w.dlq("simulate", "--event-id", "nobody", "--definitions-dir", right).want(t, exitPartial, "no open dead letter matches")
 	w.dlq("simulate", "--all", "--definitions-dir", definitions(t, ".amount |")).want(t, exitUsage, "stripe.yaml")
 	for _, topic := range []string{w.cfg.Topics.Raw, w.cfg.Topics.Resolutions} {
@@ -69,4 +76,29 @@ func TestSimulate(t *testing.T) {
 			t.Errorf("%d records on %s", n, topic)
 		}
 	}
+}
+
+// TestSimulateDoesNotSayWhatItCannotKnow: what maps may still fail for what only
+// transform sees, or because it is too large.
+func TestSimulateDoesNotSayWhatItCannotKnow(t *testing.T) {
+	w := newWorld(t)
+	for i, why := range []reason.Code{reason.TimeOutOfBounds, reason.IdentityConflict, reason.TooLarge} {
+		d := w.letter(i)
+		d.Reason = why
+		w.write(d)
+	}
+	r := w.dlq("simulate", "--all", "--definitions-dir", definitions(t, ".amount"), "-o", "json").want(t, exitPartial)
+	var got output.Simulation
+	if err := json.Unmarshal([]byte(r.out), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Tried != 1 || got.Passed != 1 || len(got.Refused) != 2 || !strings.Contains(r.out, "time_out_of_bounds, which only transform can judge") {
+		t.Errorf("got %s", r.out)
+	}
+	large := w.letter(3)
+	large.Value = fmt.Appendf(nil, `{"amount":1,"pad":%q}`, strings.Repeat("x", 60<<10))
+	large.Headers.Set("ce_type", "charge.other") // kept as it came, with all of its payload
+	w.write(large)
+	w.cfg.MaxMessageBytes = 64 << 10
+	w.dlq("simulate", large.ID(), "--definitions-dir", definitions(t, ".amount")).want(t, exitPartial, "1 would fail with too_large", "event of")
 }

@@ -15,21 +15,25 @@ import (
 	"github.com/hookstream/hookstream/schemas/provider"
 	"github.com/hookstream/hookstream/schemas/reason"
 	"github.com/hookstream/hookstream/schemas/record"
+	"github.com/hookstream/hookstream/stage/kafka"
 )
 
 // Simulator holds compiled definitions.
 type Simulator struct {
 	mappers map[string]*mapping.Mapper
+	// maxBytes is the most that an event's record may take.
+	maxBytes int
 }
 
 // New compiles the embedded definitions with those of dir laid over them. The
-// error joins every problem, each with file and line.
-func New(dir string) (*Simulator, error) {
+// error joins every problem, each with file and line. An event's record may take
+// maxBytes, as in transform.
+func New(dir string, maxBytes int) (*Simulator, error) {
 	catalog, err := provider.Load(dir)
 	if err != nil {
 		return nil, err
 	}
-	s := &Simulator{mappers: map[string]*mapping.Mapper{}}
+	s := &Simulator{mappers: map[string]*mapping.Mapper{}, maxBytes: maxBytes}
 	var errs []error
 	for name, def := range catalog {
 		m, err := mapping.Compile(def)
@@ -87,5 +91,32 @@ func (s *Simulator) Run(ctx context.Context, l *letters.Letter, payload []byte) 
 	case err != nil:
 		return Verdict{}, err
 	}
-	return Verdict{Event: e, Dropped: e == nil}, nil
+	if e == nil {
+		return Verdict{Dropped: true}, nil
+	}
+	return s.written(l, e)
+}
+
+// wireHeader is what the schema registry's format puts before Avro, in bytes.
+const wireHeader = 5
+
+// written is the verdict on an event that was mapped: whether it can be written,
+// and whether the failure was one that mapping alone can judge.
+func (s *Simulator) written(l *letters.Letter, e *event.Event) (Verdict, error) {
+	entity, ok := event.Lookup(e.Entity)
+	if !ok {
+		return Verdict{}, fmt.Errorf("no entity %.64q", e.Entity)
+	}
+	value, err := entity.AppendEncode(make([]byte, wireHeader), e)
+	if err != nil {
+		return Verdict{Reason: reason.MappingFailed, Err: err}, nil //nolint:nilerr // it is the verdict
+	}
+	if size := kafka.RecordBytes(record.EventRecord("", e, value)); size > s.maxBytes {
+		return Verdict{Reason: reason.TooLarge, Err: fmt.Errorf("event of %d bytes, at most %d fit", size, s.maxBytes)}, nil
+	}
+	switch l.Reason {
+	case reason.TimeOutOfBounds, reason.IdentityConflict:
+		return Verdict{}, fmt.Errorf("it failed with %s, which only transform can judge", l.Reason)
+	}
+	return Verdict{Event: e}, nil
 }
