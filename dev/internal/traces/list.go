@@ -37,8 +37,8 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 	p.LiveURL = liveURL(q, !p.Live)
 	all := s.Traces()
 	p.Kept, p.Evicted = len(all), s.Evicted()
-	p.Providers = distinct(all, func(t *Trace) string { return t.attribute(keyProvider) })
-	p.Names = distinct(all, func(t *Trace) string { return t.Root().Name })
+	p.Providers = choices(all, p.Filter.Provider, func(t *Trace) string { return t.attribute(keyProvider) })
+	p.Names = choices(all, p.Filter.Name, func(t *Trace) string { return t.Root().Name })
 	for _, t := range all {
 		if !p.Filter.Matches(t) {
 			continue
@@ -60,9 +60,14 @@ func liveURL(q url.Values, live bool) string {
 	return "/?" + q.Encode()
 }
 
-func distinct(traces []*Trace, of func(*Trace) string) []string {
+// choices are the values there are, and the chosen one, whose traces may all have
+// made room.
+func choices(traces []*Trace, chosen string, of func(*Trace) string) []string {
 	seen := map[string]bool{}
 	var out []string
+	if chosen != "" {
+		seen[chosen], out = true, []string{chosen}
+	}
 	for _, t := range traces {
 		if v := of(t); v != "" && !seen[v] {
 			seen[v] = true

@@ -20,12 +20,13 @@ var assets embed.FS
 
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"duration": formatDuration,
-	"clock":    func(t time.Time) string { return t.Format("15:04:05.000") },
-	"full":     func(t time.Time) string { return t.Format("2006-01-02 15:04:05.000 MST") },
-	"colour":   colour,
-	"short":    func(id string) string { return id[:min(len(id), 8)] },
-	"since":    func(t, start time.Time) string { return formatDuration(t.Sub(start)) },
-	"search":   func(text string) string { return "/?" + url.Values{"q": {text}}.Encode() },
+	// As in the logs and in `hookstream trace`.
+	"clock":  func(t time.Time) string { return t.UTC().Format("15:04:05.000") },
+	"full":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000 MST") },
+	"colour": colour,
+	"short":  func(id string) string { return id[:min(len(id), 8)] },
+	"since":  func(t, start time.Time) string { return formatDuration(t.Sub(start)) },
+	"search": func(text string) string { return "/?" + url.Values{"q": {text}}.Encode() },
 }).ParseFS(assets, "page/*.html"))
 
 func (s *Server) pointed() []Pointer {

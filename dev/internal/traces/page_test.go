@@ -56,10 +56,13 @@ func TestList(t *testing.T) {
 	_, page = get(t, s, "/?batches=1")
 	mustContain(t, page, "process_batch", "2 traces.")
 	_, page = get(t, s, "/?errors=1&batches=1&provider=stripe&q=evt_1&live=1")
-	mustContain(t, page, "1 trace.", `http-equiv="refresh"`, `<option selected>stripe</option>`, " checked", `value="evt_1"`)
+	mustContain(t, page, "1 trace.", `<script src="/page/live.js" defer>`, `<noscript><meta http-equiv="refresh"`, `<option selected>stripe</option>`, " checked", `value="evt_1"`)
 	if strings.Contains(page, batchTrace) {
 		t.Error("the filter lets the batch through")
 	}
+	// All traces of the provider that was chosen have made room: it is still chosen.
+	_, page = get(t, s, "/?provider=gone&name=gone+too")
+	mustContain(t, page, `<option selected>gone</option>`, `<option selected>gone too</option>`, `<option>stripe</option>`)
 	_, page = get(t, s, "/?q=absent")
 	mustContain(t, page, "None of the 2 traces")
 	_, page = get(t, listen(t), "/")
@@ -118,5 +121,18 @@ func TestFormatDuration(t *testing.T) {
 		if got := formatDuration(d); got != want {
 			t.Errorf("%v: %q, want %q", d, got, want)
 		}
+	}
+}
+
+// TestTimesAreUTC, as in the logs and in `hookstream trace`, wherever this runs.
+func TestTimesAreUTC(t *testing.T) {
+	s := listen(t)
+	local := span(webhookTrace, "a000000000000001", "", "root", 0, 5)
+	elsewhere := time.FixedZone("elsewhere", 5*60*60)
+	local.Start, local.End = local.Start.In(elsewhere), local.End.In(elsewhere)
+	s.Add([]*Span{local})
+	for _, path := range []string{"/", "/trace/" + webhookTrace} {
+		_, page := get(t, s, path)
+		mustContain(t, page, epoch.UTC().Format("15:04:05.000"), epoch.UTC().Format("2006-01-02 15:04:05.000")+" UTC")
 	}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 func TestFind(t *testing.T) {
-	s := newStore(100, 10)
+	s := storeOf(100, 10)
 	failed := span("cc01", "b", "a", "sink apply", 2, 3, keyEventID, "evt_3")
 	failed.Err, failed.Message = true, "value too long"
 	s.Add([]*Span{

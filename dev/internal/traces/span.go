@@ -232,5 +232,34 @@ func part(service, scope string, s *Span) string {
 
 func first[T any](s []T, n int) []T { return s[:min(len(s), n)] }
 
-// cut bounds a text and keeps it valid UTF-8.
-func cut(s string) string { return strings.ToValidUTF8(s[:min(len(s), maxText)], "\uFFFD") }
+// cut bounds a text and keeps it valid UTF-8. What is left of a long one is a copy:
+// a part of it would keep all of it in memory.
+func cut(s string) string {
+	if len(s) > maxText {
+		s = strings.Clone(s[:maxText])
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+// spanBytesApart is about what a span takes besides its texts and their headers.
+const spanBytesApart = 512
+
+// size is about how much memory a span takes, in bytes.
+func (s *Span) size() int {
+	n := spanBytesApart + len(s.Message) + sizeOf(s.Attributes)
+	for _, e := range s.Events {
+		n += 64 + len(e.Name) + sizeOf(e.Attributes)
+	}
+	for _, l := range s.Links {
+		n += 56 + len(l.TraceID) + len(l.SpanID) + sizeOf(l.Attributes)
+	}
+	return n
+}
+
+// sizeOf counts values only: names are shared.
+func sizeOf(attributes []Attribute) (n int) {
+	for _, a := range attributes {
+		n += 32 + len(a.Value)
+	}
+	return n
+}

@@ -7,31 +7,48 @@ import (
 	"sync"
 )
 
-// Store keeps the newest traces in memory. It holds at most a number of spans:
+// Store keeps the newest traces in memory. It is bounded in spans and in bytes:
 // the oldest traces go first.
 type Store struct {
-	maxSpans, maxPerTrace int
+	// limits are those of all traces, and of one.
+	limits, perTrace limits
 
 	mu     sync.RWMutex
 	traces map[string]*Trace
 	// order has the ids of traces, oldest first.
 	order []string
-	spans int
+	// held is what all of them take.
+	held limits
 	// evicted counts traces that made room for newer ones.
 	evicted int
 }
 
-// What a store keeps. A span takes about a kilobyte.
-const (
-	defaultMaxSpans    = 100_000
-	defaultMaxPerTrace = 1_000
+// limits are numbers of spans and of bytes.
+type limits struct{ spans, bytes int }
+
+func (l limits) within(most limits) bool { return l.spans <= most.spans && l.bytes <= most.bytes }
+
+func (l *limits) add(s *Span) {
+	l.spans++
+	l.bytes += s.size()
+}
+
+func (l *limits) remove(s *Span) {
+	l.spans--
+	l.bytes -= s.size()
+}
+
+// What a store keeps. A span of ours takes about a kilobyte.
+var (
+	defaultLimits   = limits{spans: 100_000, bytes: 256 << 20}
+	defaultPerTrace = limits{spans: 1_000, bytes: 16 << 20}
 )
 
 // NewStore makes an empty store.
-func NewStore() *Store { return newStore(defaultMaxSpans, defaultMaxPerTrace) }
+func NewStore() *Store { return newStore(defaultLimits, defaultPerTrace) }
 
-func newStore(maxSpans, maxPerTrace int) *Store {
-	return &Store{maxSpans: maxSpans, maxPerTrace: maxPerTrace, traces: map[string]*Trace{}}
+func newStore(all, perTrace limits) *Store {
+	return &Store{limits: all, perTrace: perTrace, traces: map[string]*Trace{}}
 }
 
 // Trace is what has arrived of one trace so far.
@@ -39,8 +56,10 @@ type Trace struct {
 	ID string
 	// Spans are in the order of their starts.
 	Spans []*Span
-	// Dropped counts spans beyond what is kept of one trace.
+	// Dropped counts spans beyond what is kept of one trace. They are from its
+	// middle: how it began and how it ended is what is looked for.
 	Dropped int
+	held    limits
 }
 
 // Add keeps spans. One that was added before is not added again: exporters
@@ -55,24 +74,36 @@ func (s *Store) Add(spans []*Span) {
 			s.traces[span.TraceID] = t
 			s.order = append(s.order, span.TraceID)
 		}
-		switch {
-		case t.has(span.SpanID):
-		case len(t.Spans) >= s.maxPerTrace:
-			t.Dropped++
-		default:
+		if !t.has(span.SpanID) {
 			t.insert(span)
-			s.spans++
+			s.held.add(span)
+			s.thin(t)
 		}
 	}
 	s.evict()
 }
 
+// thin takes spans out of the middle of a trace that is too large. A record of a
+// held partition gets new ones every ten seconds, and its last ones tell what
+// became of it.
+func (s *Store) thin(t *Trace) {
+	for !t.held.within(s.perTrace) && len(t.Spans) > 1 {
+		middle := len(t.Spans) / 2
+		s.held.remove(t.Spans[middle])
+		t.held.remove(t.Spans[middle])
+		t.Spans = slices.Delete(t.Spans, middle, middle+1)
+		t.Dropped++
+	}
+}
+
 // evict makes room. The newest trace stays, whatever its size.
 func (s *Store) evict() {
 	n := 0
-	for ; s.spans > s.maxSpans && n < len(s.order)-1; n++ {
-		s.spans -= len(s.traces[s.order[n]].Spans)
-		delete(s.traces, s.order[n])
+	for ; !s.held.within(s.limits) && n < len(s.order)-1; n++ {
+		t := s.traces[s.order[n]]
+		s.held.spans -= t.held.spans
+		s.held.bytes -= t.held.bytes
+		delete(s.traces, t.ID)
 	}
 	s.evicted += n
 	s.order = slices.Delete(s.order, 0, n)
@@ -90,6 +121,7 @@ func (t *Trace) insert(span *Span) {
 		return -1 // after those of the same time
 	})
 	t.Spans = slices.Insert(t.Spans, at, span)
+	t.held.add(span)
 }
 
 // Trace is a copy of a trace, or nil.
@@ -113,7 +145,7 @@ func (s *Store) Traces() []*Trace {
 	return out
 }
 
-func (t *Trace) clone() *Trace { return &Trace{t.ID, slices.Clone(t.Spans), t.Dropped} }
+func (t *Trace) clone() *Trace { return &Trace{t.ID, slices.Clone(t.Spans), t.Dropped, t.held} }
 
 // LinkedFrom are the spans of other traces that link to a trace, oldest first.
 func (s *Store) LinkedFrom(id string) []*Span {

@@ -5,6 +5,7 @@ package traces
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -24,6 +25,11 @@ func span(trace, id, parent, name string, from, to int, attrs ...string) *Span {
 	return s
 }
 
+// storeOf is bounded in spans, of all traces and of one.
+func storeOf(all, perTrace int) *Store {
+	return newStore(limits{all, defaultLimits.bytes}, limits{perTrace, defaultPerTrace.bytes})
+}
+
 func ids(traces []*Trace) (out []string) {
 	for _, t := range traces {
 		out = append(out, t.ID)
@@ -32,7 +38,7 @@ func ids(traces []*Trace) (out []string) {
 }
 
 func TestTheOldestTracesMakeRoom(t *testing.T) {
-	s := newStore(4, 10)
+	s := storeOf(4, 10)
 	for i := range 5 {
 		trace := fmt.Sprintf("t%d", i)
 		s.Add([]*Span{span(trace, "a", "", "root", 0, 1), span(trace, "b", "a", "child", 0, 1)})
@@ -40,24 +46,48 @@ func TestTheOldestTracesMakeRoom(t *testing.T) {
 	if got := ids(s.Traces()); !slices.Equal(got, []string{"t4", "t3"}) {
 		t.Errorf("kept %v, want the two newest", got)
 	}
-	if s.Trace("t0") != nil || s.Evicted() != 3 || s.spans != 4 {
-		t.Errorf("t0 %v, %d evicted, %d spans", s.Trace("t0"), s.Evicted(), s.spans)
+	if s.Trace("t0") != nil || s.Evicted() != 3 || s.held.spans != 4 {
+		t.Errorf("t0 %v, %d evicted, %d spans", s.Trace("t0"), s.Evicted(), s.held.spans)
 	}
 }
 
 func TestOneTraceIsBounded(t *testing.T) {
-	s := newStore(2, 3)
+	s := storeOf(2, 3)
 	for i := range 5 {
 		s.Add([]*Span{span("t", fmt.Sprint(i), "", "x", i, i+1)})
 	}
 	// The newest trace stays although it is larger than all of the store.
-	if got := s.Trace("t"); len(got.Spans) != 3 || got.Dropped != 2 {
-		t.Errorf("%d spans, %d dropped", len(got.Spans), got.Dropped)
+	got := s.Trace("t")
+	if len(got.Spans) != 3 || got.Dropped != 2 || s.held.spans != 3 {
+		t.Errorf("%d spans, %d dropped, %d counted", len(got.Spans), got.Dropped, s.held.spans)
+	}
+	if first, last := got.Spans[0].SpanID, got.Spans[2].SpanID; first != "0" || last != "4" {
+		t.Errorf("spans %s to %s are kept, want how it began and how it ended", first, last)
+	}
+	// The root is the first to start and the last to end.
+	s.Add([]*Span{span("t", "root", "", "root", -1, 9)})
+	if got := s.Trace("t"); got.Spans[0].SpanID != "root" || got.Spans[2].SpanID != "4" {
+		t.Errorf("a late root leaves %v", got.Spans)
+	}
+}
+
+func TestLargeSpansTakeTheRoomOfMany(t *testing.T) {
+	one := span("t", "a", "", "root", 0, 1, "text", strings.Repeat("x", 1000)).size()
+	s := newStore(limits{100, 5 * one}, limits{100, 3 * one})
+	for i := range 20 {
+		trace := fmt.Sprint(i / 10)
+		s.Add([]*Span{span(trace, fmt.Sprint(i), "", "x", i, i+1, "text", strings.Repeat("x", 1000))})
+	}
+	if got := s.Trace("1"); got == nil || len(got.Spans) != 3 || got.Dropped != 7 {
+		t.Errorf("of the newest trace %+v is kept", got)
+	}
+	if s.Trace("0") != nil || s.held.bytes != 3*one {
+		t.Errorf("%d bytes are held, of %d", s.held.bytes, 5*one)
 	}
 }
 
 func TestSpansAreKeptOnceAndInOrder(t *testing.T) {
-	s := newStore(10, 10)
+	s := storeOf(10, 10)
 	late, early := span("t", "b", "a", "late", 5, 6), span("t", "a", "", "early", 1, 7)
 	s.Add([]*Span{late})
 	before := s.Trace("t")
@@ -71,7 +101,7 @@ func TestSpansAreKeptOnceAndInOrder(t *testing.T) {
 }
 
 func TestLinkedFrom(t *testing.T) {
-	s := newStore(10, 10)
+	s := storeOf(10, 10)
 	batch := span("batch", "b", "", "batch", 1, 2)
 	batch.Links = []Link{{TraceID: "other"}, {TraceID: "webhook", SpanID: "w"}}
 	self := span("webhook", "x", "w", "retry", 1, 2)
@@ -83,7 +113,7 @@ func TestLinkedFrom(t *testing.T) {
 }
 
 func TestReadersAndWritersAtOnce(t *testing.T) {
-	s := newStore(50, 10)
+	s := storeOf(50, 10)
 	var wg sync.WaitGroup
 	for w := range 4 {
 		wg.Go(func() {
@@ -100,7 +130,7 @@ func TestReadersAndWritersAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if s.spans > 50 {
-		t.Errorf("%d spans are kept", s.spans)
+	if s.held.spans > 50 {
+		t.Errorf("%d spans are kept", s.held.spans)
 	}
 }

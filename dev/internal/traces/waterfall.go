@@ -10,7 +10,8 @@ type Row struct {
 	Depth int
 	// Left and Width place its bar, in percent of the trace's duration.
 	Left, Width float64
-	// Orphan tells that its parent has not come, or is another program's.
+	// Orphan tells that its parent has not come, was dropped, or is another
+	// program's.
 	Orphan bool
 }
 
@@ -18,7 +19,8 @@ type Row struct {
 const minWidth = 0.3
 
 // Waterfall orders the spans of a trace as a tree: each below its parent, and
-// children by their starts.
+// children by their starts. Of spans that are each other's parents, which only a
+// faulty program sends, the first is taken for the root.
 func (t *Trace) Waterfall() []Row {
 	start, total := t.extent()
 	children := map[string][]*Span{}
@@ -35,15 +37,23 @@ func (t *Trace) Waterfall() []Row {
 		}
 	}
 	rows := make([]Row, 0, len(t.Spans))
+	shown := map[string]bool{}
 	var add func(s *Span, depth int)
 	add = func(s *Span, depth int) {
-		rows = append(rows, row(s, depth, start, total, depth == 0 && s.ParentID != ""))
+		if shown[s.SpanID] {
+			return
+		}
+		shown[s.SpanID] = true
+		rows = append(rows, row(s, depth, start, total, s.ParentID != "" && !known[s.ParentID]))
 		for _, c := range children[s.SpanID] {
 			add(c, depth+1)
 		}
 	}
 	for _, s := range roots {
 		add(s, 0)
+	}
+	for _, s := range t.Spans {
+		add(s, 0) // what no root leads to
 	}
 	return rows
 }

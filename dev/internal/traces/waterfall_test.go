@@ -16,6 +16,8 @@ func TestWaterfall(t *testing.T) {
 		span("t", "aa", "a", "below the first", 10, 10),
 		span("t", "lost", "elsewhere", "orphan", 90, 95),
 		span("t", "self", "self", "its own parent", 95, 96),
+		span("t", "one", "two", "parent of its parent", 97, 99),
+		span("t", "two", "one", "parent of its parent", 98, 99),
 	}}
 	slices.SortStableFunc(trace.Spans, func(a, b *Span) int { return a.Start.Compare(b.Start) })
 	var got []string
@@ -28,7 +30,9 @@ func TestWaterfall(t *testing.T) {
 		"aa depth 2 at 10.0 for 0.3 orphan false",
 		"b depth 1 at 50.0 for 50.0 orphan false",
 		"lost depth 0 at 90.0 for 5.0 orphan true",
-		"self depth 0 at 95.0 for 1.0 orphan true",
+		"self depth 0 at 95.0 for 1.0 orphan false",
+		"one depth 0 at 97.0 for 2.0 orphan false",
+		"two depth 1 at 98.0 for 1.0 orphan false",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%q, want\n%q", got, want)
