@@ -151,7 +151,7 @@ func (l *Loop) Run(ctx context.Context) error {
 		return failure.NewFatal("metrics of the consumer: %w", err)
 	}
 	defer func() { _ = l.meter.Close() }() // it only stops to report
-	return kafka.Sessions(ctx, l.cfg.Log, l.cfg.Status, l.session)
+	return kafka.Sessions(ctx, l.cfg.Log, l.cfg.Status, l.meter.Session(l.session))
 }
 
 // session runs one client from joining the group to its end.

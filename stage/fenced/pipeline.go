@@ -12,6 +12,7 @@ import (
 
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/progress"
 )
 
 // transactions is how many transactions a poll may bring. While one is in the
@@ -75,6 +76,7 @@ func (l *Loop) attempt(work context.Context, current, next *transaction, failure
 	if err == nil {
 		return nil
 	}
+	l.meter.Failed(ctx, progress.Batch, err)
 	return &setback{batches: current.batches, failures: failures + 1, took: time.Since(started), cause: err}
 }
 

@@ -37,7 +37,9 @@ type Meter struct {
 	group   attribute.KeyValue
 	latency metric.Float64Histogram
 	batch   metric.Int64Histogram
-	stop    metric.Registration
+	// failures of what the loop does, by what and why.
+	failures metric.Int64Counter
+	stop     metric.Registration
 	// options of latency and batch, which are recorded often.
 	byGroup metric.MeasurementOption
 
@@ -67,13 +69,15 @@ func New(group string) (*Meter, error) {
 	meter := otel.Meter("github.com/hookstream/hookstream/stage/progress")
 	attr := attribute.String("group", group)
 	m := &Meter{group: attr, byGroup: metric.WithAttributeSet(attribute.NewSet(attr)), positions: map[partition]*position{}, waiting: map[State]int64{}}
-	var errs [6]error
+	var errs [7]error
 	m.latency, errs[0] = meter.Float64Histogram("hookstream.consumer.latency", metric.WithUnit("s"),
 		metric.WithDescription("Time from a record's write to the commit of what became of it: ack-to-event in transform, event-to-row in the sink."),
 		metric.WithExplicitBucketBoundaries(.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60, 600, 3600))
 	m.batch, errs[1] = meter.Int64Histogram("hookstream.consumer.batch.records",
 		metric.WithDescription("Records that were committed together."),
 		metric.WithExplicitBucketBoundaries(1, 10, 100, 500, 1000, 2500, 5000, 10000))
+	m.failures, errs[6] = meter.Int64Counter("hookstream.consumer.failures",
+		metric.WithDescription("Failures of a consume loop, tried again or fatal: attempts at a batch, restores of state, and sessions that ended."))
 	var gauges observed
 	gauges.waiting, errs[2] = meter.Int64ObservableGauge("hookstream.consumer.partitions.waiting",
 		metric.WithDescription("Partitions that stand still, by why."))

@@ -152,6 +152,7 @@ func (s *session) transfer(ctx context.Context, tx *transaction) error {
 	switch {
 	case errors.As(err, &hold):
 		tx.trace.End(ctx, hold)
+		s.meter.Failed(ctx, progress.Batch, hold)
 		s.hold(ctx, hold)
 		return s.rewind(ctx)
 	case err == nil:
@@ -162,6 +163,7 @@ func (s *session) transfer(ctx context.Context, tx *transaction) error {
 		return s.rewind(ctx)
 	}
 	tx.trace.End(ctx, err)
+	s.meter.Failed(ctx, progress.Batch, err)
 	return failure.NewFatal("batch of %d records: %w", len(tx.in), err)
 }
 
@@ -204,6 +206,7 @@ func (s *session) restore(ctx context.Context, fresh []kafka.Partition) error {
 		func(ctx context.Context) error { return s.proc.Restore(ctx, fresh) },
 		func(failures int, _ time.Duration, err error) {
 			s.cfg.Status(false, err.Error())
+			s.meter.Failed(ctx, progress.Restore, err)
 			s.cfg.Log.WarnContext(ctx, "restore failed; trying again", "partitions", len(fresh), "attempt", failures, "error", err)
 		})
 	switch {
@@ -234,6 +237,7 @@ func (s *session) process(ctx context.Context, tx *transaction) (Output, error) 
 			s.cfg.Status(false, err.Error())
 			s.tries.failed(tx.in, time.Now())
 			s.meter.Waiting(progress.Retrying, partitionsIn(tx.in))
+			s.meter.Failed(ctx, progress.Batch, err)
 			tx.trace.Retried(err, failures)
 			s.cfg.Log.WarnContext(ctx, "batch failed; trying again", "records", len(tx.in), "attempt", failures, "error", err)
 		})
@@ -279,6 +283,7 @@ func (s *session) commit(ctx context.Context, tx *transaction, out Output) error
 	switch {
 	case err != nil:
 		tx.trace.End(ctx, err)
+		s.meter.Failed(ctx, progress.Batch, err)
 		s.tries.failed(tx.in, time.Now())
 		return s.classify(fmt.Errorf("transaction %s of %d records: %w", tx.id, len(tx.in), err), begun)
 	case committed:

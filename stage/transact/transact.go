@@ -103,7 +103,7 @@ func New(cfg Config, proc Processor) (*Loop, error) {
 // it starts over with a new session and a new producer epoch.
 func (l *Loop) Run(ctx context.Context) error {
 	defer func() { _ = l.meter.Close() }() // it only stops to report
-	return kafka.Sessions(ctx, l.cfg.Log, l.cfg.Status, l.session)
+	return kafka.Sessions(ctx, l.cfg.Log, l.cfg.Status, l.meter.Session(l.session))
 }
 
 func (l *Loop) count(ctx context.Context, committed bool, err error) {

@@ -51,7 +51,9 @@ var labels = map[string][]label{
 	"hookstream.ready": {of("service", "ingest", "transform", "sink", "dlq"),
 		of("part", "consumer", "database", "definitions", "definitions and secrets", "kafka", "schemas", "server", "topics", "transform")},
 
-	"hookstream.consumer.batch.records":      {group},
+	"hookstream.consumer.batch.records": {group},
+	"hookstream.consumer.failures": {group, of("work", "batch", "restore", "session"),
+		matching("error_type", "a [reason code](failures.md), a Kafka error, `timeout`, `canceled`, `held`, `transient`, `fatal`", `[A-Za-z_]+`)},
 	"hookstream.consumer.latency":            {group},
 	"hookstream.consumer.lag":                {group, topics, number},
 	"hookstream.consumer.lag.time":           {group, topics, number},
