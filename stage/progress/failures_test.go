@@ -24,10 +24,11 @@ func failuresOf(t *testing.T, reader *sdkmetric.ManualReader) map[[2]string]int6
 	counts := map[[2]string]int64{}
 	for _, scope := range all.ScopeMetrics {
 		for _, m := range scope.Metrics {
-			if m.Name != "hookstream.consumer.failures" {
+			sum, ok := m.Data.(metricdata.Sum[int64])
+			if !ok || m.Name != "hookstream.consumer.failures" {
 				continue
 			}
-			for _, p := range m.Data.(metricdata.Sum[int64]).DataPoints {
+			for _, p := range sum.DataPoints {
 				get := func(name string) string { v, _ := p.Attributes.Value(attribute.Key(name)); return v.AsString() }
 				if get("group") != "readers" {
 					t.Errorf("the group is %q", get("group"))

@@ -40,8 +40,9 @@ type Meter struct {
 	// failures of what the loop does, by what and why.
 	failures metric.Int64Counter
 	stop     metric.Registration
-	// options of latency and batch, which are recorded often.
-	byGroup metric.MeasurementOption
+	// options of latency and batch, which are recorded often: made once, as a
+	// slice, they take no allocation a record.
+	byGroup []metric.RecordOption
 
 	mu        sync.Mutex
 	positions map[partition]*position
@@ -68,7 +69,7 @@ type position struct {
 func New(group string) (*Meter, error) {
 	meter := otel.Meter("github.com/hookstream/hookstream/stage/progress")
 	attr := attribute.String("group", group)
-	m := &Meter{group: attr, byGroup: metric.WithAttributeSet(attribute.NewSet(attr)), positions: map[partition]*position{}, waiting: map[State]int64{}}
+	m := &Meter{group: attr, byGroup: []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(attr))}, positions: map[partition]*position{}, waiting: map[State]int64{}}
 	var errs [7]error
 	m.latency, errs[0] = meter.Float64Histogram("hookstream.consumer.latency", metric.WithUnit("s"),
 		metric.WithDescription("Time from a record's write to the commit of what became of it: ack-to-event in transform, event-to-row in the sink."),
@@ -147,16 +148,24 @@ func (m *Meter) Polled(fetches kgo.Fetches) {
 // partition. Their contexts, where they hold a sampled trace, become exemplars.
 func (m *Meter) Done(ctx context.Context, records []*kgo.Record) {
 	now := time.Now()
-	m.batch.Record(ctx, int64(len(records)), m.byGroup)
-	m.mu.Lock()
+	m.batch.Record(ctx, int64(len(records)), m.byGroup...)
+	m.reached(records)
 	for _, r := range records {
+		m.latency.Record(traceOf(ctx, r), max(0, now.Sub(r.Timestamp).Seconds()), m.byGroup...)
+	}
+}
+
+// reached notes the last record of each partition. Those of one come in a row.
+func (m *Meter) reached(records []*kgo.Record) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i, r := range records {
+		if next := i + 1; next < len(records) && records[next].Partition == r.Partition && records[next].Topic == r.Topic {
+			continue
+		}
 		if p := m.positions[partition{r.Topic, r.Partition}]; p != nil {
 			p.done(r)
 		}
-	}
-	m.mu.Unlock()
-	for _, r := range records {
-		m.latency.Record(traceOf(ctx, r), max(0, now.Sub(r.Timestamp).Seconds()), m.byGroup)
 	}
 }
 

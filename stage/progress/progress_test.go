@@ -15,7 +15,7 @@ import (
 )
 
 // newMeter is a Meter whose measurements the test reads.
-func newMeter(t *testing.T) (*Meter, *sdkmetric.ManualReader) {
+func newMeter(t testing.TB) (*Meter, *sdkmetric.ManualReader) {
 	t.Helper()
 	reader := sdkmetric.NewManualReader()
 	old := otel.GetMeterProvider()
