@@ -143,7 +143,7 @@ func (a *api) List(ctx context.Context, q *serve.Query) (*serve.Page, error) {
 	}
 	// One more than the page tells whether there is another.
 	newest := newest{limit: q.Limit + 1}
-	err = a.opened(ctx, func(s *session) error {
+	err = a.opened(ctx, func(s *session) error { //nolint:contextcheck // the session has it
 		return s.scan(look, func(l *letters.Letter, status output.Status) error {
 			if q.Cursor == "" || after.compare(cursorOf(l)) > 0 {
 				newest.add(page{cursorOf(l), output.NewLetter(l, status)})
@@ -191,7 +191,7 @@ func (a *api) History(ctx context.Context, q *serve.HistoryQuery) (json.RawMessa
 func (a *api) Outcomes(ctx context.Context, replayID string) (map[string]int, error) {
 	counts := map[string]int{}
 	all := func(*letters.Letter) bool { return true }
-	err := a.opened(ctx, func(s *session) error {
+	err := a.opened(ctx, func(s *session) error { //nolint:contextcheck // the session has it
 		return s.scan(scan{status: statusAll, match: all, run: replayID, strict: true}, func(_ *letters.Letter, status output.Status) error {
 			if status.Outcome != nil {
 				counts[string(status.Outcome.State)]++
