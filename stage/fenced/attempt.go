@@ -33,9 +33,10 @@ func (l *Loop) tried(ctx context.Context, batches []Batch, failures int, delay t
 		"partitions", len(batches), "attempt", failures, "seconds", delay.Seconds(), "error", err)
 }
 
-// pause waits before the next attempt. It reports false when patience ended.
+// pause waits before the next attempt, and all partitions with it. It reports false
+// when patience ended.
 func (l *Loop) pause(patience context.Context, s *setback) bool {
-	delay := failure.DefaultBackoff.Delay(s.failures)
+	delay := failure.DefaultBackoff.Delay(s.here)
 	l.tried(patience, s.batches, s.failures, delay, s.cause)
 	return failure.Sleep(patience, delay) == nil
 }

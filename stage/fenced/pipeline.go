@@ -49,6 +49,7 @@ func (l *Loop) drain(work, patience context.Context, client *kgo.Client, q queue
 			return nil
 		}
 		failures++
+		failed.here = failures
 		q.putBack(next.batches)
 		apart, err := l.recover(patience, client, &q, failed)
 		if err != nil {

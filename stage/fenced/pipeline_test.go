@@ -43,14 +43,14 @@ func TestFaultsWhileTheNextIsPrepared(t *testing.T) {
 		}
 		return nil
 	}
-	b.send(t, 0, 1000)
+	b.send(t, 0, 400)
 	r := b.start(t, store)
-	db.await(t, 1000)
+	db.await(t, 400)
 	store.set(func() { store.before, store.after = nil, nil })
-	b.send(t, 1000, 1100)
-	db.await(t, 1100)
+	b.send(t, 400, 500)
+	db.await(t, 500)
 	r.Stop()
-	db.wantOnce(t, 1100)
+	db.wantOnce(t, 500)
 }
 
 func TestSlowBatchesAreHalvedAndGrowBack(t *testing.T) {

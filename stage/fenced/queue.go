@@ -20,10 +20,11 @@ type transaction struct {
 // setback is a transaction that failed.
 type setback struct {
 	batches []Batch
-	// failures in a row.
-	failures int
-	took     time.Duration
-	cause    error
+	// failures in a row, of its partition before this poll too where it is alone;
+	// here is how many of them held the others up.
+	failures, here int
+	took           time.Duration
+	cause          error
 }
 
 // queue holds what a poll brought until it is applied: of each partition one run

@@ -28,6 +28,11 @@ const (
 	maxBufferedBytes       = 128 << 20
 )
 
+// fetchMaxWait is how long a fetch waits at the broker where there is nothing to
+// read, and so how long a partition that goes on, or is read from elsewhere, may wait
+// behind a fetch of the others. It is the default of Kafka's own client.
+const fetchMaxWait = 500 * time.Millisecond
+
 // Options are the client options that every Hookstream client shares. Group
 // and transaction options come on top.
 func (c *Config) Options(clientID string, log *slog.Logger) ([]kgo.Opt, error) {
@@ -45,6 +50,7 @@ func (c *Config) Options(clientID string, log *slog.Logger) ([]kgo.Opt, error) {
 		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.FetchMaxBytes(fetchMaxBytes),
+		kgo.FetchMaxWait(fetchMaxWait),
 		kgo.FetchMaxPartitionBytes(max(fetchMaxPartitionBytes, c.MaxMessageBytes)),
 
 		// Writing: idempotent, acknowledged by all in-sync replicas, keyed by
