@@ -105,14 +105,37 @@ func (b *Broker) CreateTopic(t TB, partitions int32, name string, settings ...st
 		configs[pair[0]] = &pair[1]
 	}
 	err := b.do(func(admin *kadm.Client) error {
-		_, err := admin.CreateTopic(t.Context(), partitions, -1, configs, b.Name(name))
-		return err
+		if _, err := admin.CreateTopic(t.Context(), partitions, -1, configs, b.Name(name)); err != nil {
+			return err
+		}
+		return served(t.Context(), admin, b.Name(name))
 	})
 	if err != nil {
 		t.Fatal("create topic", b.Name(name), err)
 	}
 	return b.Name(name)
 }
+
+// served waits until a new topic's partitions can be asked for: the controller
+// answers before the brokers know of them.
+func served(ctx context.Context, admin *kadm.Client, topic string) error {
+	ctx, cancel := context.WithTimeout(ctx, servedWithin)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		offsets, err := admin.ListEndOffsets(ctx, topic)
+		if err == nil {
+			err = offsets.Error()
+		}
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		<-tick.C
+	}
+}
+
+const servedWithin = 30 * time.Second
 
 // End is the end of a partition's log.
 const End = -1
