@@ -94,7 +94,7 @@ kafka-down: ## Stop it
 	go run ./dev kafka down
 
 .PHONY: bench
-bench: ## Measure the goals side by side with what they are compared to (20 minutes; ARGS=...)
+bench: ## Measure the goals side by side with what they are compared to (35 minutes; ARGS=...)
 	@.ci/setup postgres
 	go run ./dev bench $(ARGS)
 
