@@ -3,7 +3,6 @@
 package dlq
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -181,23 +179,9 @@ func TestHistoryOutlivesCompaction(t *testing.T) {
 }
 
 // written is a pipe's end that can be looked at while it is written to.
-type written struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
+type written struct{ runtest.Output }
 
-// Write appends.
-func (w *written) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.b.Write(p)
-}
-
-func (w *written) has(s string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return strings.Contains(w.b.String(), s)
-}
+func (w *written) has(s string) bool { return strings.Contains(w.String(), s) }
 
 func TestTailFollows(t *testing.T) {
 	w := newWorld(t)
@@ -217,7 +201,7 @@ func TestTailFollows(t *testing.T) {
 	runtest.Eventually(t, "both are followed", func() bool { return out.has(w.letter(1).ID()+"\t") && out.has(w.letter(3).ID()+"\t") })
 	stop()
 	if code := <-ended; code != exitOK || out.has(other.ID()+"\t") {
-		t.Errorf("exit code %d after %s", code, out.b.String())
+		t.Errorf("exit code %d after %s", code, out.String())
 	}
 }
 

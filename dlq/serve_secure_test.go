@@ -25,6 +25,7 @@ import (
 	"github.com/hookstream/hookstream/dlq/internal/auth"
 	"github.com/hookstream/hookstream/dlq/internal/serve"
 	"github.com/hookstream/hookstream/schemas/record"
+	"github.com/hookstream/hookstream/stage/runtest"
 )
 
 const issuer = "https://id.example.com"
@@ -36,7 +37,7 @@ func TestAPIOverTLSTakesTokensOfAnIssuer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &apiWorld{world: newWorld(t), logs: &lockedBuffer{}}
+	w := &apiWorld{world: newWorld(t), logs: &runtest.Output{}}
 	w.produce(w.letter(1).Record(w.cfg.Topics.DeadLetters))
 	cfg := serveConfig(w.world)
 	cfg.API.OIDCIssuer, cfg.API.OIDCAudience, cfg.API.OIDCKeys = issuer, "dlq", keySet(t, key)

@@ -37,25 +37,8 @@ type apiWorld struct {
 	// client is nil for the default one, token empty for that of the scopes.
 	client *http.Client
 	token  string
-	logs   *lockedBuffer
+	logs   *runtest.Output
 	stop   func()
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // tokens are callers by what they may.
@@ -86,7 +69,7 @@ func newAPI(t *testing.T) *apiWorld {
 
 func newStoppedAPI(t *testing.T) *apiWorld {
 	t.Helper()
-	return &apiWorld{world: newWorld(t), logs: &lockedBuffer{}}
+	return &apiWorld{world: newWorld(t), logs: &runtest.Output{}}
 }
 
 // start runs a new instance, which ends with the test.

@@ -3,10 +3,8 @@
 package sink
 
 import (
-	"bytes"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,22 +20,9 @@ import (
 )
 
 // logged is a log that a test reads while it is written.
-type logged struct {
-	mu  sync.Mutex
-	all bytes.Buffer
-}
+type logged struct{ runtest.Output }
 
-func (l *logged) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.all.Write(p)
-}
-
-func (l *logged) count(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.all.String(), text)
-}
+func (l *logged) count(text string) int { return strings.Count(l.String(), text) }
 
 // exec runs SQL as the database's owner.
 func (p *pipeline) exec(t *testing.T, sql string) {

@@ -15,7 +15,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -38,22 +37,10 @@ type fake struct {
 }
 
 // logged is a log that is read while it is written to.
-type logged struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-// Write appends.
-func (l *logged) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
+type logged struct{ runtest.Output }
 
 func (l *logged) lines(part string) (found []string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for line := range strings.Lines(l.b.String()) {
+	for line := range strings.Lines(l.String()) {
 		if strings.Contains(line, part) {
 			found = append(found, line)
 		}
