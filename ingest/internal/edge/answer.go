@@ -39,8 +39,8 @@ func (h *Handler) answer(pattern string, work func(*exchange) (*reply, *refusal)
 			Request: r, ctx: ctx, received: h.cfg.Now(), log: h.cfg.Log,
 			correlationID: correlation.ID(r.Header), provider: unknownProvider,
 		}
-		h.metrics.inFlight.Add(ctx, 1)
-		defer h.metrics.inFlight.Add(ctx, -1)
+		h.metrics.inFlight.Add(1)
+		defer h.metrics.inFlight.Add(-1)
 
 		rep, refused := work(x)
 		w.Header()[correlation.Header] = []string{x.correlationID}

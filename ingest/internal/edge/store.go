@@ -31,7 +31,7 @@ func (h *Handler) store(x *exchange, req *request.Request, b *batch, proof evide
 				with("Retry-After", retryAfter).because(err)
 		}
 	}
-	h.metrics.stored(x.ctx, x.provider, len(stored))
+	h.metrics.stored(x.provider, len(stored))
 	for i := range stored {
 		h.noteStored(x, &stored[i])
 	}
