@@ -27,6 +27,9 @@ type Benchmark struct {
 	Title, Baseline, Subject string
 	// pass takes r.Rounds rounds of every measure, in processes of its own.
 	pass func(context.Context, *Run) error
+	// times as many rounds as others take: more than once for sides that are only a
+	// few percent apart. 0 is once.
+	times int
 	// charts are drawn of what all passes measured; nil draws none.
 	charts func(*Run) []plot.Chart
 }
@@ -99,7 +102,7 @@ func Start(ctx context.Context, o Options) (results []Result, err error) {
 	passes := min(o.Passes, o.Rounds)
 	for pass := range passes {
 		for _, r := range slices.Clone(runs) {
-			r.Rounds = share(o.Rounds, passes, pass)
+			r.Rounds = share(r.benchmark.rounds(o.Rounds), passes, pass)
 			r.progress("pass %d of %d", pass+1, passes)
 			started := time.Now()
 			failed := r.benchmark.pass(ctx, r)
@@ -114,11 +117,13 @@ func Start(ctx context.Context, o Options) (results []Result, err error) {
 		}
 	}
 	for _, r := range runs {
-		r.Rounds, r.Passes = o.Rounds, passes
+		r.Rounds, r.Passes = r.benchmark.rounds(o.Rounds), passes
 		results = append(results, newResult(r))
 	}
 	return results, err
 }
+
+func (b *Benchmark) rounds(usual int) int { return usual * max(1, b.times) }
 
 // share is the part of n that the ith of some passes has.
 func share(n, passes, i int) int { return n*(i+1)/passes - n*i/passes }

@@ -87,14 +87,15 @@ func TestPasses(t *testing.T) {
 	}
 	t.Cleanup(func(all []Benchmark) func() { return func() { All = all } }(All))
 	All = []Benchmark{counting("a", 100), counting("b", 4), counting("c", 100)}
+	All[2].times = 2
 	got, err := Start(t.Context(), Options{Rounds: 7, Passes: 3, Progress: t.Output()})
 	if err == nil || err.Error() != "benchmark b: no more" {
 		t.Errorf("got %v", err)
 	}
-	if want := "a2 b2 c2 a2 b2 c2 a3 b3 c3"; strings.Join(order, " ") != want {
+	if want := "a2 b2 c4 a2 b2 c5 a3 b3 c5"; strings.Join(order, " ") != want {
 		t.Errorf("ran %v, want %s", order, want)
 	}
-	if len(got) != 2 || got[1].Name != "c" || len(got[1].Measures[0].Subject) != 7 || got[1].Rounds != 7 || got[1].Passes != 3 {
+	if len(got) != 2 || got[1].Name != "c" || len(got[1].Measures[0].Subject) != 14 || got[1].Rounds != 14 || got[1].Passes != 3 {
 		t.Errorf("got %+v", got)
 	}
 }

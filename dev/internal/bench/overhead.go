@@ -15,7 +15,7 @@ var telemetryCost = Benchmark{
 	Name:     "telemetry",
 	Title:    "metrics on and 1 % of the traces exported, against both off",
 	Baseline: "off", Subject: "on",
-	pass: passTelemetry,
+	pass: passTelemetry, times: 2,
 }
 
 // leastObserved is the goal for the throughput with telemetry.
@@ -51,23 +51,22 @@ func observedEdge(ctx context.Context, r *Run, env []string) (err error) {
 		return err
 	}
 	for _, t := range []*target{b.bare, b.ingest} { // warms them up
-		if _, err := b.full(ctx, t); err != nil {
+		if _, err := b.full(ctx, t, b.Turn); err != nil {
 			return err
 		}
 	}
 	rate := r.measure(Measure{Name: "edge: requests, as many as it takes", Unit: "/s", By: Ratio, Limit: atLeast(leastObserved)})
 	cpu := r.measure(Measure{Name: "edge: CPU per request", Unit: "µs", By: Ratio})
-	var off, on *spent
-	return b.rounds(ctx, "edge",
-		func(ctx context.Context) (err error) { off, err = b.full(ctx, b.bare); return err },
-		func(ctx context.Context) (err error) {
-			if on, err = b.full(ctx, b.ingest); err != nil {
-				return err
-			}
-			rate.add(off.rate(), on.rate())
-			cpu.add(off.server.microseconds()/float64(off.requests), on.server.microseconds()/float64(on.requests))
-			return nil
-		})
+	return b.rounds(ctx, "edge", func(ctx context.Context) error {
+		s, err := b.alternate(ctx, b.bare, b.ingest)
+		if err != nil {
+			return err
+		}
+		off, on := s[0], s[1]
+		rate.add(off.rate(), on.rate())
+		cpu.add(off.server.microseconds()/float64(off.requests), on.server.microseconds()/float64(on.requests))
+		return nil
+	})
 }
 
 // observedTransform drains a backlog in which 1 % is sampled.

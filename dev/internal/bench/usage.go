@@ -33,4 +33,8 @@ func (u usage) since(before usage) usage {
 	return usage{CPU: u.CPU - before.CPU, Objects: u.Objects - before.Objects, Bytes: u.Bytes - before.Bytes}
 }
 
+func (u usage) plus(other usage) usage {
+	return usage{CPU: u.CPU + other.CPU, Objects: u.Objects + other.Objects, Bytes: u.Bytes + other.Bytes}
+}
+
 func (u usage) microseconds() float64 { return float64(u.CPU) / float64(time.Microsecond) }
