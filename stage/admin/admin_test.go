@@ -12,11 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"go.opentelemetry.io/otel"
-	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
-	"go.opentelemetry.io/otel/sdk/metric/metricdata"
-
 	"github.com/hookstream/hookstream/stage/failure"
+	"github.com/hookstream/hookstream/stage/metricstest"
 )
 
 func serve(t *testing.T, h *Health) *Server {
@@ -107,10 +104,7 @@ func TestEndpoints(t *testing.T) {
 // TestReadinessIsMeasured reads the gauge as Prometheus would, at each change and
 // after the server's end.
 func TestReadinessIsMeasured(t *testing.T) {
-	reader := sdkmetric.NewManualReader()
-	old := otel.GetMeterProvider()
-	otel.SetMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)))
-	t.Cleanup(func() { otel.SetMeterProvider(old) })
+	metrics := metricstest.Record(t)
 	h := NewHealth("sink", "kafka", "database")
 	s, err := Listen(t.Context(), "127.0.0.1:0", h, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -118,45 +112,21 @@ func TestReadinessIsMeasured(t *testing.T) {
 	}
 	want := func(want map[string]int64) {
 		t.Helper()
-		if got := readiness(t, reader); !maps.Equal(got, want) {
+		if got := metrics.Values("hookstream.ready", "service", "part"); !maps.Equal(got, want) {
 			t.Errorf("got %v, want %v", got, want)
 		}
 	}
-	want(map[string]int64{"sink/kafka": 0, "sink/database": 0})
+	want(map[string]int64{"sink kafka": 0, "sink database": 0})
 	h.Set("kafka", true, "")
-	want(map[string]int64{"sink/kafka": 1, "sink/database": 0})
+	want(map[string]int64{"sink kafka": 1, "sink database": 0})
 	h.Set("kafka", false, "away")
-	want(map[string]int64{"sink/kafka": 0, "sink/database": 0})
+	want(map[string]int64{"sink kafka": 0, "sink database": 0})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := s.Serve(ctx); err != nil {
 		t.Fatal(err)
 	}
 	want(map[string]int64{})
-}
-
-// readiness is the gauge by service and part.
-func readiness(t *testing.T, reader sdkmetric.Reader) map[string]int64 {
-	t.Helper()
-	var all metricdata.ResourceMetrics
-	if err := reader.Collect(t.Context(), &all); err != nil {
-		t.Fatal(err)
-	}
-	got := map[string]int64{}
-	for _, scope := range all.ScopeMetrics {
-		for _, m := range scope.Metrics {
-			gauge, ok := m.Data.(metricdata.Gauge[int64])
-			if m.Name != "hookstream.ready" || !ok {
-				continue
-			}
-			for _, p := range gauge.DataPoints {
-				service, _ := p.Attributes.Value("service")
-				part, _ := p.Attributes.Value("part")
-				got[service.AsString()+"/"+part.AsString()] = p.Value
-			}
-		}
-	}
-	return got
 }
 
 func TestSinceIsTheLastChange(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"github.com/hookstream/hookstream/stage/crash"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/progress"
 )
 
 // takeOver replaces the offsets that Kafka holds for newly assigned partitions
@@ -34,6 +35,7 @@ func (l *Loop) takeOver(ctx context.Context, offsets map[string]map[int32]kgo.Of
 		crash.At(crash.OnTakeOver)
 		return err
 	}, func(failures int, delay time.Duration, err error) {
+		l.meter.Failed(ctx, progress.Claim, err)
 		l.cfg.Status(false, err.Error())
 		l.cfg.Attempts(Attempt{Partitions: parts, Failures: failures, Next: time.Now().Add(delay), Err: err})
 		l.cfg.Log.WarnContext(ctx, "cannot take partitions over yet", "partitions", len(parts), "attempt", failures, "error", err)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/progress"
 )
 
 // checkInterval is how often the claims of all partitions are compared with the
@@ -46,6 +47,7 @@ func (l *Loop) check(ctx context.Context, client *kgo.Client) error {
 	case failure.Of(err) == failure.Fatal:
 		return err
 	case ctx.Err() == nil:
+		l.meter.Failed(ctx, progress.Claim, err)
 		l.cfg.Status(false, err.Error())
 		l.cfg.Log.WarnContext(ctx, "cannot compare the claims with the database", "error", err)
 	}

@@ -284,6 +284,7 @@ func (l *Loop) reconcile(ctx context.Context, client *kgo.Client, q *queue, s *s
 		current, err = l.store.Claims(ctx, partitionsOf(s.batches))
 		return err
 	}, func(failures int, delay time.Duration, err error) {
+		l.meter.Failed(ctx, progress.Claim, err)
 		l.tried(ctx, s.batches, s.failures+failures, delay, err)
 	})
 	switch {

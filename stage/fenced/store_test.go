@@ -151,8 +151,8 @@ func (m *memory) wantOnce(t *testing.T, n int) {
 type faulty struct {
 	*memory
 	mu sync.Mutex
-	// before and after Apply, and instead of TakeOver; nil does nothing.
-	before, after, takeOver func() error
+	// before and after Apply, and instead of TakeOver and Claims; nil does nothing.
+	before, after, takeOver, look func() error
 	// batch is called before Apply with what it gets.
 	batch    func([]fenced.Batch) error
 	attempts int
@@ -185,6 +185,16 @@ func (f *faulty) TakeOver(ctx context.Context, parts []kafka.Partition) (map[kaf
 		return nil, err
 	}
 	return f.memory.TakeOver(ctx, parts)
+}
+
+func (f *faulty) Claims(ctx context.Context, parts []kafka.Partition) (map[kafka.Partition]fenced.Claim, error) {
+	f.mu.Lock()
+	fn := f.look
+	f.mu.Unlock()
+	if err := call(fn); err != nil {
+		return nil, err
+	}
+	return f.memory.Claims(ctx, parts)
 }
 
 func (f *faulty) Apply(ctx context.Context, batches []fenced.Batch, prepared any) error {

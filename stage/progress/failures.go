@@ -18,6 +18,9 @@ type Work string
 const (
 	// Batch is an attempt at records.
 	Batch Work = "batch"
+	// Claim is a take-over of partitions in the database, or a look at whose they
+	// are and how far.
+	Claim Work = "claim"
 	// Restore is of the state of partitions.
 	Restore Work = "restore"
 	// Session is a client's life from joining its group to its end.
