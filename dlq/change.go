@@ -35,7 +35,7 @@ type selection struct {
 	IDFile        string   `name:"ids" help:"File with an ID at the start of each line, as dlq list -o tsv writes it; - is standard input." placeholder:"FILE"`
 	filter.Filter `embed:""`
 	All           bool `help:"Every dead letter that this can be done to."`
-	Limit         int  `help:"At most N, in the order of the topic; 0 is all." placeholder:"N"`
+	Limit         int  `help:"At most N, in the order of the topic; 0 is all. A replay that goes on counts what it sent before." placeholder:"N"`
 }
 
 // change is what replay, discard and undo have in common.

@@ -68,6 +68,34 @@ func TestInterruptedReplayIsResumed(t *testing.T) {
 	w.eachOnce(n)
 }
 
+// TestAResumedReplayKeepsToItsLimit: the command that was interrupted is given again
+// as it was, and sends the rest of what it was to send.
+func TestAResumedReplayKeepsToItsLimit(t *testing.T) {
+	w := newWorld(t)
+	w.many(20)
+	job := func(done func()) *action.Job {
+		j := w.job()
+		j.Limit, j.Done = 12, func(int) { done() }
+		return j
+	}
+	ctx, interrupt := context.WithCancel(t.Context())
+	j := job(interrupt)
+	first, err := j.Run(ctx, w.plan(j))
+	if first == 0 || first >= 12 || !errors.Is(err, context.Canceled) {
+		t.Fatalf("sent %d, %v", first, err)
+	}
+	for _, rest := range []int{12 - first, 0} {
+		j := job(func() {})
+		p := w.plan(j)
+		if p.Total() != rest || p.Beyond != 8 {
+			t.Errorf("plan of %d with %d beyond the limit, want %d and 8", p.Total(), p.Beyond, rest)
+		}
+		if sent, err := j.Run(t.Context(), p); sent != rest || err != nil {
+			t.Fatalf("sent %d, %v", sent, err)
+		}
+	}
+}
+
 // TestCrashInsideATransaction leaves one open, with its record and its
 // resolution written, as an operator's machine that loses power does.
 func TestCrashInsideATransaction(t *testing.T) {

@@ -37,7 +37,8 @@ type Job struct {
 	// MaxReplays refuses records that were replayed that often, against
 	// loops.
 	MaxReplays int
-	// Limit is the most dead letters to act on; 0 is all.
+	// Limit is the most dead letters to act on, in all attempts at a replay
+	// together; 0 is all.
 	Limit int
 	// BatchSize is the most dead letters of one transaction.
 	BatchSize int

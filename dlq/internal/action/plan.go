@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -82,6 +83,7 @@ func (j *Job) Plan(ctx context.Context) (*Plan, error) {
 		named[id] = true
 	}
 	missing, looked := maps.Clone(named), 0
+	limit := j.left(resolved)
 	err = letters.Read(ctx, j.Kafka, j.Log, nil, j.Foreign, func(l *letters.Letter) error {
 		looked++
 		j.Planned(looked)
@@ -104,7 +106,7 @@ func (j *Job) Plan(ctx context.Context) (*Plan, error) {
 			p.Again++
 			return nil
 		}
-		if j.Limit > 0 && p.Total() == j.Limit {
+		if p.Total() >= limit {
 			p.Beyond++
 			return nil
 		}
@@ -114,6 +116,18 @@ func (j *Job) Plan(ctx context.Context) (*Plan, error) {
 	p.Missing = slices.Sorted(maps.Keys(missing))
 	slices.SortFunc(p.Refused, func(a, b Refusal) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Why, b.Why)) })
 	return p, err
+}
+
+// left is how many dead letters the job may still act on. What the replay sent
+// before counts too: to go on with it is not to begin again.
+func (j *Job) left(resolved *resolutions.Set) int {
+	if j.Limit == 0 {
+		return math.MaxInt
+	}
+	if j.ReplayID == "" {
+		return j.Limit
+	}
+	return j.Limit - resolved.Sent(j.ReplayID)
 }
 
 // sent reports whether the replay, which is then gone on with, sent a dead letter

@@ -162,6 +162,17 @@ func (s *Set) Runs() map[string]time.Time {
 	return first
 }
 
+// Sent is how many dead letters a replay sent whose last resolution that is.
+func (s *Set) Sent(replayID string) int {
+	n := 0
+	for _, e := range s.entries {
+		if r := &s.runs[e.run]; r.Action == record.Replayed && r.ReplayID == replayID {
+			n++
+		}
+	}
+	return n
+}
+
 // Read reads the compacted topic, for whoever looks. The last record of an id
 // counts; a tombstone takes a resolution back. A replay that is under way, or died
 // in a transaction, is not waited for.
