@@ -203,10 +203,10 @@ func (a *api) Outcomes(ctx context.Context, replayID string) (map[string]int, er
 }
 
 // Simulate implements serve.Operations.
-func (a *api) Simulate(ctx context.Context, sel *serve.Selection, patch string) (json.RawMessage, error) {
+func (a *api) Simulate(ctx context.Context, sel *serve.Selection, m serve.Mending) (json.RawMessage, error) {
 	c := &simulateCommand{
 		selection:      selection{IDs: sel.IDs, Filter: sel.Filter, All: sel.All, Limit: sel.Limit},
-		DefinitionsDir: a.cfg.DefinitionsDir, Patch: patch, Output: "json",
+		DefinitionsDir: a.cfg.DefinitionsDir, Patch: m.Patch, Identify: m.Identify, Output: "json",
 	}
 	if err := c.Validate(); err != nil {
 		return nil, serve.InvalidError{Err: err}

@@ -24,6 +24,7 @@ import (
 
 	"github.com/hookstream/hookstream/dlq/internal/output"
 	"github.com/hookstream/hookstream/dlq/internal/serve"
+	"github.com/hookstream/hookstream/schemas/reason"
 	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/stage/runtest"
 	"github.com/hookstream/hookstream/stage/service"
@@ -418,6 +419,21 @@ func TestAPIDiscardsAndTakesItBack(t *testing.T) {
 	}
 	if all := want[struct{ Items []serve.Operation }](t, w.call("read", "GET", "/v1/operations", nil), 200); len(all.Items) != 2 || all.Items[0].ID != o.ID {
 		t.Errorf("operations %+v", all)
+	}
+}
+
+// TestAPISimulatesWhatIsIdentified: without an identity a mended body would fail again.
+func TestAPISimulatesWhatIsIdentified(t *testing.T) {
+	w := newAPI(t)
+	cut := w.defective(9, reason.MalformedBody, `{"id":"evt_9","type":"charge.failed","amount":9}`)
+	w.write(cut)
+	body := object{"ids": []string{cut.ID()}}
+	if sim := want[output.Simulation](t, w.call("read", "POST", "/v1/simulations", body), 200); sim.Failed != 1 || sim.Failures[0].Reason != reason.MalformedBody {
+		t.Errorf("unidentified: %+v", sim)
+	}
+	body["identify"] = true
+	if sim := want[output.Simulation](t, w.call("read", "POST", "/v1/simulations", body), 200); sim.Failed != 0 || sim.Tried != 1 {
+		t.Errorf("identified: %+v", sim)
 	}
 }
 

@@ -89,8 +89,7 @@ type replayBody struct {
 	ID         string  `json:"replay_id"`
 	MaxReplays int     `json:"max_replays"`
 	Rate       float64 `json:"rate"`
-	Patch      string  `json:"patch"`
-	Identify   bool    `json:"identify"`
+	Mending
 }
 
 func (h *handler) replay(r *http.Request, caller *auth.Caller) (answer, error) {
@@ -98,7 +97,7 @@ func (h *handler) replay(r *http.Request, caller *auth.Caller) (answer, error) {
 	if err := decode(r, &body); err != nil {
 		return nil, err
 	}
-	c := Change{Action: record.Replayed, ID: body.ID, MaxReplays: body.MaxReplays, Rate: body.Rate, Patch: body.Patch, Identify: body.Identify}
+	c := Change{Action: record.Replayed, ID: body.ID, MaxReplays: body.MaxReplays, Rate: body.Rate, Mending: body.Mending}
 	switch {
 	case c.ID != "" && !validID.MatchString(c.ID):
 		return nil, InvalidError{errors.New("replay_id: want at most 128 letters, digits and . _ : -")}
@@ -106,8 +105,9 @@ func (h *handler) replay(r *http.Request, caller *auth.Caller) (answer, error) {
 		return nil, InvalidError{fmt.Errorf("max_replays: want a number from 1 to %d, or 0 for the default", maxReplaysCap)}
 	case c.Rate < 0:
 		return nil, InvalidError{errors.New("rate must not be negative")}
-	case len(c.Patch) > maxPatch:
-		return nil, errPatch
+	}
+	if err := c.validate(); err != nil {
+		return nil, err
 	}
 	return h.change(r, caller, &c, &body.changeBody)
 }
@@ -201,12 +201,10 @@ func accepted(o *Operation) answer {
 	return document{status: http.StatusAccepted, location: "/v1/operations/" + url.PathEscape(o.ID), body: o}
 }
 
-var errPatch = InvalidError{fmt.Errorf("patch: want at most %d bytes of jq", maxPatch)}
-
 func (h *handler) simulate(r *http.Request, _ *auth.Caller) (answer, error) {
 	var body struct {
 		selected
-		Patch string `json:"patch"`
+		Mending
 	}
 	if err := decode(r, &body); err != nil {
 		return nil, err
@@ -215,10 +213,10 @@ func (h *handler) simulate(r *http.Request, _ *auth.Caller) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(body.Patch) > maxPatch {
-		return nil, errPatch
+	if err := body.validate(); err != nil {
+		return nil, err
 	}
-	result, err := h.ops.Simulate(r.Context(), &sel, body.Patch)
+	result, err := h.ops.Simulate(r.Context(), &sel, body.Mending)
 	if err != nil {
 		return nil, err
 	}

@@ -68,7 +68,7 @@ func (f *fake) Stats(context.Context, *filter.Filter, int) (json.RawMessage, err
 	return json.RawMessage(`{}`), f.err
 }
 func (f *fake) Outcomes(context.Context, string) (map[string]int, error) { return nil, f.err }
-func (f *fake) Simulate(context.Context, *Selection, string) (json.RawMessage, error) {
+func (f *fake) Simulate(context.Context, *Selection, Mending) (json.RawMessage, error) {
 	return json.RawMessage(`{}`), f.err
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 
 	"github.com/hookstream/hookstream/dlq/internal/action"
 	"github.com/hookstream/hookstream/dlq/internal/filter"
@@ -25,10 +26,9 @@ type Operations interface {
 	History(ctx context.Context, q *HistoryQuery) (json.RawMessage, error)
 	// Outcomes counts what became of what a replay sent, by the state.
 	Outcomes(ctx context.Context, replayID string) (map[string]int, error)
-	// Simulate runs the definitions of now over open dead letters, with their
-	// payloads patched first where patch is not empty, as dlq simulate -o json
-	// does. It sends nothing.
-	Simulate(ctx context.Context, sel *Selection, patch string) (json.RawMessage, error)
+	// Simulate runs the definitions of now over open dead letters, mended first, as
+	// dlq simulate -o json does. It sends nothing.
+	Simulate(ctx context.Context, sel *Selection, m Mending) (json.RawMessage, error)
 	// Plan looks what a change would do.
 	Plan(ctx context.Context, c *Change) (*Plan, error)
 }
@@ -99,10 +99,24 @@ type Change struct {
 	MaxReplays int
 	// Rate is dead letters a second; 0 is as fast as possible.
 	Rate float64
-	// Patch is a jq program that mends each payload before it is sent.
-	Patch string
-	// Identify finds the identity of what ingest could not identify.
-	Identify bool
+	Mending
+}
+
+// Mending is what is done to a payload before it is used.
+type Mending struct {
+	// Patch is a jq program; empty is none.
+	Patch string `json:"patch"`
+	// Identify finds the identity of what ingest could not identify, in the patched
+	// payload.
+	Identify bool `json:"identify"`
+}
+
+// validate checks what a caller asks for.
+func (m *Mending) validate() error {
+	if len(m.Patch) > maxPatch {
+		return InvalidError{fmt.Errorf("patch: want at most %d bytes of jq", maxPatch)}
+	}
+	return nil
 }
 
 // Plan is what a change would do, and how to do it.
