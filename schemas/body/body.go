@@ -27,6 +27,19 @@ const maxDigits = 400
 // *big.Int, float64, string, []any and map[string]any.
 func Decode(data []byte) (any, error) { return whole.Decode(data) }
 
+// Validate checks that a body keeps all the rules, in every part of it.
+func Validate(data []byte) error {
+	r, err := newReader(data)
+	defer r.release()
+	if err != nil {
+		return err
+	}
+	if _, err := r.raw(); err != nil {
+		return err
+	}
+	return r.end()
+}
+
 func number(written []byte) (any, error) {
 	if n, err := strconv.Atoi(string(written)); err == nil { // which most are
 		return n, nil

@@ -46,10 +46,16 @@ func TestRefusals(t *testing.T) {
 			if _, err := Decode([]byte(c.body)); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("Decode: got %v, want an error with %q", err, c.want)
 			}
+			if err := Validate([]byte(c.body)); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("Validate: got %v, want an error with %q", err, c.want)
+			}
 			if _, err := NewPaths([]string{"a"}).Extract([]byte(c.body)); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("Extract: got %v, want an error with %q", err, c.want)
 			}
 		})
+	}
+	if err := Validate([]byte(` {"a":[{"b":1}]} `)); err != nil {
+		t.Errorf("Validate: %v", err)
 	}
 	if _, err := Decode([]byte(strings.Repeat("9", 1000))); err == nil {
 		t.Error("a number of 1000 digits was accepted")

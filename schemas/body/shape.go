@@ -52,10 +52,11 @@ func (s *Shape) Each() *Shape {
 // Decode validates the whole body in one pass, as the package's Decode does, and
 // returns the parts that are wanted: an object of which only members are wanted is
 // a Partial, an array of which nothing is wanted has no elements, everything else
-// is as Decode gives it. Numbers that nobody wants are not held to the range of a
-// double.
+// is as Decode gives it. What nobody wants may repeat a name, and its numbers are not
+// held to the range of a double: it decides nothing, and the edge has refused the
+// first already.
 func (s *Shape) Decode(data []byte) (any, error) {
-	r, err := newReader(data)
+	r, err := newReader(data, repeatable)
 	defer r.release()
 	if err != nil {
 		return nil, err
@@ -123,6 +124,9 @@ func (r *reader) object() (any, error) {
 			return nil, err
 		}
 		name := string(unquote(quoted))
+		if _, ok := m[name]; ok {
+			return nil, repeated(r.dec.InputOffset() - int64(len(quoted)))
+		}
 		if m[name], err = r.value(whole); err != nil {
 			return nil, err
 		}
@@ -136,12 +140,21 @@ func (r *reader) partial(s *Shape) (any, error) {
 		return nil, err
 	}
 	p := make(Partial, len(s.members))
+	var few [64]bool
+	seen := few[:]
+	if len(p) > len(few) {
+		seen = make([]bool, len(p))
+	}
 	for r.dec.PeekKind() != '}' {
 		name, err := r.raw()
 		if err != nil {
 			return nil, err
 		}
 		if i, wanted := s.names[string(unquote(name))]; wanted {
+			if seen[i] {
+				return nil, repeated(r.dec.InputOffset() - int64(len(name)))
+			}
+			seen[i] = true
 			p[i], err = r.value(s.members[i])
 		} else {
 			_, err = r.raw()

@@ -5,6 +5,7 @@ package body
 import (
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -38,6 +39,44 @@ func TestShapeDecodesWhatIsWanted(t *testing.T) {
 	s.All()
 	if _, err := s.Decode([]byte(text)); err == nil || !strings.Contains(err.Error(), "range of a double") {
 		t.Errorf("all of it: %v", err)
+	}
+}
+
+// TestNamesThatRepeat are refused wherever the value could be one or the other.
+func TestNamesThatRepeat(t *testing.T) {
+	var s Shape
+	_, a := s.Member("a")
+	a.Member("b")
+	_, list := s.Member("list")
+	list.Each().Member("x")
+	_, m := s.Member("map")
+	m.Each()
+	for text, at := range map[string]string{
+		`{"a":{"b":1},"a":{"b":2}}`:        "byte 13",
+		`{"a":null,"a":{}}`:                "byte 10",
+		`{"a":{"b":null,"\u0062":1}}`:      "byte 15",
+		`{"list":[{"x":1},{"x":1,"x":2}]}`: "byte 24",
+		`{"map":{"k":1,"k":2}}`:            "byte 14",
+		`{"map":{"k":{"n":1,"n":2}}}`:      "byte 19",
+	} {
+		if _, err := s.Decode([]byte(text)); err == nil || !strings.Contains(err.Error(), "repeats an object's name at "+at) {
+			t.Errorf("%s: got %v, want %s", text, err, at)
+		}
+		err := Validate([]byte(text))
+		if err == nil || !strings.Contains(err.Error(), at) {
+			t.Errorf("%s: Validate says %v, want %s", text, err, at)
+		}
+	}
+	const unread = `{"z":1,"z":{"y":1,"y":2},"a":{"c":1,"c":2}}`
+	if v, err := s.Decode([]byte(unread)); err != nil || !reflect.DeepEqual(v, Partial{Partial{nil}, nil, nil}) {
+		t.Errorf("what nobody reads: %#v, %v", v, err)
+	}
+	var many Shape
+	for n := range 100 {
+		many.Member(strconv.Itoa(n))
+	}
+	if _, err := many.Decode([]byte(`{"99":1,"99":1}`)); err == nil {
+		t.Error("a name of many was repeated")
 	}
 }
 

@@ -112,10 +112,14 @@ func compileRule(def *provider.Definition, i int) (rule, error) {
 func (m *Mapper) Map(ctx context.Context, w *record.Webhook) (*event.Event, error) {
 	// The same view of the body as the edge had.
 	view, err := m.def.Body.View(w.ContentType, w.Body)
-	r, shape := m.rule(w.EventType)
+	r := m.rule(w.EventType)
 	var input any
-	if err == nil {
-		input, err = shape.Decode(view)
+	switch {
+	case err != nil:
+	case r == nil || w.Defect != "": // it is kept as a whole, or it is to be said what is wrong with it
+		err = body.Validate(view)
+	default:
+		input, err = r.shape.Decode(view)
 	}
 	switch {
 	case err != nil: // it says more than the defect that the edge noted
@@ -130,15 +134,14 @@ func (m *Mapper) Map(ctx context.Context, w *record.Webhook) (*event.Event, erro
 	return m.apply(ctx, r, w, input)
 }
 
-// rule finds the rule for an event type and what it reads of the body: nothing,
-// where there is no rule.
-func (m *Mapper) rule(eventType string) (*rule, *body.Shape) {
+// rule finds the rule for an event type, or nil.
+func (m *Mapper) rule(eventType string) *rule {
 	for i := range m.rules {
 		if m.rules[i].source.Types.Match(eventType) {
-			return &m.rules[i], m.rules[i].shape
+			return &m.rules[i]
 		}
 	}
-	return nil, &body.Shape{}
+	return nil
 }
 
 func (m *Mapper) apply(ctx context.Context, r *rule, w *record.Webhook, input any) (*event.Event, error) {
