@@ -18,8 +18,8 @@ import (
 
 // metrics are labelled with what is bounded: the provider's name where there is
 // a definition of it, the status and the outcome. What every request counts is kept
-// here and read when metrics are asked for: an atomic addition takes a hundredth of
-// what OpenTelemetry's counters take.
+// here and read when metrics are asked for: OpenTelemetry's counters take some 400 ns
+// for what an atomic addition does.
 type metrics struct {
 	duration metric.Float64Histogram
 	defects  metric.Int64Counter
@@ -41,6 +41,7 @@ func (l labels) set() attribute.Set {
 		attribute.String("outcome", l.outcome))
 }
 
+// newMetrics makes metrics that are read until the process ends: it counts on.
 func newMetrics() (*metrics, error) {
 	m := &metrics{}
 	meter := otel.Meter("github.com/hookstream/hookstream/ingest/edge")
