@@ -52,9 +52,9 @@ func (s *Shape) Each() *Shape {
 // Decode validates the whole body in one pass, as the package's Decode does, and
 // returns the parts that are wanted: an object of which only members are wanted is
 // a Partial, an array of which nothing is wanted has no elements, everything else
-// is as Decode gives it. What nobody wants may repeat a name, and its numbers are not
-// held to the range of a double: it decides nothing, and the edge has refused the
-// first already.
+// is as Decode gives it. What nobody wants may repeat a name, which only
+// Validate refuses, and its numbers are not held to the range of a double: it decides
+// nothing.
 func (s *Shape) Decode(data []byte) (any, error) {
 	r, err := newReader(data, repeatable)
 	defer r.release()

@@ -113,12 +113,13 @@ func (m *Mapper) Map(ctx context.Context, w *record.Webhook) (*event.Event, erro
 	// The same view of the body as the edge had.
 	view, err := m.def.Body.View(w.ContentType, w.Body)
 	r := m.rule(w.EventType)
-	var input any
-	switch {
-	case err != nil:
-	case r == nil || w.Defect != "": // it is kept as a whole, or it is to be said what is wrong with it
+	// What is kept as a whole keeps the rules as a whole, and so does what the edge
+	// refused or an operator may have edited.
+	if err == nil && (r == nil || w.Defect != "" || w.ReplayCount > 0) {
 		err = body.Validate(view)
-	default:
+	}
+	var input any
+	if err == nil && r != nil {
 		input, err = r.shape.Decode(view)
 	}
 	switch {

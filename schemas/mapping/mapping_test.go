@@ -133,8 +133,18 @@ func TestReasons(t *testing.T) {
 			t.Errorf("got %v, want reason %s", err, want)
 		}
 	}
-	if _, err := m.Map(t.Context(), acme(`{"name":"x","name":"y"}`)); err == nil || !strings.Contains(err.Error(), "repeats an object's name") {
-		t.Errorf("got %v", err)
+	const unread = `{"name":"x","z":1,"z":2}`
+	replayed, refused, whole := acme(unread), acme(unread), acme(unread)
+	replayed.ReplayCount, refused.Defect, whole.EventType = 1, reason.MalformedBody, "unheard.of"
+	for what, w := range map[string]*record.Webhook{
+		"a name that is read": acme(`{"name":"x","name":"y"}`), "a replay": replayed, "what the edge refused": refused, "what is kept as a whole": whole,
+	} {
+		if _, err := m.Map(t.Context(), w); err == nil || !strings.Contains(err.Error(), "repeats an object's name") {
+			t.Errorf("%s: got %v", what, err)
+		}
+	}
+	if _, err := m.Map(t.Context(), acme(unread)); err != nil {
+		t.Errorf("what nobody reads: %v", err)
 	}
 }
 
