@@ -124,6 +124,9 @@ func (r *reader) syntaxError(err error) error {
 	return fmt.Errorf("body is not valid JSON at byte %d", r.offset())
 }
 
+// repeats is the error of a name that was read just now.
+func (r *reader) repeats(name []byte) error { return repeated(int64(r.offset() - len(name))) }
+
 func repeated(at int64) error { return fmt.Errorf("body repeats an object's name at byte %d", at) }
 
 // unquote is the text of a string as JSON writes it, which must be valid. It lies in

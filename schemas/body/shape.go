@@ -125,7 +125,7 @@ func (r *reader) object() (any, error) {
 		}
 		name := string(unquote(quoted))
 		if _, ok := m[name]; ok {
-			return nil, repeated(r.dec.InputOffset() - int64(len(quoted)))
+			return nil, r.repeats(quoted)
 		}
 		if m[name], err = r.value(whole); err != nil {
 			return nil, err
@@ -152,7 +152,7 @@ func (r *reader) partial(s *Shape) (any, error) {
 		}
 		if i, wanted := s.names[string(unquote(name))]; wanted {
 			if seen[i] {
-				return nil, repeated(r.dec.InputOffset() - int64(len(name)))
+				return nil, r.repeats(name)
 			}
 			seen[i] = true
 			p[i], err = r.value(s.members[i])

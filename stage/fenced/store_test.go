@@ -177,21 +177,23 @@ func call(fn func() error) error {
 	return fn()
 }
 
-func (f *faulty) TakeOver(ctx context.Context, parts []kafka.Partition) (map[kafka.Partition]fenced.Claim, error) {
+// fails calls the hook that is set now. It may set hooks.
+func (f *faulty) fails(hook *func() error) error {
 	f.mu.Lock()
-	fn := f.takeOver
+	fn := *hook
 	f.mu.Unlock()
-	if err := call(fn); err != nil {
+	return call(fn)
+}
+
+func (f *faulty) TakeOver(ctx context.Context, parts []kafka.Partition) (map[kafka.Partition]fenced.Claim, error) {
+	if err := f.fails(&f.takeOver); err != nil {
 		return nil, err
 	}
 	return f.memory.TakeOver(ctx, parts)
 }
 
 func (f *faulty) Claims(ctx context.Context, parts []kafka.Partition) (map[kafka.Partition]fenced.Claim, error) {
-	f.mu.Lock()
-	fn := f.look
-	f.mu.Unlock()
-	if err := call(fn); err != nil {
+	if err := f.fails(&f.look); err != nil {
 		return nil, err
 	}
 	return f.memory.Claims(ctx, parts)
