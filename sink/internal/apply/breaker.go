@@ -34,8 +34,9 @@ func (b *batch) judge(ctx context.Context) error {
 	return nil
 }
 
-// outcomes are those of the batch. Every reason counts: all events were made by
-// transform. What a person replayed does not, for it is no flood.
+// outcomes are those of the batch. Every reason counts where transform made the
+// record. What somebody else wrote to the topic says nothing of the tables, and what a
+// person replayed is no flood.
 func (b *batch) outcomes(yield func(breaker.Outcome) bool) {
 	for _, it := range b.items {
 		if it.ReplayCount > 0 || b.seen[it.Fingerprint] {
@@ -48,7 +49,7 @@ func (b *batch) outcomes(yield func(breaker.Outcome) bool) {
 		}
 	}
 	for _, r := range b.refused {
-		if replayed(r.record) {
+		if replayed(r.record) || errors.Is(r.cause, errForeign) {
 			continue
 		}
 		if !yield(breaker.Outcome{Kind: kindOf(r.record), Key: r.record.Key, Reason: failure.ReasonOf(r.cause)}) {
@@ -79,12 +80,12 @@ func (b *batch) hold(open map[breaker.Kind]reason.Code) *kafka.Hold {
 	slices.SortFunc(refusals, func(x, y refusal) int { return compareRecords(x.record, y.record) })
 	for _, r := range refusals {
 		k := kindOf(r.record)
-		if why := failure.ReasonOf(r.cause); open[k] != why || replayed(r.record) {
+		if why := failure.ReasonOf(r.cause); open[k] != why || replayed(r.record) || errors.Is(r.cause, errForeign) {
 			continue
 		}
 		if h.Reason == "" {
-			h.Reason = fmt.Sprintf("most events of %s %.64s are refused with %s%s, first at %s; mend what refuses them and it goes on by itself",
-				k.Provider, k.EventType, open[k], refusedBy(r.cause), record.PositionOf(r.record))
+			h.Reason = fmt.Sprintf("most events of %s %.64s are refused with %s%s, first at %s; %s and it goes on by itself, or have all of them dead-lettered with HOOKSTREAM_SINK_DEAD_LETTER_ALL=true",
+				k.Provider, k.EventType, open[k], refusedBy(r.cause), record.PositionOf(r.record), mend(open[k]))
 		}
 		p := kafka.Partition{Topic: r.record.Topic, Partition: r.record.Partition}
 		if !slices.Contains(h.Partitions, p) {
@@ -92,6 +93,17 @@ func (b *batch) hold(open map[breaker.Kind]reason.Code) *kafka.Hold {
 		}
 	}
 	return h
+}
+
+// mend says what takes away a reason for which most events of a type are refused.
+func mend(why reason.Code) string {
+	switch why {
+	case reason.UndecodableEvent:
+		return "bring back the schema that the registry does not have"
+	case reason.InvalidValue:
+		return "widen the column, or correct the definition that fills it,"
+	}
+	return "correct the constraint or the trigger"
 }
 
 func compareRecords(x, y *kgo.Record) int {

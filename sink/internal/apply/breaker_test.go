@@ -5,6 +5,7 @@ package apply
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -43,7 +44,7 @@ func TestConstraintThatRefusesEverythingHoldsThePartitions(t *testing.T) {
 	if a := told.Load(); !errors.As(a.Err, new(*kafka.Hold)) || a.Next.IsZero() {
 		t.Errorf("the loop tells %+v", a)
 	} else {
-		for _, want := range []string{"acme thing.happened", "constraint_violation", "23514", "webhooks.customer", "nobody", w.kafka.Topics.Events("customer")} {
+		for _, want := range []string{"acme thing.happened", "constraint_violation", "23514", "webhooks.customer", "nobody", "HOOKSTREAM_SINK_DEAD_LETTER_ALL=true", w.kafka.Topics.Events("customer")} {
 			if !strings.Contains(a.Err.Error(), want) {
 				t.Errorf("%q does not say %q", a.Err, want)
 			}
@@ -111,4 +112,47 @@ func TestBreakerThatIsOff(t *testing.T) {
 	w.applyEvents(t, events...)
 	wantOutcomes(t, w, map[string]string{})
 	wantLetters(t, w, dead)
+}
+
+// TestForeignRecordsAreNotHeld: whoever writes to a topic of ours is no reason to
+// stop the events on it, and nothing that is mended in the tables would free them.
+func TestForeignRecordsAreNotHeld(t *testing.T) {
+	for name, topic := range map[string]func(w *world) string{
+		"event topic":  func(w *world) string { return w.kafka.Topics.Events("customer") },
+		"replay topic": func(w *world) string { return w.kafka.Topics.SinkReplay },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			var records []*kgo.Record
+			for i := range 3 * breaker.LeastFailures {
+				r := w.record(t, customersFrom(i, 1)[0])
+				r.Topic = topic(w)
+				switch i % 4 {
+				case 0:
+					r.Headers = nil
+				case 1:
+					r.Key = fmt.Append(nil, "key ", i)
+				case 2: // all of one type, whose headers are of another event than its value
+					other := w.record(t, newEvent("customer", "other", fmt.Sprint("other", i), 1, nil))
+					r.Key, r.Headers = other.Key, other.Headers
+				case 3:
+					r.Headers = slices.DeleteFunc(r.Headers, func(h kgo.RecordHeader) bool { return h.Key == header.Entity })
+				}
+				records = append(records, r)
+			}
+			good := w.record(t, newEvent("customer", "good", "good", 1, nil))
+			good.Topic = topic(w)
+			w.apply(t, append(records, good)...)
+			wantOutcomes(t, w, map[string]string{"good": "applied"})
+			letters := w.letters(t)
+			if len(letters) != len(records) {
+				t.Errorf("%d dead letters of %d records", len(letters), len(records))
+			}
+			for _, d := range letters {
+				if d.Reason != reason.UndecodableEvent || !strings.Contains(d.Message, "not an event that transform wrote") {
+					t.Errorf("%s: %s", d.Reason, d.Message)
+				}
+			}
+		})
+	}
 }

@@ -45,10 +45,10 @@ type decoder struct {
 func (d *decoder) decode(ctx context.Context, r *kgo.Record) (*item, error) {
 	envelope, err := record.ParseEvent(r)
 	if err != nil {
-		return nil, undecodable(err)
+		return nil, foreign(err)
 	}
 	if want, ok := d.topics.Entity(r.Topic); ok && want != envelope.Entity {
-		return nil, undecodable(fmt.Errorf("header %s is %.40q on the topic of %s", header.Entity, envelope.Entity, want))
+		return nil, foreign(fmt.Errorf("header %s is %.40q on the topic of %s", header.Entity, envelope.Entity, want))
 	}
 	ev, err := d.schemas.Decode(ctx, envelope.Entity, envelope.Value)
 	var unknown *registry.Unknown
@@ -63,7 +63,7 @@ func (d *decoder) decode(ctx context.Context, r *kgo.Record) (*item, error) {
 		return nil, undecodable(fmt.Errorf("entity %.40q has no table", ev.Entity))
 	}
 	if err := sameEvent(envelope, ev); err != nil {
-		return nil, undecodable(err)
+		return nil, foreign(err)
 	}
 	if !slices.ContainsFunc(t.Entity.Groups, func(g string) bool { return table.Owns(ev, g) }) {
 		return nil, undecodable(fmt.Errorf("the event is a snapshot of no field group of %s", ev.Entity))
@@ -84,6 +84,12 @@ func (d *decoder) decode(ctx context.Context, r *kgo.Record) (*item, error) {
 }
 
 func undecodable(err error) error { return failure.NewPermanent(reason.UndecodableEvent, err) }
+
+// errForeign means that a record is not transform's, which writes every header and
+// the value from one event.
+var errForeign = errors.New("not an event that transform wrote")
+
+func foreign(err error) error { return undecodable(fmt.Errorf("%w: %w", errForeign, err)) }
 
 // sameEvent compares the envelope with the value. What routed the record must
 // be what is applied.
