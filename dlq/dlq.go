@@ -24,6 +24,9 @@ const (
 	exitFailed  = service.ExitFailed
 	exitUsage   = service.ExitUsage
 	exitPartial = service.ExitPartial
+	// exitIncomplete is hookstream's: an answer that lacks what a source would
+	// have told that is configured and could not be asked.
+	exitIncomplete = 4
 )
 
 // Config is the command line.
@@ -60,6 +63,9 @@ func usage(format string, args ...any) error { return usageError{fmt.Errorf(form
 // errPartial ends a command that has said itself what it could not do.
 var errPartial = errors.New("not everything was done")
 
+// errIncomplete ends a command that has said itself which source was not asked.
+var errIncomplete = errors.New("not every source could be asked")
+
 // Main runs the command line args and returns the exit code. When ctx ends, the
 // transaction in hand is finished first.
 func Main(ctx context.Context, c *console.Console, args []string) int {
@@ -95,6 +101,8 @@ func reportAs(program string, c *console.Console, err error) int {
 		return exitOK
 	case errors.Is(err, errPartial):
 		return exitPartial
+	case errors.Is(err, errIncomplete):
+		return exitIncomplete
 	case errors.Is(err, errStopped):
 		return exitFailed
 	case errors.As(err, &wrong), errors.Is(err, console.ErrNobody):

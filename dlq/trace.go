@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/twmb/franz-go/pkg/sr"
@@ -50,6 +51,8 @@ type traceCommand struct {
 	Until    filter.When `help:"Only what was received before." placeholder:"TIME"`
 	Limit    int         `help:"Follow at most the newest N events." default:"20" placeholder:"N"`
 
+	LedgerTimeout time.Duration `help:"How long to wait for each answer of the ledger." default:"10s" placeholder:"DURATION"`
+
 	Output   string `short:"o" help:"table, json or yaml." enum:"table,json,yaml" default:"table"`
 	Body     bool   `help:"Print the request's body, byte for byte, and nothing else. It may hold personal data."`
 	Delivery int    `help:"Of which delivery --body is." default:"1" placeholder:"N"`
@@ -75,6 +78,8 @@ func (c *traceCommand) Validate() error {
 		return fmt.Errorf("--limit %d: must be from 1 to %d", c.Limit, maxLimit)
 	case c.Delivery < 1:
 		return fmt.Errorf("--delivery %d: must be at least 1", c.Delivery)
+	case c.LedgerTimeout <= 0:
+		return fmt.Errorf("--ledger-timeout %s: must be positive", c.LedgerTimeout)
 	case c.Body && c.Open:
 		return errors.New("--body and --open: one at a time")
 	case !strings.Contains(c.TraceURL, traceIDPlace):
@@ -139,13 +144,18 @@ func (c *traceCommand) Run(s *session, r *RegistryConfig) error {
 	case c.Open:
 		return c.links(s, report)
 	case c.Output == "table":
-		return output.Journeys(s.Out, report, s.Color())
+		err = output.Journeys(s.Out, report, s.Color())
+	default:
+		err = output.Object(s.Out, c.Output, report)
 	}
-	return output.Object(s.Out, c.Output, report)
+	if err == nil && report.Incomplete {
+		return errIncomplete
+	}
+	return err
 }
 
 // search connects to what else is configured. Neither is needed: what cannot be
-// asked is unknown.
+// asked is unknown, and the report says why.
 func (c *traceCommand) search(s *session, r *RegistryConfig) (*journey.Search, func(), error) {
 	progress := s.Progress()
 	search := &journey.Search{
@@ -162,12 +172,14 @@ func (c *traceCommand) search(s *session, r *RegistryConfig) (*journey.Search, f
 		search.Decoder = registry.NewDecoder(client)
 	}
 	if s.database != "" {
-		conn, err := outcome.Connect(s.ctx, string(s.database))
+		ctx, cancel := context.WithTimeout(s.ctx, c.LedgerTimeout)
+		defer cancel()
+		conn, err := outcome.Connect(ctx, string(s.database))
 		if err != nil {
-			fmt.Fprintln(s.Err, "hookstream: going on without the ledger:", err)
-			return search, done, nil
+			search.Unread = err
+			return search, done, s.ctx.Err()
 		}
-		search.Ledger = journey.NewLedger(conn)
+		search.Ledger = journey.NewLedger(conn, c.LedgerTimeout)
 		done = func() {
 			progress.End()
 			_ = conn.Close(context.WithoutCancel(s.ctx)) // it was only read
@@ -192,7 +204,10 @@ func (c *traceCommand) notFound(s *session, report *journey.Report) error {
 		}
 	}
 	fmt.Fprintf(s.Err, "hookstream: nothing found by the ID %s\n", terminal.Clean(c.ID))
-	output.Looked(s.Err, &report.Searched)
+	output.NotFound(s.Err, report)
+	if report.Incomplete {
+		return errIncomplete
+	}
 	return errPartial
 }
 

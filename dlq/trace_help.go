@@ -13,13 +13,16 @@ Exit codes:
   0  found
   1  failed: Kafka is away, interrupted
   2  wrong usage
-  3  nothing found; how far was looked is said`
+  3  nothing found; how far was looked is said
+  4  incomplete: the ledger or the schema registry is configured and could not be
+     asked; what Kafka tells is printed, and what is unknown, and why`
 
 // Help is what --help adds.
 func (traceCommand) Help() string {
 	return `It reads the topics themselves, so it also explains events that never reached the
 sink, and the sink's ledger if HOOKSTREAM_DATABASE_URL is set. What neither has is
-said to be unknown. --since and --until make it faster: the topics are read from
+said to be unknown. A request that ingest refused is on no topic: its log has it.
+--since and --until make it faster: the topics are read from
 there and not from their beginning. A business key with --by key, --tenant and
 --provider lies in one partition, and only that is read.
 

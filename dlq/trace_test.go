@@ -4,15 +4,18 @@ package dlq
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 
+	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -453,8 +456,100 @@ func TestTraceGoesOnWithoutWhatIsAway(t *testing.T) {
 	p.event(raw, 3*ms)
 	p.transformDone()
 	nobody := "127.0.0.1:1"
-	p.trace("a", "--registry-url", "http://"+nobody, "--database-url", "postgres://"+nobody+"/x?connect_timeout=1").
-		want(t, exitOK, "in-flight", "going on without the ledger", "Unknown: which revision of the definition made an event: schema registry")
+	r := p.trace("a", "--registry-url", "http://"+nobody, "--database-url", "postgres://"+nobody+"/x?connect_timeout=1").
+		want(t, exitIncomplete, "in-flight", "the ledger could not be asked: ", "which revision of the definition made an event: schema registry")
+	if !strings.Contains(r.out, "\nUnknown: what the sink did: the ledger could not be asked: ") {
+		t.Errorf("standard output does not say what is unknown:\n%s", r.out)
+	}
+	p.trace("nothing", "--database-url", "postgres://"+nobody+"/x").want(t, exitIncomplete, "not through the ledger, which could not be asked: ")
+}
+
+// TestTraceWhileTheLedgerHangs asks a Postgres that takes connections and does
+// not answer, from the first byte on or from the first question on.
+func TestTraceWhileTheLedgerHangs(t *testing.T) {
+	p := newPipeline(t)
+	raw := p.raw(delivery("a", 1))
+	p.event(raw, 3*ms)
+	p.transformDone()
+	p.done("sink", p.cfg.Topics.Events("payment"))
+	for name, greet := range map[string]bool{"at once": false, "after the greeting": true} {
+		url := hangingPostgres(t, greet)
+		var report journey.Report
+		r := p.trace("a", "--database-url", url, "--ledger-timeout", "300ms", "-o", "json").want(t, exitIncomplete)
+		if err := json.Unmarshal([]byte(r.out), &report); err != nil {
+			t.Fatal(err)
+		}
+		if !report.Incomplete || report.Searched.LedgerError == "" || len(report.Unknown) == 0 || strings.Contains(r.out, "set HOOKSTREAM_DATABASE_URL") {
+			t.Errorf("%s: got %s", name, r.out)
+		}
+		if got := way(report.Events[0].Deliveries[0]); got != "unknown: request raw event unknown(sink)" {
+			t.Errorf("%s: got %s", name, got)
+		}
+		p.trace("nothing", "--database-url", url, "--ledger-timeout", "300ms").want(t, exitIncomplete, "not through the ledger, which could not be asked")
+		p.trace("a", "--body", "--database-url", url, "--ledger-timeout", "300ms").want(t, exitOK)
+	}
+}
+
+// hangingPostgres is the URL of a server that lets nobody in, or that lets
+// everybody in and then answers nothing.
+func hangingPostgres(t *testing.T, greet bool) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ln.Close() })
+	go func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			context.AfterFunc(t.Context(), func() { _ = conn.Close() })
+			if !greet {
+				continue
+			}
+			backend := pgproto3.NewBackend(conn, conn)
+			if _, err := backend.ReceiveStartupMessage(); err != nil {
+				continue // a request to cancel, which says no more
+			}
+			backend.Send(&pgproto3.AuthenticationOk{})
+			backend.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
+			_ = backend.Flush()
+		}
+	}()
+	return "postgres://" + ln.Addr().String() + "/x?sslmode=disable"
+}
+
+// TestTraceProposesWhatWasMeant asks for ids that nothing has.
+func TestTraceProposesWhatWasMeant(t *testing.T) {
+	p := newPipeline(t)
+	for _, id := range []string{"d9/7", "d9/1", "d9/3", "d9/3", "d9/2", "d9/6", "d9/5", "other", "\x1b]0;"} {
+		p.raw(delivery(id, 1))
+	}
+	for id, want := range map[string]string{
+		"d9/": "Events whose ids begin so:\n  d9/1\n  d9/2\n  d9/3\n  d9/5\n  d9/6\n",
+		"ot":  "begin so:\n  other\n",
+		"nosuch": "A request that ingest refused is on no topic; if this is its correlation id, look in\ningest's log:\n" +
+			"  grep -F '\"correlation_id\":\"nosuch\"'\n",
+	} {
+		if r := p.trace(id).want(t, exitPartial); !strings.HasSuffix(r.err, want) {
+			t.Errorf("%s: got %s", id, r.err)
+		}
+	}
+	if r := p.trace("\x1b").want(t, exitPartial); strings.Contains(r.err, "\x1b") {
+		t.Errorf("the terminal is sent %q", r.err)
+	}
+	if r := p.trace("d9", "--by", "key").want(t, exitPartial); strings.Contains(r.err, "d9/") {
+		t.Errorf("event ids are proposed as keys:\n%s", r.err)
+	}
+	if r := p.trace("d9", "--provider", "github").want(t, exitPartial); strings.Contains(r.err, "d9/") {
+		t.Errorf("another provider's events are proposed:\n%s", r.err)
+	}
+	var report journey.Report
+	if err := json.Unmarshal([]byte(p.trace("ot", "-o", "json").want(t, exitPartial).out), &report); err != nil || !slices.Equal(report.Similar, []string{"other"}) {
+		t.Errorf("got %q, %v", report.Similar, err)
+	}
 }
 
 func TestTraceUsage(t *testing.T) {
@@ -462,6 +557,7 @@ func TestTraceUsage(t *testing.T) {
 	for want, args := range map[string][]string{
 		"--limit 0":           {"a", "--limit", "0"},
 		"one at a time":       {"a", "--body", "--open"},
+		"must be positive":    {"a", "--ledger-timeout", "0s"},
 		"has no {trace_id}":   {"a", "--trace-url", "http://x/"},
 		"is not before":       {"a", "--since", "2026-01-02", "--until", "2026-01-01"},
 		"ID is empty":         {""},

@@ -19,16 +19,17 @@ const maxID = 128
 // X-Request-Id, where it is well-formed, or a new UUID version 7.
 func ID(h http.Header) string {
 	for _, name := range [...]string{Header, "X-Request-Id"} {
-		if id := h.Get(name); wellFormed(id) {
+		if id := h.Get(name); WellFormed(id) {
 			return id
 		}
 	}
 	return uuid.Must(uuid.NewV7()).String()
 }
 
-// wellFormed keeps ids harmless in headers, logs and JSON: 1 to 128 letters,
-// digits, dots, underscores and dashes.
-func wellFormed(id string) bool {
+// WellFormed reports whether an id can be a correlation id: 1 to 128 letters,
+// digits, dots, underscores and dashes, which are harmless in headers, logs, JSON
+// and a shell.
+func WellFormed(id string) bool {
 	if id == "" || len(id) > maxID {
 		return false
 	}

@@ -22,9 +22,15 @@ type Report struct {
 	Events []*Journey `json:"events"`
 	// More are events that were found beyond the limit.
 	More int `json:"more"`
+	// Similar are event ids that begin with ID, where nothing was found by ID
+	// itself: the first few, in the order of the alphabet.
+	Similar []string `json:"similar"`
 	// Unknown says what could not be looked up, and what to set for it.
-	Unknown  []string `json:"unknown"`
-	Searched Searched `json:"searched"`
+	Unknown []string `json:"unknown"`
+	// Incomplete says that the ledger or the schema registry is configured and
+	// could not be asked; Unknown says why.
+	Incomplete bool     `json:"incomplete"`
+	Searched   Searched `json:"searched"`
 }
 
 // Searched is how far was looked.
@@ -37,6 +43,8 @@ type Searched struct {
 	// Records that were read, of all topics.
 	Records int64 `json:"records"`
 	Ledger  bool  `json:"ledger"`
+	// LedgerError is why the ledger, which is configured, could not be asked.
+	LedgerError string `json:"ledger_error,omitempty"`
 }
 
 // Looked is what was read of one topic.

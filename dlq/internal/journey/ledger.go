@@ -16,10 +16,14 @@ import (
 )
 
 // Ledger is the sink's Postgres. It is only read.
-type Ledger struct{ conn *pgx.Conn }
+type Ledger struct {
+	conn     *pgx.Conn
+	patience time.Duration
+}
 
-// NewLedger reads the ledger over conn, which stays the caller's.
-func NewLedger(conn *pgx.Conn) *Ledger { return &Ledger{conn} }
+// NewLedger reads the ledger over conn, which stays the caller's, and waits for
+// no answer longer than patience.
+func NewLedger(conn *pgx.Conn, patience time.Duration) *Ledger { return &Ledger{conn, patience} }
 
 // row is a row of the ledger, or a repeat in the deliveries.
 type row struct {
@@ -72,18 +76,34 @@ func (r *row) ledger() []any {
 func (r *row) delivery() []any { return append(r.common(), &r.at) }
 
 func (l *Ledger) query(ctx context.Context, targets func(*row) []any, sql string, args ...any) ([]*row, error) {
-	rows, err := l.conn.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, fmt.Errorf("read the sink's ledger: %w", err)
-	}
-	out, err := pgx.CollectRows(rows, func(c pgx.CollectableRow) (*row, error) {
-		r := &row{}
-		return r, c.Scan(targets(r)...)
+	var out []*row
+	err := l.ask(ctx, func(ctx context.Context) error {
+		rows, err := l.conn.Query(ctx, sql, args...)
+		if err != nil {
+			return err
+		}
+		out, err = pgx.CollectRows(rows, func(c pgx.CollectableRow) (*row, error) {
+			r := &row{}
+			return r, c.Scan(targets(r)...)
+		})
+		return err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read the sink's ledger: %w", err)
+	return out, err
+}
+
+// ask bounds one question: a server that hangs, or a search that no index helps,
+// must not hold up what Kafka tells.
+func (l *Ledger) ask(ctx context.Context, question func(context.Context) error) error {
+	bounded, cancel := context.WithTimeout(ctx, l.patience)
+	defer cancel()
+	err := question(bounded)
+	switch {
+	case err == nil || errors.Is(err, pgx.ErrNoRows):
+		return err
+	case bounded.Err() != nil && ctx.Err() == nil:
+		return fmt.Errorf("read the sink's ledger: no answer within %s (--ledger-timeout; --since asks for less): %w", l.patience, err)
 	}
-	return out, nil
+	return fmt.Errorf("read the sink's ledger: %w", err)
 }
 
 // event is the event's row, if there is one. A zero time is that of an event
@@ -108,36 +128,38 @@ func (l *Ledger) newest(ctx context.Context, r *row) (*Newest, error) {
 			and (version_order, version_generation, version_offset, version_revision) > ($5, $6, $7, $8) and applied_at <= $9`
 	sql := "select * from (" + fmt.Sprintf(of, "ledger") + " union all " + fmt.Sprintf(of, "ledger_untimed") + ") as applied order by 3 desc, 4 desc, 5 desc, 6 desc limit 1"
 	n, v := &Newest{}, r.version
-	err := l.conn.QueryRow(ctx, sql, r.tenant, r.provider, r.entity, r.entityID, v.Order, v.Generation, v.Offset, v.Revision, r.at).
-		Scan(&n.EventID, &n.AppliedAt, &n.Version.Order, &n.Version.Generation, &n.Version.Offset, &n.Version.Revision)
+	err := l.ask(ctx, func(ctx context.Context) error {
+		return l.conn.QueryRow(ctx, sql, r.tenant, r.provider, r.entity, r.entityID, v.Order, v.Generation, v.Offset, v.Revision, r.at).
+			Scan(&n.EventID, &n.AppliedAt, &n.Version.Order, &n.Version.Generation, &n.Version.Offset, &n.Version.Revision)
+	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the sink's ledger: %w", err)
+		return nil, err
 	}
 	return n, nil
 }
 
 // offsets are how far a group of sinks has applied.
 func (l *Ledger) offsets(ctx context.Context, group string) (offsetsOf, error) {
-	rows, err := l.conn.Query(ctx, "select topic, partition, next_offset from hookstream.consumer_offsets where consumer_group = $1 and next_offset >= 0", group)
-	if err != nil {
-		return nil, fmt.Errorf("read the sink's offsets: %w", err)
-	}
 	out := offsetsOf{}
-	var at record.Position
-	_, err = pgx.ForEachRow(rows, []any{&at.Topic, &at.Partition, &at.Offset}, func() error {
-		if out[at.Topic] == nil {
-			out[at.Topic] = map[int32]int64{}
+	err := l.ask(ctx, func(ctx context.Context) error {
+		rows, err := l.conn.Query(ctx, "select topic, partition, next_offset from hookstream.consumer_offsets where consumer_group = $1 and next_offset >= 0", group)
+		if err != nil {
+			return err
 		}
-		out[at.Topic][at.Partition] = at.Offset
-		return nil
+		var at record.Position
+		_, err = pgx.ForEachRow(rows, []any{&at.Topic, &at.Partition, &at.Offset}, func() error {
+			if out[at.Topic] == nil {
+				out[at.Topic] = map[int32]int64{}
+			}
+			out[at.Topic][at.Partition] = at.Offset
+			return nil
+		})
+		return err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read the sink's offsets: %w", err)
-	}
-	return out, nil
+	return out, err
 }
 
 // find searches the ledger for what the topics no longer have. Nothing but time

@@ -39,6 +39,9 @@ type Search struct {
 	Log     *slog.Logger
 	Ledger  *Ledger
 	Decoder Decoder
+	// Unread is why the ledger, which is configured, could not be asked. It is
+	// there instead of Ledger, and set when the ledger fails on the way.
+	Unread error
 	// TransformGroup and SinkGroup are the consumer groups of the stages.
 	TransformGroup, SinkGroup string
 	// Progress is told how many records were read; it may be nil.
@@ -46,9 +49,10 @@ type Search struct {
 
 	admin  *kadm.Client
 	looked looked
-	// undecoded is why an event's value could not be read, and unread why the
-	// ledger could not.
-	undecoded, unread error
+	// undecoded is why an event's value could not be read, and unanswered says
+	// that it is because the registry could not be asked.
+	undecoded  error
+	unanswered bool
 }
 
 // Find follows the events that q asks for. A report without events says how far
@@ -64,23 +68,28 @@ func (s *Search) Find(ctx context.Context, q Query) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	report := &Report{ID: q.ID, Events: []*Journey{}, More: found.more(), Unknown: []string{}}
-	if len(found.events) > 0 {
-		if err := s.gather(ctx, found, q); err != nil {
-			return nil, err
-		}
+	report := &Report{ID: q.ID, Events: []*Journey{}, More: found.more(), Similar: []string{}}
+	if len(found.events) == 0 {
+		report.Similar = found.similar.list()
+	} else if err = s.gather(ctx, found, q); err != nil {
+		return nil, err
 	}
+	at.database, at.unread = s.Ledger != nil, s.Unread != nil
 	for _, e := range found.newestFirst() {
 		report.Events = append(report.Events, build(e, at))
 	}
 	s.transactionalIDs(ctx, report)
 	report.Unknown = s.unknown(report, found)
+	report.Incomplete = s.Unread != nil || s.unanswered
 	report.Searched = s.searched(q)
 	return report, nil
 }
 
 func (s *Search) searched(q Query) Searched {
 	out := Searched{Topics: s.looked.list(), Records: s.looked.records, Ledger: s.Ledger != nil}
+	if s.Unread != nil {
+		out.LedgerError = s.Unread.Error()
+	}
 	if !q.Since.IsZero() {
 		out.Since = &q.Since
 	}
@@ -99,8 +108,8 @@ func (s *Search) unknown(report *Report, f *finds) []string {
 	})
 	out := []string{}
 	switch {
-	case s.unread != nil:
-		out = append(out, "what the sink did: "+s.unread.Error())
+	case s.Unread != nil:
+		out = append(out, "what the sink did: the ledger could not be asked: "+s.Unread.Error())
 	case outcome && s.Ledger == nil:
 		out = append(out, "what the sink did: set HOOKSTREAM_DATABASE_URL")
 	}
@@ -127,6 +136,8 @@ type finds struct {
 	// whole says that every record of the events in what was read so far is
 	// among the evidence, because they were found by their identity.
 	whole bool
+	// similar are ids of events that were not asked for, but nearly.
+	similar similar
 }
 
 func (f *finds) more() int { return len(f.seen) - len(f.events) }
@@ -221,6 +232,7 @@ func (s *Search) look(ctx context.Context, scopes []scope, m *matcher, f *finds)
 	return s.scan(ctx, scopes, func(r *kgo.Record) error {
 		matches, byIdentity := m.match(r)
 		if !matches {
+			f.similar.add(m, r)
 			return nil
 		}
 		f.whole = f.whole && byIdentity
@@ -234,7 +246,7 @@ func (s *Search) askLedger(ctx context.Context, m *matcher, f *finds) error {
 	}
 	rows, err := s.Ledger.find(ctx, m)
 	if err != nil {
-		return err
+		return s.withoutLedger(ctx, err)
 	}
 	for _, r := range rows {
 		e := f.of(r.eventKey)
@@ -297,7 +309,7 @@ func (s *Search) addPublished(ctx context.Context, e *evidence, r *kgo.Record) e
 	case errors.As(err, &unknown):
 		s.undecoded = err
 	default:
-		s.Decoder, s.undecoded = nil, err // it is away: ask no more
+		s.Decoder, s.undecoded, s.unanswered = nil, err, true // it is away: ask no more
 	}
 	return nil
 }
@@ -440,9 +452,18 @@ func (s *Search) applied(ctx context.Context, f *finds) error {
 	}
 	for _, e := range f.events {
 		if err := s.ledgerOf(ctx, e); err != nil {
-			return err
+			return s.withoutLedger(ctx, err)
 		}
 	}
+	return nil
+}
+
+// withoutLedger goes on without a ledger that failed: the topics still tell most.
+func (s *Search) withoutLedger(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	s.Ledger, s.Unread = nil, err
 	return nil
 }
 

@@ -21,9 +21,8 @@ type offsetsOf map[string]map[int32]int64
 // so that what they had done by then is there to be read.
 type stages struct {
 	transform, sink offsetsOf
-	// database says that sink is from the database, which is what counts, and
-	// not from Kafka, which is told afterwards.
-	database bool
+	// database says that the ledger answered, and unread that it should have.
+	database, unread bool
 }
 
 // done reports whether the stage is past a record. Behind is how many records
@@ -43,11 +42,13 @@ func (s *Search) stages(ctx context.Context) (stages, error) {
 		return st, err
 	}
 	if s.Ledger != nil {
-		st.sink, err = s.Ledger.offsets(ctx, s.SinkGroup)
-		if st.database = err == nil; st.database || ctx.Err() != nil {
+		// The database is what counts; Kafka is told afterwards.
+		if st.sink, err = s.Ledger.offsets(ctx, s.SinkGroup); err == nil {
+			return st, nil
+		}
+		if err = s.withoutLedger(ctx, err); err != nil {
 			return st, err
 		}
-		s.Ledger, s.unread = nil, err // go on without it
 	}
 	st.sink, err = s.committed(ctx, s.SinkGroup)
 	return st, err

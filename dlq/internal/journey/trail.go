@@ -377,6 +377,9 @@ func (t *trail) afterEvent(at, origin record.Position) {
 	case !done:
 		h.Kind, h.Behind = Waiting, &behind
 		t.end(InFlight)
+	case t.of.unread:
+		h.Note = "the sink has read it; what came of it is in the ledger, which could not be asked"
+		t.end(Unknown)
 	case !t.of.database:
 		h.Note = "the sink has read it; what came of it is in the ledger: set HOOKSTREAM_DATABASE_URL"
 		t.end(Unknown)

@@ -34,6 +34,9 @@ func Connect(ctx context.Context, url string) (*pgx.Conn, error) {
 	cfg.RuntimeParams["application_name"] = "hookstream-dlq"
 	// Nothing stays on the server between transactions, as PgBouncer needs it.
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	// The bound above is each address's, and with and without TLS; this is for all.
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("read the sink's ledger (HOOKSTREAM_DATABASE_URL; unset it to go on without outcomes): %w", err)

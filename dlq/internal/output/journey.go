@@ -11,6 +11,7 @@ import (
 
 	"github.com/hookstream/hookstream/dlq/internal/journey"
 	"github.com/hookstream/hookstream/schemas/record"
+	"github.com/hookstream/hookstream/stage/correlation"
 	"github.com/hookstream/hookstream/stage/terminal"
 )
 
@@ -345,8 +346,22 @@ func duration(s float64) string {
 	return fmt.Sprintf("%dd%dh", int(d.Hours())/24, int(d.Hours())%24)
 }
 
-// Looked says how far was looked.
-func Looked(w io.Writer, s *journey.Searched) {
+// NotFound says how far was looked, and where else the id may be.
+func NotFound(w io.Writer, r *journey.Report) {
+	looked(w, &r.Searched)
+	if len(r.Similar) > 0 {
+		fmt.Fprintln(w, "Events whose ids begin so:")
+		for _, id := range r.Similar {
+			fmt.Fprintf(w, "  %s\n", terminal.Clean(id))
+		}
+		return
+	}
+	if correlation.WellFormed(r.ID) {
+		fmt.Fprintf(w, "A request that ingest refused is on no topic; if this is its correlation id, look in\ningest's log:\n  grep -F '\"correlation_id\":\"%s\"'\n", r.ID)
+	}
+}
+
+func looked(w io.Writer, s *journey.Searched) {
 	span := "from the beginning"
 	if s.Since != nil {
 		span = "from " + moment(*s.Since)
@@ -367,7 +382,10 @@ func Looked(w io.Writer, s *journey.Searched) {
 		fmt.Fprintf(w, "  and %s without a record of that time\n", plural(empty, "topic"))
 	}
 	ledger := "through the sink's ledger too"
-	if !s.Ledger {
+	switch {
+	case s.LedgerError != "":
+		ledger = "not through the ledger, which could not be asked: " + wrap(terminal.Clean(s.LedgerError), 80-2, "  ")
+	case !s.Ledger:
 		ledger = "not through the ledger: set HOOKSTREAM_DATABASE_URL"
 	}
 	fmt.Fprintf(w, "  %s\n", ledger)
