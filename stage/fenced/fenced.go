@@ -65,8 +65,8 @@ type Store interface {
 	// Apply applies the batches and moves their offsets in one transaction,
 	// all or none. Prepared is what Prepare made of the same batches, or nil.
 	// It returns ErrClaim when a claim is not the database's, ErrSlow when
-	// fewer records might do, ErrBlocked when another of the database's users
-	// is in the way, and a *kafka.Hold when some of the partitions are to wait.
+	// fewer records might do, ErrPartial when some of the records may be what
+	// fails, and a *kafka.Hold when some of the partitions are to wait.
 	Apply(ctx context.Context, batches []Batch, prepared any) error
 }
 
@@ -79,9 +79,10 @@ var ErrClaim = errors.New("claim does not match the database")
 // succeed.
 var ErrSlow = errors.New("batch takes too long")
 
-// ErrBlocked means that somebody else has what a batch needs, such as the lock of a
-// row. Fewer records would not do.
-var ErrBlocked = errors.New("batch waits for somebody else")
+// ErrPartial means that a failure which passes may be of some records only, while all
+// that share the transaction fail with them: somebody has the lock of a row, a trigger
+// refuses one. Which they are, the database does not say.
+var ErrPartial = errors.New("part of the batch cannot be applied yet")
 
 // commitInterval is how far Kafka's offsets may lag behind the database's.
 const commitInterval = time.Second

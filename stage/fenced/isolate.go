@@ -17,9 +17,9 @@ import (
 const maxAside = time.Minute
 
 // holdsUp reports whether cause may be of one partition's records while all that
-// share the transaction wait for it: a row that somebody locks, a slow trigger.
+// share the transaction wait for it: a row that somebody locks or a trigger refuses.
 func holdsUp(cause error) bool {
-	return errors.Is(cause, ErrSlow) || errors.Is(cause, ErrBlocked)
+	return errors.Is(cause, ErrSlow) || errors.Is(cause, ErrPartial)
 }
 
 // isolate finds what holds a transaction up that failed more than once. Its

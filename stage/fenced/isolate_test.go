@@ -28,7 +28,7 @@ func (b *broker) startTelling(t *testing.T, store fenced.Store) (r *runtest.Run,
 // TestPartitionThatHoldsOthersUpIsSetAside: whatever is in the way of one partition,
 // the others go on; and it follows, in order, once nothing is in its way any more.
 func TestPartitionThatHoldsOthersUpIsSetAside(t *testing.T) {
-	for name, cause := range map[string]error{"blocked": fenced.ErrBlocked, "slow": fenced.ErrSlow} {
+	for name, cause := range map[string]error{"partial": fenced.ErrPartial, "slow": fenced.ErrSlow} {
 		t.Run(name, func(t *testing.T) {
 			b, db := newBroker(t, 3), newMemory()
 			sick := kafka.Partition{Topic: b.in, Partition: 1}

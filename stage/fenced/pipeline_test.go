@@ -28,7 +28,7 @@ func TestFaultsWhileTheNextIsPrepared(t *testing.T) {
 		case 1:
 			return fmt.Errorf("canceled: %w", fenced.ErrSlow)
 		case 2:
-			return fmt.Errorf("locked: %w", fenced.ErrBlocked)
+			return fmt.Errorf("locked: %w", fenced.ErrPartial)
 		case 3: // as a crash that loses the last commits
 			p := kafka.Partition{Topic: b.in, Partition: rnd.Int32N(3)}
 			if n := db.length(p); n > 5 {

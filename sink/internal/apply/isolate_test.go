@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hookstream/hookstream/schemas/event"
+	"github.com/hookstream/hookstream/schemas/reason"
 	"github.com/hookstream/hookstream/sink/internal/pgtest"
 	"github.com/hookstream/hookstream/stage/fenced"
 	"github.com/hookstream/hookstream/stage/runtest"
@@ -59,6 +60,52 @@ func TestLockedRowHoldsUpItsPartitionOnly(t *testing.T) {
 			if n := len(w.letters(t)); n != 0 {
 				t.Errorf("%d dead letters", n)
 			}
+		})
+	}
+}
+
+// TestRowThatATriggerRefusesHoldsUpItsPartitionOnly: whatever a trigger answers for one
+// row that may pass, alone, among rows that are copied, and next to one that is refused
+// for good.
+func TestRowThatATriggerRefusesHoldsUpItsPartitionOnly(t *testing.T) {
+	for name, c := range map[string]struct{ does, says string }{
+		"raise_exception":       {"raise exception 'not this one'", "check_violation"},
+		"a code of its own":     {"raise exception using errcode = 'HS001'", "HS001"},
+		"serialization_failure": {"raise serialization_failure", "40001"},
+		"query_canceled":        {"perform pg_sleep(60)", "57014"},
+		"undefined_table":       {"perform 1 from nowhere", "a trigger's function fails"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.store.begin = beginSQL(&Config{StatementTimeout: time.Second}, idleTimeout)
+			w.store.retryAfter = 100 * time.Millisecond
+			w.exec(t, "alter table webhooks.customer add constraint no_debts check (balance >= 0)")
+			w.exec(t, `create function public.refuse() returns trigger language plpgsql as $$ begin
+				if new.id = 'held' then `+c.does+`; end if;
+				return new;
+			end $$`)
+			w.exec(t, "create trigger refuse before insert on webhooks.customer for each row execute function public.refuse()")
+			w.createTopicOf(t, "customer", 1)
+			w.createTopicOf(t, "issue", 1)
+			told := &reasons{}
+			debtor := newEvent("customer", "debtor", "debt", 500, map[string]any{"balance": int64(-1)})
+			w.produce(t, w.records(t, append(customers(200), newEvent("customer", "held", "held", 300, nil), debtor)...)...)
+			w.produce(t, w.records(t, issues(0, 50)...)...)
+			w.runTelling(t, told.note, "customer", "issue")
+			w.awaitOf(t, "issue", 50)
+			runtest.Eventually(t, "the partition to be set aside", func() bool {
+				return told.has("1 partitions wait: ", "customer", c.says)
+			})
+			w.produce(t, w.records(t, issues(50, 100)...)...)
+			w.awaitOf(t, "issue", 100)
+			if outcome, ok := w.outcomes(t)["held"]; ok {
+				t.Errorf("the event of the row is %s", outcome)
+			}
+			w.exec(t, "drop trigger refuse on webhooks.customer")
+			w.await(t, 301)
+			runtest.Eventually(t, "the debtor's dead letter", func() bool { return len(w.letters(t)) > 0 })
+			wantLetters(t, w, map[string]reason.Code{"debt": reason.ConstraintViolation})
 		})
 	}
 }

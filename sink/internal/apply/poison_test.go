@@ -3,6 +3,7 @@
 package apply
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/hookstream/hookstream/schemas/event"
 	"github.com/hookstream/hookstream/schemas/reason"
 	"github.com/hookstream/hookstream/stage/failure"
+	"github.com/hookstream/hookstream/stage/fenced"
 )
 
 // wantLetters checks that the events with these ids are dead, once each.
@@ -126,6 +128,17 @@ func TestTriggerThatRefusesARow(t *testing.T) {
 	must(t, w.store.Apply(t.Context(), batches, nil))
 	wantOutcomes(t, w, map[string]string{"good": "applied"})
 	wantLetters(t, w, map[string]reason.Code{"bad": reason.ConstraintViolation})
+}
+
+// TestTriggerThatChangesTheKey: what it does to one row is no reason for all to wait.
+func TestTriggerThatChangesTheKey(t *testing.T) {
+	w := newWorld(t)
+	w.exec(t, "create function public.rename() returns trigger language plpgsql as $$ begin new.id = 'other'; return new; end $$")
+	w.exec(t, "create trigger rename before insert on webhooks.customer for each row execute function public.rename()")
+	err := w.store.Apply(t.Context(), w.batches(t, w.records(t, newEvent("customer", "a", "e", 1, nil))), nil)
+	if !errors.Is(err, fenced.ErrPartial) || failure.Of(err) != failure.Transient {
+		t.Errorf("Apply() = %v, want a part that cannot be applied yet", err)
+	}
 }
 
 func TestRepeatOfPoisonIsAppliedIfItCanBe(t *testing.T) {

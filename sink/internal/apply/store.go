@@ -6,6 +6,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -113,19 +114,20 @@ func beginSQL(cfg *Config, idle time.Duration) []string {
 
 // classify gives an error its class. A server that has become a standby answers
 // reads but no writes: its connections are dropped, so that the next ones find
-// the new primary. What takes too long is tried in halves, and what others are in
-// the way of a partition at a time.
+// the new primary. What takes too long is tried in halves, and what one row may have
+// caused a partition at a time.
 func (s *Store) classify(err error) error {
 	if sqlstate.Code(err) == sqlstate.ReadOnly {
 		s.cfg.Pool.Reset()
 	}
+	err = sqlstate.Classify(err)
 	switch {
 	case sqlstate.Slow(err):
 		return failure.NewTransient(fmt.Errorf("%w: %w", fenced.ErrSlow, err))
-	case sqlstate.Blocked(err):
-		return failure.NewTransient(fmt.Errorf("%w: %w", fenced.ErrBlocked, err))
+	case sqlstate.Partial(err), errors.Is(err, errStrange):
+		return failure.NewTransient(fmt.Errorf("%w: %w", fenced.ErrPartial, err))
 	}
-	return sqlstate.Classify(err)
+	return err
 }
 
 // claimTimeout bounds reading and taking claims, which wait for the lock of a

@@ -7,6 +7,7 @@ package sqlstate
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -84,6 +85,10 @@ var meanings = map[string]meaning{
 // neither.
 const checkViolation = "23514"
 
+// ofTrigger is what a mistake in a trigger's function means, such as a column that it
+// names wrongly. Our own statements have none, so the tables are as they should be.
+var ofTrigger = meaning{class: failure.Transient, act: "a trigger's function fails, and its row is tried again: correct the function, or have it refuse the row for good with RAISE … USING ERRCODE = 'check_violation'"}
+
 var noPartition = meaning{class: failure.Fatal, act: "the table lacks a partition for the row: create one, or a default partition"}
 
 // Code is the SQLSTATE of err, or "" where no server answered.
@@ -108,6 +113,22 @@ func Blocked(err error) bool {
 	return code == lockNotAvailable || code == deadlock
 }
 
+// ofAll are the classes that are about the server or the session, and so about
+// every row of a statement alike: connections, the state of the transaction (a
+// standby refuses all), disk and memory, an administrator's doing.
+var ofAll = map[string]bool{"08": true, "25": true, "53": true, "57": true}
+
+// Partial reports whether err passes and one row may have caused it: somebody has its
+// lock, a trigger refuses it, its block of the disk cannot be read. With other rows the
+// statement may do.
+func Partial(err error) bool {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) || lookup(pg).class != failure.Transient {
+		return false
+	}
+	return pg.Code == canceled || pg.Code == transactionTimeout || len(pg.Code) == 5 && !ofAll[pg.Code[:2]]
+}
+
 // Classify gives an error of the database client its class. Errors without a
 // SQLSTATE (connection lost, timeout) stay unclassified, which is Transient.
 func Classify(err error) error {
@@ -128,11 +149,27 @@ func lookup(pg *pgconn.PgError) meaning {
 	if pg.Code == checkViolation && pg.ConstraintName == "" && pg.TableName != "" {
 		return noPartition
 	}
-	if m, ok := meanings[pg.Code]; ok {
-		return m
+	m, ok := meanings[pg.Code]
+	if !ok && len(pg.Code) == 5 {
+		m = meanings[pg.Code[:2]] // the zero value is Transient
 	}
-	if len(pg.Code) == 5 {
-		return meanings[pg.Code[:2]] // the zero value is Transient
+	if m.class == failure.Fatal && inFunction(pg.Where) {
+		return ofTrigger
 	}
-	return meaning{}
+	return m
+}
+
+// ownBlock is how Postgres calls the blocks that the sink sends.
+const ownBlock = "inline_code_block"
+
+// inFunction reports whether an error came from a function that somebody made, by the
+// lines of its context: "PL/pgSQL function f() line 3 at RAISE". A server that speaks
+// another language says it in other words; then the error means what its code says.
+func inFunction(context string) bool {
+	for line := range strings.Lines(context) {
+		if strings.Contains(line, " function ") && !strings.Contains(line, ownBlock) {
+			return true
+		}
+	}
+	return false
 }

@@ -91,6 +91,49 @@ func TestSlow(t *testing.T) {
 	}
 }
 
+func TestPartial(t *testing.T) {
+	const ofFunction = `PL/pgSQL function public.refuse() line 2 at RAISE`
+	for _, c := range []struct {
+		code, where string
+		want        bool
+	}{
+		{"P0001", "", true},
+		{"P0004", "", true},
+		{"HS001", "", true},
+		{"40001", "", true},
+		{"40P01", "", true},
+		{"55P03", "", true},
+		{"57014", "", true},
+		{"25P04", "", true},
+		{"54001", "", true},
+		{"58030", "", true},
+		{"XX001", "", true},
+		{"42P01", ofFunction, true},
+		{"42P01", "", false},
+		{"42P01", "PL/pgSQL function inline_code_block line 10 at SQL statement", false},
+		{"42P01", ofFunction + "\nSQL statement\nPL/pgSQL function inline_code_block line 10 at SQL statement", true},
+		{"23514", "", false},
+		{"22001", ofFunction, false},
+		{"08006", "", false},
+		{"25006", "", false},
+		{"25P03", "", false},
+		{"53100", "", false},
+		{"53200", "", false},
+		{"53300", "", false},
+		{"57P01", "", false},
+		{"57P03", "", false},
+		{"", "", false},
+	} {
+		err := Classify(fmt.Errorf("upsert: %w", &pgconn.PgError{Code: c.code, Where: c.where}))
+		if got := Partial(err); got != c.want {
+			t.Errorf("Partial(%s, %q) = %t", c.code, c.where, got)
+		}
+		if c.want && failure.Of(err) != failure.Transient {
+			t.Errorf("%s, %q is %s", c.code, c.where, failure.Of(err))
+		}
+	}
+}
+
 func TestErrorsSayWhatToDo(t *testing.T) {
 	for code, want := range map[string]string{"28P01": "HOOKSTREAM_DATABASE_URL", "P0001": "ERRCODE = 'check_violation'"} {
 		if err := Classify(&pgconn.PgError{Code: code, Message: "refused"}); !strings.Contains(err.Error(), want) {

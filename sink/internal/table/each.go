@@ -29,6 +29,7 @@ type Refused struct {
 	Code       string `json:"code"`
 	Message    string `json:"message"`
 	Detail     string `json:"detail"`
+	Context    string `json:"context"`
 	Schema     string `json:"schema"`
 	Table      string `json:"table"`
 	Column     string `json:"column"`
@@ -38,7 +39,7 @@ type Refused struct {
 // Err is the error as the server would have sent it.
 func (r *Refused) Err() error {
 	return &pgconn.PgError{
-		Severity: "ERROR", Code: r.Code, Message: r.Message, Detail: r.Detail,
+		Severity: "ERROR", Code: r.Code, Message: r.Message, Detail: r.Detail, Where: r.Context,
 		SchemaName: r.Schema, TableName: r.Table, ColumnName: r.Column, ConstraintName: r.Constraint,
 	}
 }
@@ -57,7 +58,7 @@ DECLARE
     s_row record;
     s_applied integer[] := '{}';
     s_refused jsonb[] := '{}';
-    s_code text; s_message text; s_detail text; s_schema text; s_table text; s_column text; s_constraint text;
+    s_code text; s_message text; s_detail text; s_context text; s_schema text; s_table text; s_column text; s_constraint text;
 BEGIN
     FOR s_row IN SELECT * FROM %s ORDER BY %s LOOP
         BEGIN
@@ -66,9 +67,9 @@ BEGIN
                 s_applied := s_applied || s_row.%s;
             END IF;
         EXCEPTION WHEN OTHERS THEN
-            GET STACKED DIAGNOSTICS s_code = RETURNED_SQLSTATE, s_message = MESSAGE_TEXT, s_detail = PG_EXCEPTION_DETAIL,
+            GET STACKED DIAGNOSTICS s_code = RETURNED_SQLSTATE, s_message = MESSAGE_TEXT, s_detail = PG_EXCEPTION_DETAIL, s_context = PG_EXCEPTION_CONTEXT,
                 s_schema = SCHEMA_NAME, s_table = TABLE_NAME, s_column = COLUMN_NAME, s_constraint = CONSTRAINT_NAME;
-            s_refused := s_refused || jsonb_build_object('ordinal', s_row.%s, 'code', s_code, 'message', s_message, 'detail', s_detail,
+            s_refused := s_refused || jsonb_build_object('ordinal', s_row.%s, 'code', s_code, 'message', s_message, 'detail', s_detail, 'context', s_context,
                 'schema', s_schema, 'table', s_table, 'column', s_column, 'constraint', s_constraint);
         END;
     END LOOP;
