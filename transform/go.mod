@@ -7,7 +7,6 @@ replace github.com/hookstream/hookstream/schemas => ../schemas
 replace github.com/hookstream/hookstream/stage => ../stage
 
 require (
-	github.com/alecthomas/kong v1.17.0
 	github.com/hookstream/hookstream/schemas v0.0.0
 	github.com/hookstream/hookstream/stage v0.0.0
 	github.com/twmb/franz-go v1.22.2
@@ -21,6 +20,7 @@ require (
 )
 
 require (
+	github.com/alecthomas/kong v1.17.0 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cenkalti/backoff/v5 v5.0.3 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect

@@ -79,7 +79,7 @@ func addAmounts(v any) {
 // rawRecord is the raw record of a benchmark's webhook.
 func rawRecord(b testing.TB, name string, grow func(any), defs provider.Catalog) (*kgo.Record, *Mapper) {
 	b.Helper()
-	all, err := fixture.Load("testdata")
+	all, err := fixture.Load("../provider/definitions")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 
 func fixtures(t *testing.T) []*fixture.Fixture {
 	t.Helper()
-	all, err := fixture.Load("testdata")
+	all, err := fixture.Load("../provider/definitions")
 	if err != nil || len(all) < 40 {
 		t.Fatalf("%d fixtures, %v", len(all), err)
 	}

@@ -80,10 +80,12 @@ func (s *Search) Find(ctx context.Context, q Query) (*Report, error) {
 	}
 	s.transactionalIDs(ctx, report)
 	report.Unknown = s.unknown(report, found)
-	report.Incomplete = s.Unread != nil || s.unanswered
+	report.Incomplete = s.incomplete()
 	report.Searched = s.searched(q)
 	return report, nil
 }
+
+func (s *Search) incomplete() bool { return s.Unread != nil || s.unanswered }
 
 func (s *Search) searched(q Query) Searched {
 	out := Searched{Topics: s.looked.list(), Records: s.looked.records, Ledger: s.Ledger != nil}

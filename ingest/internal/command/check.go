@@ -12,6 +12,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/hookstream/hookstream/ingest/internal/example"
+	"github.com/hookstream/hookstream/schemas/fixture"
 	"github.com/hookstream/hookstream/schemas/provider"
 	"github.com/hookstream/hookstream/schemas/yamlfile"
 	"github.com/hookstream/hookstream/stage/service"
@@ -25,9 +26,16 @@ type checkCommand struct {
 
 // Help is shown below the usage.
 func (*checkCommand) Help() string {
-	return `Parses the definition, compiles its mapping, and sends the examples in the folder
-examples/PROVIDER beside it through the edge and the mapping, as in production but
-without Kafka. What is wrong is written as file:line: field: message.
+	return `Parses the definition, compiles its mapping, and tries both on what is beside it:
+
+  examples/PROVIDER/*.yaml  signed requests, which go through the edge and the
+                            mapping as in production, but without Kafka
+  fixtures/PROVIDER/*.yaml  unsigned requests and the exact events that must come of
+                            them, which only the mapping sees
+
+The events that came out are shown, in one line each; -o json has them whole. A rule of
+events that neither tries is a problem. What is wrong is written as file:line: field:
+message.
 
 Examples:
   ingest check-provider providers/acme.yaml
@@ -41,12 +49,15 @@ Exit codes:
 docs/adding-a-provider.md walks through a definition and its examples.`
 }
 
-// checked is one definition and what is wrong with it.
+// checked is one definition, what came of its examples and fixtures, and what is
+// wrong with it.
 type checked struct {
 	File     string              `json:"file"`
 	Provider string              `json:"provider,omitempty"`
 	Examples int                 `json:"examples"`
 	Refused  int                 `json:"refused"`
+	Fixtures int                 `json:"fixtures"`
+	Outcomes []*example.Outcome  `json:"outcomes"`
 	Problems []*yamlfile.Problem `json:"problems"`
 }
 
@@ -89,7 +100,7 @@ func definitionFiles(path string) ([]string, error) {
 }
 
 func check(file string) *checked {
-	result := &checked{File: file, Problems: []*yamlfile.Problem{}}
+	result := &checked{File: file, Outcomes: []*example.Outcome{}, Problems: []*yamlfile.Problem{}}
 	data, err := os.ReadFile(file)
 	if err != nil {
 		result.add(err)
@@ -106,25 +117,51 @@ func check(file string) *checked {
 		result.add(err)
 		return result
 	}
-	examples, err := example.Load(example.Dir(file, def.Provider))
-	result.add(err)
-	for _, e := range examples {
-		result.Examples++
-		if e.Want.Refused != "" {
-			result.Refused++
-		}
-		result.add(checker.Check(e))
-	}
+	result.try(checker)
 	return result
+}
+
+// try holds the definition to its examples and fixtures.
+func (c *checked) try(checker *example.Checker) {
+	examples, err := example.Load(example.Dir(c.File, c.Provider))
+	c.add(err)
+	for _, e := range examples {
+		c.Examples++
+		if e.Want.Refused != "" {
+			c.Refused++
+		}
+		c.tell(checker.Check(e))
+	}
+	fixtures, unread := fixture.LoadOf(c.File, c.Provider)
+	c.add(unread)
+	for _, f := range fixtures {
+		c.Fixtures++
+		c.tell(checker.CheckFixture(f))
+	}
+	if err == nil && unread == nil {
+		c.add(checker.Untried())
+	}
+}
+
+func (c *checked) tell(out *example.Outcome, err error) {
+	if out != nil {
+		c.Outcomes = append(c.Outcomes, out)
+	}
+	c.add(err)
 }
 
 func (c *checked) add(err error) {
 	c.Problems = append(c.Problems, yamlfile.Problems(c.File, err)...)
 }
 
-// report writes a line a definition, below its problems.
+// report writes a line a definition, below what came of it and its problems.
 func report(w io.Writer, all []*checked, p terminal.Painter) error {
 	for _, c := range all {
+		for _, o := range c.Outcomes {
+			if _, err := fmt.Fprintln(w, p.Text(outcomeLine(o), terminal.Dim)); err != nil {
+				return err
+			}
+		}
 		for _, problem := range c.Problems {
 			if _, err := fmt.Fprintln(w, problem); err != nil {
 				return err
@@ -141,7 +178,11 @@ func (c *checked) verdict(p terminal.Painter) string {
 	if n := len(c.Problems); n > 0 {
 		return p.Text(fmt.Sprintf("%s: %s", c.File, plural(n, "problem")), terminal.Red)
 	}
-	text := p.Text(fmt.Sprintf("%s: holds in %s", c.File, plural(c.Examples, "example")), terminal.Green)
+	cases := plural(c.Examples, "example")
+	if c.Fixtures > 0 {
+		cases += " and " + plural(c.Fixtures, "fixture")
+	}
+	text := p.Text(fmt.Sprintf("%s: holds in %s", c.File, cases), terminal.Green)
 	switch {
 	case c.Examples == 0:
 		text += p.Text(fmt.Sprintf(": add one that is accepted and one that is refused to %s", example.Dir(c.File, c.Provider)), terminal.Yellow)

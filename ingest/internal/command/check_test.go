@@ -7,10 +7,83 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
+
+	"github.com/hookstream/hookstream/schemas/providertest"
 )
 
 func TestCheckOfTheCatalogue(t *testing.T) {
-	ingest(t, "check-provider", definitionsFolder).want(t, 0, "stripe.yaml: holds in ")
+	ingest(t, "check-provider", definitionsFolder).want(t, 0, "stripe.yaml: holds in 6 examples and 24 fixtures\n")
+}
+
+// sound is a fixture of acme.
+const sound = `provider: acme
+headers: {Content-Type: application/json}
+body: '{"id": "e1", "type": "order.paid", "order": "A-7"}'
+want:
+  event_id: e1
+  event_type: order.paid
+  key: A-7
+  time: null
+  entity: order
+  id: A-7
+  deleted: false
+  groups: null
+  fields:
+    number: A-7
+`
+
+// TestCheckHoldsTheMappingToFixtures tries a folder with fixtures and without
+// examples.
+func TestCheckHoldsTheMappingToFixtures(t *testing.T) {
+	change := func(text, from, to string) string { return strings.Replace(text, from, to, 1) }
+	for name, c := range map[string]struct{ definition, fixture, want string }{
+		"sound":                     {acme, sound, `case.yaml: order A-7 {"number":"A-7"}` + "\n"},
+		"another event comes out":   {change(acme, "number: .order", `number: .order + "x"`), sound, `case.yaml:14: fields.number: is "A-7x", want "A-7"`},
+		"an expression is impure":   {change(acme, "number: .order", "number: now"), sound, "jq uses now"},
+		"an expression fails":       {change(acme, "number: .order", "number: .order.x"), sound, "case.yaml: acme revision 1: order.paid: field number"},
+		"a rule that nothing tries": {acme + "  - types: [refund]\n    entity: order\n", sound, "acme.yaml:21: events[1]: no example or fixture has one of the types [refund]"},
+		"a field that is not one":   {acme, change(sound, "number:", "numbre:"), "fields.numbre: order has no such field"},
+		"a fixture of nobody":       {acme, change(sound, "provider: acme", "provider: other"), "which is not the folder's name"},
+		"a fixture that is no YAML": {acme, sound + "\t- x", "case.yaml"},
+	} {
+		dir := write(t, map[string]string{"acme.yaml": c.definition, "fixtures/acme/case.yaml": c.fixture})
+		code := 1
+		if name == "sound" {
+			code = 0
+		}
+		t.Run(name, func(t *testing.T) { ingest(t, "check-provider", dir).want(t, code, c.want) })
+	}
+}
+
+func TestCheckShowsTheEvents(t *testing.T) {
+	dir := write(t, map[string]string{
+		"acme.yaml": acme, "examples/acme/paid.yaml": paid, "examples/acme/refused.yaml": refused, "fixtures/acme/case.yaml": sound,
+	})
+	r := ingest(t, "check-provider", dir)
+	r.want(t, 0, `paid.yaml: order A-7 {"number":"A-7"}`, "refused.yaml: refused, signature_mismatch", "acme.yaml: holds in 2 examples and 1 fixture\n")
+	var found []checked
+	if err := json.Unmarshal([]byte(ingest(t, "check-provider", dir, "-o", "json").out), &found); err != nil {
+		t.Fatal(err)
+	}
+	if len(found) != 1 || found[0].Fixtures != 1 || len(found[0].Outcomes) != 3 {
+		t.Fatalf("%+v", found)
+	}
+	if e := found[0].Outcomes[0].Events[0]; e.EventID != "ev_1" || e.Entity != "order" || e.ID != "A-7" || e.Fields["number"] != "A-7" {
+		t.Errorf("%+v", e)
+	}
+	if o := found[0].Outcomes[1]; o.Status != 401 || o.Refused != "signature_mismatch" || len(o.Events) != 0 {
+		t.Errorf("%+v", o)
+	}
+}
+
+func TestOutcomeLinesAreShortAndHarmless(t *testing.T) {
+	payload := strings.Replace(sound, `"order": "A-7"`, `"order": "\u001b[2J`+strings.Repeat("ä", 1000)+`"`, 1)
+	out := ingest(t, "check-provider", write(t, map[string]string{"acme.yaml": acme, "fixtures/acme/case.yaml": payload})).out
+	line, _, _ := strings.Cut(out, "\n")
+	if !utf8.ValidString(line) || strings.Contains(line, "\x1b") || strings.Count(line, "ä") > 240 {
+		t.Errorf("the terminal is sent %q", line)
+	}
 }
 
 func TestCheckSaysWhatIsWrongAndWhere(t *testing.T) {
@@ -46,8 +119,10 @@ func TestCheckSaysWhatIsWrongAndWhere(t *testing.T) {
 }
 
 func TestCheckAsksForExamples(t *testing.T) {
-	files := map[string]string{"acme.yaml": acme}
+	files := map[string]string{"acme.yaml": providertest.Acme("order")}
 	ingest(t, "check-provider", write(t, files)).want(t, 0, "holds in 0 examples: add one that is accepted and one that is refused to ")
+	files["acme.yaml"] = acme
+	ingest(t, "check-provider", write(t, files)).want(t, 1, "events[0]: no example or fixture has one of the types [order.paid]")
 	files["examples/acme/paid.yaml"] = paid
 	ingest(t, "check-provider", write(t, files)).want(t, 0, "holds in 1 example: add one that is refused")
 	files["examples/acme/refused.yaml"] = refused

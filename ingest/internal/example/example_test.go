@@ -10,6 +10,7 @@ import (
 
 	"github.com/hookstream/hookstream/schemas/provider"
 	"github.com/hookstream/hookstream/schemas/providertest"
+	"github.com/hookstream/hookstream/schemas/reason"
 )
 
 // definitions is the built-in catalogue's folder.
@@ -38,7 +39,7 @@ func TestExamples(t *testing.T) {
 			}
 			for _, e := range examples {
 				t.Run(strings.TrimSuffix(filepath.Base(e.File), ".yaml"), func(t *testing.T) {
-					if err := checker.Check(e); err != nil {
+					if _, err := checker.Check(e); err != nil {
 						t.Error(err)
 					}
 				})
@@ -98,7 +99,7 @@ func TestExamplesThatHold(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := checker(t, acme).Check(e); err != nil {
+			if _, err := checker(t, acme).Check(e); err != nil {
 				t.Error(err)
 			}
 		})
@@ -130,7 +131,8 @@ func TestExamplesThatDoNotHoldSayWhere(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			wantError(t, checker(t, acme).Check(e), c.want...)
+			_, err = checker(t, acme).Check(e)
+			wantError(t, err, c.want...)
 		})
 	}
 }
@@ -174,8 +176,13 @@ func TestMappingsThatFailAreFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	mapped := acme + "events:\n  - types: [order.paid]\n    entity: order\n    fields:\n      number: "
-	if err := checker(t, mapped+".order\n").Check(e); err != nil {
-		t.Error(err)
+	out, err := checker(t, mapped+".order\n").Check(e)
+	if err != nil || out.Events[0].Fields["number"] != "A-7" {
+		t.Errorf("got %+v, %v", out, err)
 	}
-	wantError(t, checker(t, mapped+".order | tonumber\n").Check(e), "paid.yaml:10: want.records[0]: transform would dead-letter it: acme revision 1: order.paid: field number")
+	out, err = checker(t, mapped+".order | tonumber\n").Check(e)
+	if out.Events[0].Reason != reason.MappingFailed {
+		t.Errorf("got %+v", out.Events[0])
+	}
+	wantError(t, err, "paid.yaml:10: want.records[0]: transform would dead-letter it: acme revision 1: order.paid: field number")
 }

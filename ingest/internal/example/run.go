@@ -20,42 +20,45 @@ import (
 	"github.com/hookstream/hookstream/stage/problem"
 )
 
-// Checker holds one definition to examples.
+// Checker holds one definition to examples and to fixtures of its mapping.
 type Checker struct {
 	def    *provider.Definition
 	mapper *mapping.Mapper
+	// tried are the rules of the definition that something came to.
+	tried map[*provider.Rule]bool
 }
 
 // NewChecker compiles the definition's mapping. The error joins every problem,
 // each with its file and line.
 func NewChecker(def *provider.Definition) (*Checker, error) {
 	mapper, err := mapping.Compile(def)
-	return &Checker{def, mapper}, err
+	return &Checker{def, mapper, map[*provider.Rule]bool{}}, err
 }
 
 // Check sends the example through the edge as it answers in production, with
 // memory in place of Kafka, and what is stored through the mapping. The error
 // joins everything that is not as the example wants, each with its file and
-// line.
-func (c *Checker) Check(e *Example) error {
+// line; the outcome is there all the same, unless the request could not be sent.
+func (c *Checker) Check(e *Example) (*Outcome, error) {
 	r, err := e.httpRequest(c.def)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	w, err := newWorld(c.def, e, tenantOf(r))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	got := response{header: http.Header{}}
 	w.handler.ServeHTTP(&got, r)
 	errs := e.compareAnswer(c.def, &got)
 	webhooks, err := w.produced.webhooks()
 	if err != nil {
-		return e.problem(path{"want", "records"}, "what was stored cannot be read: %v", err)
+		return nil, e.problem(path{"want", "records"}, "what was stored cannot be read: %v", err)
 	}
+	out := &Outcome{File: e.File, Status: got.status, Refused: refusal(&got), Events: []*Event{}}
 	errs = append(errs, e.compareRecords(webhooks)...)
 	errs = append(errs, c.checkEvidence(e, w, webhooks)...)
-	return errors.Join(append(errs, c.checkMapping(e, webhooks)...)...)
+	return out, errors.Join(append(errs, c.checkMapping(e, webhooks, out)...)...)
 }
 
 // checkEvidence verifies what was stored again, from the records alone.
@@ -70,13 +73,11 @@ func (c *Checker) checkEvidence(e *Example, w *world, webhooks []*record.Webhook
 	return errs
 }
 
-// checkMapping finds what transform would dead-letter for the definition's sake.
-func (c *Checker) checkMapping(e *Example, webhooks []*record.Webhook) (errs []error) {
+// checkMapping maps what was stored as transform does, and finds what that would
+// dead-letter for the definition's sake.
+func (c *Checker) checkMapping(e *Example, webhooks []*record.Webhook, out *Outcome) (errs []error) {
 	for i, w := range webhooks {
-		if w.Defect != "" {
-			continue
-		}
-		_, err := c.mapper.Map(context.Background(), w)
+		_, err := c.mapped(w, out)
 		var failed *mapping.Error
 		if errors.As(err, &failed) && failed.Reason != reason.Unmapped {
 			errs = append(errs, e.problem(path{"want", "records", i}, "transform would dead-letter it: %v", err))

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 
 	"github.com/hookstream/hookstream/transform"
-	"github.com/hookstream/hookstream/transform/internal/command"
 )
 
 func main() {
@@ -19,5 +18,5 @@ func main() {
 			return err
 		}
 		return s.Run(ctx)
-	}, &command.Commands{})
+	})
 }
