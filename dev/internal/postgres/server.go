@@ -41,6 +41,9 @@ type Options struct {
 	// NoSync turns fsync off: faster, but a crash of the machine may destroy
 	// the data. For tests.
 	NoSync bool
+	// Revive starts a server that was killed again, on the same data and URL. Done
+	// is then closed only by Stop, or where it cannot start any more.
+	Revive bool
 	// Settings are further parameters of the server, name=value, which win over
 	// the ones that it has here.
 	Settings []string

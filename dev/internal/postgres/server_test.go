@@ -243,6 +243,36 @@ func TestRestartAfterACrashKeepsRows(t *testing.T) {
 	}
 }
 
+// TestAKilledServerIsRevived on the same URL, and stops as any other.
+func TestAKilledServerIsRevived(t *testing.T) {
+	server := start(t, Options{Revive: true})
+	conn := connect(t, server.URL())
+	execute(t, conn, "CREATE TABLE kept AS SELECT 'a row'::text AS value")
+	execute(t, conn, "CHECKPOINT") // NoSync commits are not durable by themselves
+	killed := postmasterOf(t, server)
+	if err := syscall.Kill(killed, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	ctx := testContext(t)
+	for !gone(killed) {
+		if ctx.Err() != nil {
+			t.Fatal("the killed postmaster is still there")
+		}
+		time.Sleep(pollInterval)
+	}
+	if err := server.awaitReady(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if got := query(t, connect(t, server.URL()), "SELECT value FROM kept"); got != "a row" {
+		t.Errorf("row = %q", got)
+	}
+	revived := postmasterOf(t, server)
+	stop(t, server)
+	if !gone(revived) || !missing(server.dirs.data) {
+		t.Errorf("after Stop: postmaster gone %t, data removed %t", gone(revived), missing(server.dirs.data))
+	}
+}
+
 func TestStartWaitsForAServerThatIsStopping(t *testing.T) {
 	data := publicDir(t)
 	first := start(t, Options{DataDir: data})

@@ -16,12 +16,15 @@ var supervisorScript string
 // supervise starts supervisor.sh for the given server. The server lives until
 // the returned pipe is closed, which the kernel does too when this process dies.
 func supervise(bin string, dirs folders, runner *account, options Options, log io.Writer) (*exec.Cmd, io.Closer, error) {
-	var initSync string
+	var initSync, revive string
 	if options.NoSync {
 		initSync = "--no-sync"
 	}
+	if options.Revive {
+		revive = "revive"
+	}
 	args := []string{"-c", supervisorScript, "hookstream-postgres",
-		bin, dirs.data, dirs.sockets, dirs.scratch, superuser, initSync}
+		bin, dirs.data, dirs.sockets, dirs.scratch, superuser, initSync, revive}
 	//nolint:noctx // the pipe ends it; a context's kill would reach only the shell
 	cmd := exec.Command("/bin/sh", append(args, settings(dirs.sockets, options)...)...)
 	cmd.Dir = "/" // ours may be closed to the account

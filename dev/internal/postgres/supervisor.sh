@@ -14,7 +14,8 @@ sockets=$3   # folder of the Unix socket, removed at the end
 scratch=$4   # the data folder again if it is temporary, else empty
 superuser=$5
 nosync=$6    # --no-sync or empty
-shift 6      # the rest are arguments of postgres
+revive=$7    # anything to start a server that was killed again, or empty
+shift 7      # the rest are arguments of postgres
 
 cluster=$data/cluster
 
@@ -44,23 +45,35 @@ while [ "$tries" -lt 30 ] && pid=$(head -n 1 "$cluster/postmaster.pid" 2>/dev/nu
     sleep 0.1
 done
 
-"$bin/postgres" -D "$cluster" "$@" 3<&- &
-postgres=$!
-
 # SIGINT is Postgres's fast shutdown. It is repeated because the first may come
 # before the server listens to it. SIGQUIT, after 30 s, is the immediate one.
-(
+stop_with_owner() {
     read -r _ <&3
     tries=0
-    while [ "$tries" -lt 150 ] && kill -s INT "$postgres"; do
+    while [ "$tries" -lt 150 ] && kill -s INT "$1"; do
         tries=$((tries + 1))
         sleep 0.2
     done
-    kill -s QUIT "$postgres"
-) >/dev/null 2>&1 &
-watcher=$!
+    kill -s QUIT "$1"
+}
 
-wait "$postgres"
-status=$?
-kill "$watcher" 2>/dev/null
-exit "$status"
+# A server that was killed is started again where that is asked for. It refuses to
+# start until the last of its old processes has ended, so it has half a minute's
+# tries.
+tries=0
+while :; do
+    "$bin/postgres" -D "$cluster" "$@" 3<&- &
+    postgres=$!
+    stop_with_owner "$postgres" >/dev/null 2>&1 &
+    watcher=$!
+    wait "$postgres"
+    status=$?
+    kill "$watcher" 2>/dev/null
+    if [ "$status" -gt 128 ] && [ -n "$revive" ]; then
+        tries=30
+    elif [ "$status" -eq 0 ] || [ "$tries" -eq 0 ]; then
+        exit "$status"
+    fi
+    tries=$((tries - 1))
+    sleep 1
+done

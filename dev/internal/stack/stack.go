@@ -66,9 +66,10 @@ type Stack struct {
 	Kafka    kafka.Config
 	Database string
 	Registry string
-	// Group is transform's consumer group; TablesSchema holds the sink's
-	// entity tables.
+	// Group is transform's consumer group, SinkGroup the sink's; TablesSchema
+	// holds the sink's entity tables.
 	Group        string
+	SinkGroup    string
 	TablesSchema string
 
 	ingestConfig    ingest.Config
@@ -117,6 +118,9 @@ const stopTimeout = 30 * time.Second
 
 // Admin asks the broker about topics and groups.
 func (s *Stack) Admin() *kadm.Client { return kadm.NewClient(s.client) }
+
+// SinkTopics are those that the sink reads.
+func (s *Stack) SinkTopics() []string { return sink.Topics(&s.Kafka) }
 
 // Address is ingest's, host and port.
 func (s *Stack) Address() string { return s.address }
@@ -192,7 +196,7 @@ func (s *Stack) startPostgres(ctx context.Context) error {
 		s.Database = s.opts.DatabaseURL
 		return nil
 	}
-	server, err := postgres.Start(ctx, postgres.Options{DataDir: s.data("postgres"), NoSync: s.opts.Unsafe, Logger: s.opts.Log})
+	server, err := postgres.Start(ctx, postgres.Options{DataDir: s.data("postgres"), NoSync: s.opts.Unsafe, Revive: true, Logger: s.opts.Log})
 	if err != nil {
 		return err
 	}
@@ -229,7 +233,7 @@ func (s *Stack) configure(context.Context) error {
 	s.ingestConfig.DrainDelay = 0 // no load balancer has to notice
 	s.ingestConfig.DefinitionsDir = s.opts.DefinitionsDir
 	s.ingestConfig.Secrets = ingest.Secret(s.opts.Secrets)
-	s.Group, s.TablesSchema = s.transformConfig.Group, s.sinkConfig.TablesSchema
+	s.Group, s.SinkGroup, s.TablesSchema = s.transformConfig.Group, s.sinkConfig.Group, s.sinkConfig.TablesSchema
 
 	var err error
 	if s.client, err = s.Kafka.NewClient("hookstream-dev", s.opts.Log); err != nil {
