@@ -73,7 +73,7 @@ func New(group string) (*Meter, error) {
 	var errs [7]error
 	m.latency, errs[0] = meter.Float64Histogram("hookstream.consumer.latency", metric.WithUnit("s"),
 		metric.WithDescription("Time from a record's write to the commit of what became of it: ack-to-event in transform, event-to-row in the sink."),
-		metric.WithExplicitBucketBoundaries(.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60, 600, 3600))
+		metric.WithExplicitBucketBoundaries(.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600))
 	m.batch, errs[1] = meter.Int64Histogram("hookstream.consumer.batch.records",
 		metric.WithDescription("Records that were committed together."),
 		metric.WithExplicitBucketBoundaries(1, 10, 100, 500, 1000, 2500, 5000, 10000))

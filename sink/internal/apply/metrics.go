@@ -40,7 +40,7 @@ func newMetrics() (*metrics, error) {
 		metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30))
 	m.latency, errs[5] = meter.Float64Histogram("hookstream.sink.latency", metric.WithUnit("s"),
 		metric.WithDescription("Time from a webhook's receipt to its committed row."),
-		metric.WithExplicitBucketBoundaries(.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60, 600, 3600))
+		metric.WithExplicitBucketBoundaries(.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600))
 	m.open, errs[6] = meter.Int64Gauge("hookstream.sink.breaker.open",
 		metric.WithDescription("Event types most of which the database refuses, and whose partitions wait."))
 	return m, errors.Join(errs[:]...)
