@@ -6,16 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/hookstream/hookstream/dev/internal/lag"
 	"github.com/hookstream/hookstream/dev/internal/stack"
-	"github.com/hookstream/hookstream/dev/internal/status"
 	"github.com/hookstream/hookstream/dev/internal/workload"
 )
 
@@ -72,7 +68,7 @@ func (c *runCommand) Run(ctx context.Context) error {
 	fmt.Print(c.welcome(s, page))
 
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return watch(gctx, s) })
+	g.Go(func() error { return watch(gctx, s, log) })
 	g.Go(func() error {
 		select {
 		case err := <-s.Failed():
@@ -123,52 +119,4 @@ func (c *runCommand) traffic(ctx context.Context, s *stack.Stack) error {
 			}
 		}
 	}
-}
-
-const (
-	liveInterval  = 500 * time.Millisecond
-	plainInterval = 5 * time.Second
-)
-
-// watch prints the status line: in place on a terminal, a line now and then
-// elsewhere.
-func watch(ctx context.Context, s *stack.Stack) error {
-	interval, format := plainInterval, "%s\n"
-	if terminal(os.Stdout) {
-		interval, format = liveInterval, "\r\033[K%s"
-	}
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	window := []*status.Snapshot{}
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
-		now, err := status.Read(prometheus.DefaultGatherer, rawLag(ctx, s))
-		if err != nil {
-			return err
-		}
-		window = append(window, now)
-		if len(window) > windowLength {
-			window = window[1:]
-		}
-		fmt.Printf(format, status.Line(window[0], now))
-	}
-}
-
-// windowLength is how many intervals the rate and the latency look back.
-const windowLength = 10
-
-// rawLag is how many webhooks transform has still to read, or -1.
-func rawLag(ctx context.Context, s *stack.Stack) int64 {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	n, err := lag.Of(ctx, s.Admin(), s.Group, s.Kafka.Topics.Raw)
-	if err != nil {
-		slog.DebugContext(ctx, "lag is unknown", "error", err)
-		return -1
-	}
-	return n
 }
