@@ -23,6 +23,8 @@ const (
 	Claim Work = "claim"
 	// Restore is of the state of partitions.
 	Restore Work = "restore"
+	// Background is what a stage does that no record brings.
+	Background Work = "background"
 	// Session is a client's life from joining its group to its end.
 	Session Work = "session"
 )

@@ -78,7 +78,7 @@ func New(group string) (*Meter, error) {
 		metric.WithDescription("Records that were committed together."),
 		metric.WithExplicitBucketBoundaries(1, 10, 100, 500, 1000, 2500, 5000, 10000))
 	m.failures, errs[6] = meter.Int64Counter("hookstream.consumer.failures",
-		metric.WithDescription("Failures of a consume loop, tried again or fatal: attempts at a batch, claims of partitions, restores of state, and sessions that ended."))
+		metric.WithDescription("Failures of a consume loop, tried again or fatal: attempts at a batch, claims of partitions, restores of state, work without records, and sessions that ended."))
 	var gauges observed
 	gauges.waiting, errs[2] = meter.Int64ObservableGauge("hookstream.consumer.partitions.waiting",
 		metric.WithDescription("Partitions that stand still, by why."))

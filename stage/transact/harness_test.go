@@ -43,9 +43,9 @@ func newBroker(t *testing.T, partitions int32) *broker {
 }
 
 // newFake is a broker that misbehaves when told to.
-func newFake(t *testing.T, why string) (*kfake.Cluster, *broker) {
+func newFake(t *testing.T, why string, opts ...kfake.Opt) (*kfake.Cluster, *broker) {
 	t.Helper()
-	c := kafkatest.Fake(t, why)
+	c := kafkatest.Fake(t, why, opts...)
 	b := &broker{Broker: &kafkatest.Broker{Addresses: c.ListenAddrs()}, session: 6 * time.Second}
 	return c, withTopics(t, b, 1)
 }

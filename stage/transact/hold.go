@@ -42,11 +42,11 @@ func (s *session) release() {
 	}
 }
 
-// pollContext ends with ctx, at the next change of the assignment, and when the
-// first partition has waited long enough.
+// pollContext ends with ctx, at the next change of the assignment, when the first
+// partition has waited long enough, and when work is due.
 func (s *session) pollContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx = s.changes.pollContext(ctx)
-	var first time.Time
+	first := s.work.due()
 	for _, until := range s.held {
 		if first.IsZero() || until.Before(first) {
 			first = until

@@ -40,6 +40,7 @@ type session struct {
 	transactions int
 	// reason is why the last partitions were held.
 	reason string
+	work   work
 }
 
 func (l *Loop) session(ctx context.Context) error {
@@ -54,6 +55,7 @@ func (l *Loop) session(ctx context.Context) error {
 	}
 	s := &session{Loop: l, client: client, owned: newOwnership(l.proc), held: held{},
 		id: l.cfg.TransactionalID + "/" + strconv.FormatInt(time.Now().UnixMilli(), 36)}
+	s.work.worker, _ = l.proc.(Worker)
 	defer s.close(ctx)
 	// A new epoch aborts what an earlier run of this instance left open;
 	// everyone, we too, would otherwise wait for its timeout.
@@ -102,9 +104,13 @@ func (s *session) close(ctx context.Context) {
 	s.client.Close()
 }
 
-// step polls once and moves what it got through one transaction.
+// step does the work that is due, polls once, and moves what it got through one
+// transaction.
 func (s *session) step(ctx context.Context) error {
 	s.release()
+	if err := s.doWork(ctx); err != nil {
+		return err
+	}
 	pollCtx, polled := s.pollContext(ctx)
 	fetches := s.client.PollRecords(pollCtx, s.cfg.MaxRecords)
 	polled()
@@ -134,7 +140,8 @@ func (s *session) step(ctx context.Context) error {
 // transaction is a batch on its way.
 type transaction struct {
 	// id is unique, and in the headers of what is produced.
-	id    string
+	id string
+	// in is empty where the output is not that of input.
 	in    []*kgo.Record
 	trace tracing.Batch
 }
@@ -289,7 +296,9 @@ func (s *session) commit(ctx context.Context, tx *transaction, out Output) error
 	case committed:
 		tx.trace.End(ctx, nil)
 		s.tries.done(tx.in)
-		s.meter.Done(ctx, tx.in)
+		if len(tx.in) > 0 {
+			s.meter.Done(ctx, tx.in)
+		}
 		if out.Committed != nil {
 			out.Committed()
 		}
@@ -322,7 +331,7 @@ func (s *session) produce(ctx context.Context, tx *transaction, out *Output) (co
 	}
 	crash.At(crash.AfterProduce)
 	crash.At(crash.BeforeEnd)
-	committed, err = s.client.End(ctx, kgo.TransactionEndTry(produced.get() == nil))
+	committed, err = s.client.End(s.fenced(ctx, out.Fence), kgo.TransactionEndTry(produced.get() == nil))
 	crash.At(crash.AfterEnd)
 	return committed, errors.Join(produced.get(), err)
 }

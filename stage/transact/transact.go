@@ -27,8 +27,13 @@ type Output struct {
 	// batch's offsets.
 	Records []*kgo.Record
 	// Committed is called once, if and when the transaction committed; state
-	// that the batch changed must stay pending until then.
+	// that the batch changed must stay pending until then. The records then have
+	// their offsets.
 	Committed func()
+	// Fence are the partitions that output without input is about: its
+	// transaction commits only if they are still this instance's. The offsets of
+	// input fence what comes of it.
+	Fence []kafka.Partition
 }
 
 // Processor is what a stage does with its input. The loop calls it from one
@@ -47,6 +52,18 @@ type Processor interface {
 	// Where it is not the first try, failure.TriesOf(ctx) says so.
 	// Records that fail for good are output too, as dead letters.
 	Process(ctx context.Context, in []*kgo.Record) (Output, error)
+}
+
+// Worker is a Processor that also has work which no record brings.
+type Worker interface {
+	Processor
+	// Due is when it wants to work next; the zero time is never. It is asked
+	// before every poll.
+	Due() time.Time
+	// Work gives what is to be produced, in a transaction of its own, and in
+	// Fence what it is about. A Transient error is tried again later, while
+	// records are processed; ctx ends when the assignment changes.
+	Work(ctx context.Context) (Output, error)
 }
 
 // Config of a Loop. Everything but Status is required.

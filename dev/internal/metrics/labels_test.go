@@ -52,7 +52,7 @@ var labels = map[string][]label{
 		of("part", "consumer", "database", "definitions", "definitions and secrets", "kafka", "schemas", "server", "topics", "transform")},
 
 	"hookstream.consumer.batch.records": {group},
-	"hookstream.consumer.failures": {group, of("work", "batch", "claim", "restore", "session"),
+	"hookstream.consumer.failures": {group, of("work", "batch", "claim", "restore", "background", "session"),
 		matching("error_type", "a [reason code](failures.md), a Kafka error, `timeout`, `canceled`, `held`, `transient`, `fatal`", `[A-Za-z_]+`)},
 	"hookstream.consumer.latency":            {group},
 	"hookstream.consumer.lag":                {group, topics, number},
