@@ -74,6 +74,17 @@ const (
 	// was preserved.
 	RequestPrefix = "hookstream-request-"
 
+	// Held headers are on raw records that transform holds until a definition
+	// is corrected: where the record was read from and its key, since when, and
+	// why. HeldReason is absent where it only waits for earlier ones of its key.
+	HeldTopic     = "hookstream-held-topic"
+	HeldPartition = "hookstream-held-partition"
+	HeldOffset    = "hookstream-held-offset"
+	HeldKey       = "hookstream-held-key"
+	HeldSince     = "hookstream-held-since"
+	HeldReason    = "hookstream-held-reason"
+	HeldMessage   = "hookstream-held-message"
+
 	// Origin headers say where a replayed record was first written. That
 	// position stays its place in the order.
 	OriginTopic     = "hookstream-origin-topic"
@@ -117,6 +128,10 @@ func IsFailure(name string) bool {
 		strings.HasPrefix(name, "hookstream-failure-") ||
 		name == ServiceVersion
 }
+
+// IsHeld reports whether a header was added when a record was held, and so is
+// taken off again when it is released.
+func IsHeld(name string) bool { return strings.HasPrefix(name, "hookstream-held-") }
 
 // List is a record's headers.
 type List []kgo.RecordHeader

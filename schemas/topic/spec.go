@@ -18,7 +18,7 @@ type Spec struct {
 
 // Sizing is the part of a topic's shape that an operator chooses.
 type Sizing struct {
-	// Partitions of every partitioned topic. Raw and dedup are
+	// Partitions of every partitioned topic. Raw, dedup and held are
 	// co-partitioned, so they share it.
 	Partitions int32
 	// MaxMessageBytes bounds one record batch (max.message.bytes).
@@ -39,6 +39,7 @@ func (n Names) Pipeline(entities []string, s Sizing) []Spec {
 	specs := []Spec{
 		n.keep(n.Raw, s, s.Retention),
 		n.keep(n.Dedup, s, s.DedupWindow+DedupSlack),
+		n.compact(n.Held, s),
 		n.keep(n.DeadLetters, s, -1),
 		n.compact(n.Resolutions, s),
 		n.keep(n.SinkReplay, s, s.Retention),

@@ -14,6 +14,7 @@ import (
 type Names struct {
 	Raw          string `help:"Topic of raw webhooks." default:"hookstream.raw" env:"HOOKSTREAM_TOPIC_RAW"`
 	Dedup        string `help:"Topic of the deduplication changelog." default:"hookstream.dedup" env:"HOOKSTREAM_TOPIC_DEDUP"`
+	Held         string `help:"Topic of raw webhooks that transform holds until their definition is corrected." default:"hookstream.held" env:"HOOKSTREAM_TOPIC_HELD"`
 	DeadLetters  string `help:"Topic of dead letters." default:"hookstream.dlq" env:"HOOKSTREAM_TOPIC_DLQ"`
 	Resolutions  string `help:"Topic of dead-letter resolutions." default:"hookstream.dlq.resolutions" env:"HOOKSTREAM_TOPIC_RESOLUTIONS"`
 	SinkReplay   string `help:"Topic of events replayed to the sink alone." default:"hookstream.sink.replay" env:"HOOKSTREAM_TOPIC_SINK_REPLAY"`
@@ -25,6 +26,7 @@ func DefaultNames() Names {
 	return Names{
 		Raw:          "hookstream.raw",
 		Dedup:        "hookstream.dedup",
+		Held:         "hookstream.held",
 		DeadLetters:  "hookstream.dlq",
 		Resolutions:  "hookstream.dlq.resolutions",
 		SinkReplay:   "hookstream.sink.replay",
@@ -36,7 +38,7 @@ func DefaultNames() Names {
 // a Kafka.
 func (n Names) Prefixed(prefix string) Names {
 	return Names{
-		Raw: prefix + n.Raw, Dedup: prefix + n.Dedup, DeadLetters: prefix + n.DeadLetters,
+		Raw: prefix + n.Raw, Dedup: prefix + n.Dedup, Held: prefix + n.Held, DeadLetters: prefix + n.DeadLetters,
 		Resolutions: prefix + n.Resolutions, SinkReplay: prefix + n.SinkReplay, EventsPrefix: prefix + n.EventsPrefix,
 	}
 }

@@ -76,6 +76,7 @@ func TestPipeline(t *testing.T) {
 		"events.payment.v1":          "delete 2592000000",
 		"hookstream.sink.replay":     "delete 2592000000",
 		"hookstream.dedup":           "delete 345600000", // the window and a day
+		"hookstream.held":            "compact ",         // never while held
 		"hookstream.dlq":             "delete -1",        // never while open
 		"hookstream.dlq.resolutions": "compact ",
 	}

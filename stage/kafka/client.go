@@ -56,7 +56,7 @@ func (c *Config) Options(clientID string, log *slog.Logger) ([]kgo.Opt, error) {
 		// Writing: idempotent, acknowledged by all in-sync replicas, keyed by
 		// Java's murmur2.
 		kgo.RequiredAcks(kgo.AllISRAcks()),
-		kgo.RecordPartitioner(partitioner(c.Topics.Dedup, c.Partitions)),
+		kgo.RecordPartitioner(partitioner(&c.Topics, c.Partitions)),
 		kgo.ProducerBatchMaxBytes(c.MaxMessageBytes),
 		kgo.MaxBufferedRecords(maxBufferedRecords),
 		kgo.MaxBufferedBytes(maxBufferedBytes),

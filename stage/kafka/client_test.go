@@ -31,6 +31,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/hookstream/hookstream/schemas/header"
+	"github.com/hookstream/hookstream/schemas/topic"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafkatest"
 )
@@ -102,7 +103,7 @@ func certificate(t *testing.T) (tls.Certificate, string) {
 // UtilsTest.testMurmur2.
 func TestPartitionIsJavas(t *testing.T) {
 	const n = 1000
-	p := partitioner("dedup", 0).ForTopic("raw")
+	p := partitioner(&topic.Names{Dedup: "dedup", Held: "held"}, 0).ForTopic("raw")
 	for key, murmur2 := range map[string]int32{
 		"21": -973932308, "foobar": -790332482, "a-little-bit-long-string": -985981536, "a-little-bit-longer-string": -1486304829,
 		"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8": -58897971, "abc": 479470107,
@@ -111,15 +112,17 @@ func TestPartitionIsJavas(t *testing.T) {
 			t.Errorf("%q goes to partition %d, Java's producer sends it to %d", key, got, want)
 		}
 	}
-	if got := partitioner("dedup", 6).ForTopic("dedup").Partition(&kgo.Record{Key: []byte("21"), Partition: 7}, n); got != 7 {
-		t.Errorf("the changelog of partition 7 goes to partition %d", got)
+	for _, name := range []string{"dedup", "held"} {
+		if got := partitioner(&topic.Names{Dedup: "dedup", Held: "held"}, 6).ForTopic(name).Partition(&kgo.Record{Key: []byte("21"), Partition: 7}, n); got != 7 {
+			t.Errorf("what %s has of partition 7 goes to partition %d", name, got)
+		}
 	}
 }
 
 // TestAddedPartitionsTakeNoKeys: a key stays where it was when someone adds
 // partitions to a topic in use.
 func TestAddedPartitionsTakeNoKeys(t *testing.T) {
-	p := partitioner("dedup", 6).ForTopic("raw")
+	p := partitioner(&topic.Names{Dedup: "dedup", Held: "held"}, 6).ForTopic("raw")
 	for i := range 1000 {
 		r := &kgo.Record{Key: strconv.AppendInt(nil, int64(i), 10)}
 		if before, after := p.Partition(r, 6), p.Partition(r, 50); before != after {

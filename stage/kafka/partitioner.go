@@ -2,30 +2,36 @@
 
 package kafka
 
-import "github.com/twmb/franz-go/pkg/kgo"
+import (
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookstream/hookstream/schemas/topic"
+)
 
 // partitioner hashes keys as Kafka's Java client does (murmur2), so that every
-// producer of a key agrees on its partition, and leaves the partition of the
-// deduplication changelog to the caller: it is co-partitioned with the raw
-// topic and its key is not the raw record's.
+// producer of a key agrees on its partition, and leaves the partitions of the
+// deduplication changelog and of held records to the caller: they are
+// co-partitioned with the raw topic and their keys are not the raw record's.
 //
 // Keys go to the first partitions only, as many as are configured, whatever the
 // topic has meanwhile: partitions that are added to a topic in use would
 // otherwise take over keys whose earlier records, and whose deduplication, are
 // in another one.
-func partitioner(dedup string, partitions int32) kgo.Partitioner {
-	return byTopic{manual: dedup, partitions: int(partitions), keyed: kgo.StickyKeyPartitioner(nil), explicit: kgo.ManualPartitioner()}
+func partitioner(names *topic.Names, partitions int32) kgo.Partitioner {
+	return byTopic{manual: []string{names.Dedup, names.Held}, partitions: int(partitions), keyed: kgo.StickyKeyPartitioner(nil), explicit: kgo.ManualPartitioner()}
 }
 
 type byTopic struct {
-	manual          string
+	manual          []string
 	partitions      int
 	keyed, explicit kgo.Partitioner
 }
 
 // ForTopic implements kgo.Partitioner.
 func (p byTopic) ForTopic(topic string) kgo.TopicPartitioner {
-	if topic == p.manual {
+	if slices.Contains(p.manual, topic) {
 		return p.explicit.ForTopic(topic)
 	}
 	return first{p.keyed.ForTopic(topic), p.partitions}
@@ -48,6 +54,6 @@ func (f first) Partition(r *kgo.Record, n int) int {
 // PartitionOf is the partition of a keyed topic of n partitions that Hookstream's
 // producers write a key to.
 func (c *Config) PartitionOf(topic string, key []byte, n int32) int32 {
-	p := partitioner(c.Topics.Dedup, c.Partitions).ForTopic(topic).Partition(&kgo.Record{Topic: topic, Key: key}, int(n))
+	p := partitioner(&c.Topics, c.Partitions).ForTopic(topic).Partition(&kgo.Record{Topic: topic, Key: key}, int(n))
 	return int32(p) //nolint:gosec // below n
 }
