@@ -148,6 +148,7 @@ func (s *Service) consume(ctx context.Context) error {
 		MaxRecords: s.cfg.MaxRecords, SessionTimeout: s.cfg.SessionTimeout, DrainTimeout: s.cfg.DrainTimeout,
 		Log: s.log, Status: s.health.Reporter(partConsumer), Attempts: s.attempts.Note,
 	}, s.store)
+	s.attempts.Of(loop.Member)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return loop.Run(ctx) })
 	g.Go(func() error { return s.upkeep(ctx) })

@@ -170,7 +170,7 @@ func TestAttemptsAreCountedWhilePostgresIsAway(t *testing.T) {
 	p.await(t, 20)
 	runtest.Eventually(t, "nothing tried again", func() bool {
 		_, body := r.get(t, attempts.Path)
-		return strings.HasPrefix(body, `{"retrying":[],`)
+		return strings.Contains(body, `"retrying":[],`)
 	})
 	r.Stop()
 }
@@ -202,6 +202,27 @@ func TestStatusShowsWhatIsHeld(t *testing.T) {
 	runtest.Eventually(t, "everything applied or, before the breaker opened, dead", func() bool { return p.customers(t) > 400-breaker.LeastFailures })
 	runtest.Eventually(t, "readiness", func() bool { code, _ := r.get(t, "/readyz"); return code == http.StatusOK })
 	r.Stop()
+}
+
+// TestStatusTakesNoOtherInstallationsWord: where two run on one machine, what listens
+// at the usual port may be the other's.
+func TestStatusTakesNoOtherInstallationsWord(t *testing.T) {
+	p, other := newPipeline(t, pgtest.Database(t)), newPipeline(t, pgtest.Database(t))
+	r, elsewhere := p.start(t), other.start(t)
+	for _, each := range []*pipeline{p, other} {
+		each.send(t, 0, 10)
+		each.await(t, 10)
+	}
+	report := p.collect(t, elsewhere.AdminAddress())
+	if report.Complete() || report.Instances[0].State.OK || !strings.Contains(report.Instances[0].Error, "another installation") {
+		t.Errorf("%+v", report.Instances)
+	}
+	wantText(t, report, "0 behind by 0 records, whether tried again is unknown\n\ninstance ", "no member of group "+p.cfg.Group)
+	if report := p.collect(t, r.AdminAddress()); !report.Complete() || report.Instances[0].State.Value.Member == "" {
+		t.Errorf("its own: %+v", report.Instances)
+	}
+	r.Stop()
+	elsewhere.Stop()
 }
 
 func TestStatusSaysWhatIsUnknown(t *testing.T) {

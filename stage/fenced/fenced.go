@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -123,6 +124,9 @@ type Loop struct {
 	id           string
 	transactions int
 
+	// client is the session's, nil between two.
+	client atomic.Pointer[kgo.Client]
+
 	mu     sync.Mutex
 	claims map[kafka.Partition]Claim
 	held   map[kafka.Partition]holding
@@ -142,6 +146,17 @@ func New(cfg Config, store Store) *Loop {
 		cfg: cfg, store: store, limit: cfg.MaxRecords, claims: map[kafka.Partition]Claim{}, held: map[kafka.Partition]holding{},
 		tracer: tracing.NewConsumer(cfg.Group, cfg.ClientID), id: cfg.ClientID + "/" + strconv.FormatInt(time.Now().UnixMilli(), 36),
 	}
+}
+
+// Member is the id by which the group knows the loop, or "" while it is none of its
+// members. Brokers make it, so no two loops anywhere have the same.
+func (l *Loop) Member() string {
+	client := l.client.Load()
+	if client == nil {
+		return ""
+	}
+	id, _ := client.GroupMetadata()
+	return id
 }
 
 // Run works until ctx ends, finishes the batch it is in, leaves the group and
@@ -186,6 +201,8 @@ func (l *Loop) session(ctx context.Context) error {
 	}
 	defer l.reset()
 	defer closeClient(ctx, client)
+	l.client.Store(client)
+	defer l.client.Store(nil)
 	if err := reach(ctx, client); err != nil {
 		return err
 	}

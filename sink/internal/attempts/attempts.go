@@ -45,6 +45,8 @@ type Failure struct {
 
 // State is what one instance says.
 type State struct {
+	// Member is the consumer group's name for it, empty while it is no member.
+	Member    string   `json:"member"`
 	Retrying  []Retry  `json:"retrying"`
 	LastError *Failure `json:"last_error"`
 }
@@ -54,11 +56,12 @@ type Board struct {
 	mu       sync.Mutex
 	retrying map[kafka.Partition]Retry
 	last     *Failure
+	member   func() string
 }
 
 // NewBoard makes an empty Board and its metric.
 func NewBoard() (*Board, error) {
-	b := &Board{retrying: map[kafka.Partition]Retry{}}
+	b := &Board{retrying: map[kafka.Partition]Retry{}, member: func() string { return "" }}
 	_, err := otel.Meter("github.com/hookstream/hookstream/sink").Int64ObservableGauge("hookstream.sink.attempts",
 		metric.WithDescription("Failed attempts in a row, of partitions that are being tried again."),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
@@ -92,11 +95,18 @@ func (b *Board) Note(a fenced.Attempt) {
 	}
 }
 
+// Of says whose attempts they are: by what id the consumer group knows the loop.
+func (b *Board) Of(member func() string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.member = member
+}
+
 // State is a copy of what is known now, by topic and partition.
 func (b *Board) State() State {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s := State{Retrying: make([]Retry, 0, len(b.retrying)), LastError: b.last}
+	s := State{Member: b.member(), Retrying: make([]Retry, 0, len(b.retrying)), LastError: b.last}
 	for _, r := range b.retrying {
 		s.Retrying = append(s.Retrying, r)
 	}

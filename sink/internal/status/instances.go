@@ -32,6 +32,9 @@ func (c *collection) askInstances(ctx context.Context) error {
 		wg.Go(func() {
 			c.states[i].Address = a
 			state, err := ask(ctx, a)
+			if err == nil {
+				err = c.ours(state)
+			}
 			if err != nil {
 				c.states[i].Error = err.Error()
 				return
@@ -51,6 +54,18 @@ func (c *collection) memberAddresses() []string {
 	}
 	slices.Sort(addresses)
 	return slices.Compact(addresses)
+}
+
+// ours says no where another installation's sink has answered: two on one machine
+// have their ports one after the other.
+func (c *collection) ours(s *attempts.State) error {
+	switch {
+	case !c.kafka.hasMembers || c.kafka.members[s.Member]:
+		return nil
+	case s.Member == "":
+		return fmt.Errorf("it does not say which member of group %s it is: it has not joined yet, or is older", c.Group)
+	}
+	return fmt.Errorf("a sink of another installation answers: it is no member of group %s; name its own listeners with --instances", c.Group)
 }
 
 func ask(ctx context.Context, address string) (*attempts.State, error) {

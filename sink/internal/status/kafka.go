@@ -19,7 +19,7 @@ import (
 )
 
 // member of the consumer group.
-type member struct{ clientID, host string }
+type member struct{ id, clientID, host string }
 
 // String is client@host.
 func (m member) String() string { return m.clientID + "@" + m.host }
@@ -31,6 +31,7 @@ type kafkaState struct {
 	commits      map[kafka.Partition]int64
 	hasCommits   bool
 	owners       map[kafka.Partition]member
+	members      map[string]bool // by their ids
 	hasMembers   bool
 }
 
@@ -83,10 +84,11 @@ func (c *collection) askGroup(ctx context.Context, admin *kadm.Client) error {
 	if err := errors.Join(err, groups.Error()); err != nil {
 		return fmt.Errorf("kafka: describe group %s: %w", c.Group, err)
 	}
-	c.kafka.owners, c.kafka.hasMembers = map[kafka.Partition]member{}, true
+	c.kafka.owners, c.kafka.members, c.kafka.hasMembers = map[kafka.Partition]member{}, map[string]bool{}, true
 	for _, g := range groups {
 		for _, m := range g.Members {
-			who := member{m.ClientID, hostOf(m.ClientHost)}
+			who := member{m.MemberID, m.ClientID, hostOf(m.ClientHost)}
+			c.kafka.members[who.id] = true
 			assigned, ok := m.Assigned.AsConsumer()
 			if !ok {
 				continue

@@ -28,7 +28,7 @@ func TestNamesAreAContract(t *testing.T) {
 			{Topic: "events.payment.v1", Partition: 4, Owner: known[*string](nil), Retry: known[*attempts.Retry](nil)},
 		},
 		Instances: []Instance{
-			{Address: "10.0.0.8:8083", State: known(attempts.State{Retrying: []attempts.Retry{retry}, LastError: &attempts.Failure{At: at, Reason: "lock timeout"}})},
+			{Address: "10.0.0.8:8083", State: known(attempts.State{Member: "sink-5b1e", Retrying: []attempts.Retry{retry}, LastError: &attempts.Failure{At: at, Reason: "lock timeout"}})},
 			{Address: "10.0.0.9:8083", Error: "connection refused"},
 		},
 	}

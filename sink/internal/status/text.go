@@ -14,8 +14,8 @@ import (
 	"github.com/hookstream/hookstream/sink/internal/attempts"
 )
 
-// Text writes the report for a person: a summary, and the partitions that are
-// behind, tried again or unknown, or all of them.
+// Text writes the report for a person: a summary, and the partitions of which there
+// is something to say, or all of them.
 func (r *Report) Text(w io.Writer, all bool) error {
 	var b bytes.Buffer
 	fmt.Fprintln(&b, r.summary())
@@ -47,13 +47,14 @@ func (r *Report) Text(w io.Writer, all bool) error {
 	return err
 }
 
-// remarkable partitions are not simply up to date.
+// remarkable partitions are not simply up to date. What nobody answers about any of
+// them is in the summary, and why is below.
 func (p *Partition) remarkable() bool {
-	return !p.Lag.OK || p.Lag.Value > 0 || !p.Retry.OK || p.Retry.Value != nil || !p.Owner.OK || !p.DatabaseOffset.OK
+	return p.Lag.Value > 0 || p.Retry.Value != nil
 }
 
 func (r *Report) summary() string {
-	var behind, retrying, unknowns int
+	var behind, retrying, lags, retries int
 	var records int64
 	var oldest *time.Time
 	for i := range r.Partitions {
@@ -68,18 +69,32 @@ func (r *Report) summary() string {
 		if p.Retry.Value != nil {
 			retrying++
 		}
-		if !p.Lag.OK {
-			unknowns++
+		if p.Lag.OK {
+			lags++
+		}
+		if p.Retry.OK {
+			retries++
 		}
 	}
-	text := fmt.Sprintf("group %s: %d partitions, %d behind by %d records, %d tried again", r.Group, len(r.Partitions), behind, records, retrying)
+	all := len(r.Partitions)
+	text := fmt.Sprintf("group %s: %d partitions", r.Group, all)
+	text += counted(lags, all, fmt.Sprintf("%d behind by %d records", behind, records), "how far")
+	text += counted(retries, all, fmt.Sprintf("%d tried again", retrying), "whether tried again")
 	if oldest != nil {
 		text += fmt.Sprintf("; the oldest event that is not applied waits for %s", r.since(*oldest))
 	}
-	if unknowns > 0 {
-		text += fmt.Sprintf("; of %d it is unknown", unknowns)
-	}
 	return text
+}
+
+// counted says what is known, and of how many partitions something is not.
+func counted(known, all int, what, otherwise string) string {
+	switch known {
+	case all:
+		return ", " + what
+	case 0:
+		return ", " + otherwise + " is " + unknown
+	}
+	return fmt.Sprintf(", %s (of %d it is %s)", what, all-known, unknown)
 }
 
 func (r *Report) retries(b *bytes.Buffer) {
