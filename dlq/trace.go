@@ -3,6 +3,7 @@
 package dlq
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,7 +58,7 @@ type traceCommand struct {
 	Body     bool   `help:"Print the request's body, byte for byte, and nothing else. It may hold personal data."`
 	Delivery int    `help:"Of which delivery --body is." default:"1" placeholder:"N"`
 	Open     bool   `help:"Print the links to the traces, and nothing else."`
-	TraceURL string `help:"Link to a trace; {trace_id} stands for its id." default:"http://localhost:16686/trace/{trace_id}" env:"HOOKSTREAM_TRACE_URL" placeholder:"URL"`
+	TraceURL string `help:"Link to a trace; {trace_id} stands for its id. By default that of a Jaeger on this machine, which a table does not show." env:"HOOKSTREAM_TRACE_URL" placeholder:"URL"`
 
 	TransformGroup string `help:"Consumer group of transform." default:"hookstream-transform" env:"HOOKSTREAM_TRANSFORM_GROUP" placeholder:"NAME"`
 	SinkGroup      string `help:"Consumer group of the sink." default:"hookstream-sink" env:"HOOKSTREAM_SINK_GROUP" placeholder:"NAME"`
@@ -65,6 +66,9 @@ type traceCommand struct {
 
 // traceID is what the template of links has in the place of the trace's id.
 const traceIDPlace = "{trace_id}"
+
+// jaegerURL is where Jaeger has a trace.
+const jaegerURL = "http://localhost:16686/trace/" + traceIDPlace
 
 // maxLimit bounds what is kept in memory of the events that are followed.
 const maxLimit = 10_000
@@ -82,7 +86,7 @@ func (c *traceCommand) Validate() error {
 		return fmt.Errorf("--ledger-timeout %s: must be positive", c.LedgerTimeout)
 	case c.Body && c.Open:
 		return errors.New("--body and --open: one at a time")
-	case !strings.Contains(c.TraceURL, traceIDPlace):
+	case c.TraceURL != "" && !strings.Contains(c.TraceURL, traceIDPlace):
 		return fmt.Errorf("--trace-url (HOOKSTREAM_TRACE_URL) %q: has no %s", c.TraceURL, traceIDPlace)
 	case !c.Since.IsZero() && !c.Until.IsZero() && !c.Since.Before(c.Until.Time):
 		return errors.New("--since is not before --until")
@@ -134,7 +138,10 @@ func (c *traceCommand) Run(s *session, r *RegistryConfig) error {
 	if err != nil {
 		return err
 	}
-	report.Link(func(id string) string { return strings.ReplaceAll(c.TraceURL, traceIDPlace, url.PathEscape(id)) })
+	if c.TraceURL != "" || c.Open || c.Output != "table" {
+		template := cmp.Or(c.TraceURL, jaegerURL)
+		report.Link(func(id string) string { return strings.ReplaceAll(template, traceIDPlace, url.PathEscape(id)) })
+	}
 	if len(report.Events) == 0 {
 		return c.notFound(s, report)
 	}

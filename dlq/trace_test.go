@@ -288,6 +288,7 @@ func TestTraceDeadLettersOfTransform(t *testing.T) {
 		!strings.Contains(links, "\nhttps://jaeger.example/99999999999999999999999999999999\n") {
 		t.Errorf("the links are\n%s", links)
 	}
+	p.trace("a", "--trace-url", "https://jaeger.example/{trace_id}").want(t, exitOK, " https://jaeger.example/99999999999999999999999999999999\n")
 }
 
 func TestTraceDeadLettersOfTheSink(t *testing.T) {

@@ -198,7 +198,7 @@ func hopLines(d *journey.Delivery, h *journey.Hop) []string {
 		lines = []string{terminal.Clean(h.Note)}
 	}
 	if h.TraceID != "" {
-		lines = append(lines, "new trace "+h.TraceID)
+		lines = append(lines, traceLine("new trace", h.TraceID, h.TraceURL))
 	}
 	return lines
 }
@@ -217,9 +217,17 @@ func requestLines(d *journey.Delivery, r *journey.RequestDetails) []string {
 	}
 	lines = append(lines, "correlation "+orUnknown(d.CorrelationID))
 	if d.TraceID != "" {
-		lines = append(lines, "trace "+terminal.Clean(d.TraceID))
+		lines = append(lines, traceLine("trace", d.TraceID, d.TraceURL))
 	}
 	return lines
+}
+
+// traceLine has the link, where one was asked for; the id is at its end.
+func traceLine(what, id, link string) string {
+	if link != "" {
+		return what + " " + terminal.Clean(link)
+	}
+	return what + " " + terminal.Clean(id)
 }
 
 func orUnknown(s string) string {
