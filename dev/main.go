@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -35,7 +34,7 @@ var errFailed = errors.New("failed")
 func main() {
 	var c cli
 	k := kong.Parse(&c, kong.Name("dev"), kong.UsageOnError(),
-		kong.Vars{"log_file": filepath.Join(os.TempDir(), "hookstream.log")},
+		kong.Vars{"log_dir": logDir()},
 		kong.Description("All of Hookstream in one process. Parts that are not given are embedded: a broker, a schema registry, and a private PostgreSQL."))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

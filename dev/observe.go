@@ -24,6 +24,7 @@ func (c *runCommand) tracesPage(ctx context.Context) (*traces.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	page.SampleTraffic(sampleMark)
 	for name, value := range map[string]string{
 		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": page.Endpoint(),
 		"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf",

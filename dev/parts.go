@@ -5,10 +5,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 
 	"github.com/hookstream/hookstream/dev/internal/check"
 	"github.com/hookstream/hookstream/dev/internal/stack"
@@ -24,22 +22,16 @@ type parts struct {
 	DatabaseURL string   `help:"PostgreSQL to use instead of a private one." placeholder:"URL"`
 	RegistryURL string   `help:"Schema registry to use instead of the embedded one." placeholder:"URL"`
 	Definitions string   `help:"Folder of provider definitions laid over the embedded ones." type:"existingdir" placeholder:"DIR"`
-	LogFile     string   `help:"File for the services' logs; - is standard error." default:"${log_file}" placeholder:"FILE"`
+	Secrets     string   `help:"Folder of signing secrets beside those of the samples: files TENANT/PROVIDER, one secret a line." type:"existingdir" placeholder:"DIR"`
+	LogFile     string   `help:"File for the services' logs; - is standard error. By default each run has its own in ${log_dir}, to the newest of which hookstream.log there links." placeholder:"FILE"`
 	LogLevel    string   `help:"Lowest level that is logged." default:"info" enum:"debug,info,warn,error"`
 }
 
 // logger opens the log and starts telemetry. The returned function closes both.
 func (p *parts) logger(ctx context.Context) (*slog.Logger, func(), error) {
-	var w io.WriteCloser = os.Stderr
-	if p.LogFile != "-" {
-		if err := os.MkdirAll(filepath.Dir(p.LogFile), 0o750); err != nil {
-			return nil, nil, err
-		}
-		f, err := os.OpenFile(p.LogFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-		if err != nil {
-			return nil, nil, fmt.Errorf("log file: %w", err)
-		}
-		w = f
+	w, err := p.openLog()
+	if err != nil {
+		return nil, nil, fmt.Errorf("log file: %w", err)
 	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(p.LogLevel)); err != nil {
@@ -62,7 +54,7 @@ func (p *parts) logger(ctx context.Context) (*slog.Logger, func(), error) {
 func (p *parts) options(log *slog.Logger) stack.Options {
 	return stack.Options{
 		DataDir: p.DataDir, Brokers: p.Brokers, DatabaseURL: p.DatabaseURL, RegistryURL: p.RegistryURL,
-		DefinitionsDir: p.Definitions, Secrets: workload.SecretList(),
+		DefinitionsDir: p.Definitions, Secrets: workload.SecretList(), SecretsDir: p.Secrets,
 		Address: "127.0.0.1:0", RegistryAddress: "127.0.0.1:0", Log: log,
 	}
 }

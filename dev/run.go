@@ -35,6 +35,8 @@ scheme, repeated, out of order, with wrong signatures and poison among them.
   go run ./dev                           try it; nothing is kept
   go run ./dev --no-traffic              send your own
   go run ./dev --data-dir ./data         keep the data
+  go run ./dev --definitions ./providers --secrets ./secrets
+                                         a provider of your own
   go run ./dev --brokers localhost:9092 --database-url postgres://… --registry-url http://…`
 }
 
@@ -91,12 +93,29 @@ func (c *runCommand) drain(ctx context.Context, s *stack.Stack) error {
 	if err := s.Stop(stopCtx); err != nil {
 		return err
 	}
-	fmt.Fprintln(os.Stderr, "Stopped. Every accepted webhook is on its topic; what the sink had not applied yet, it will apply at its next start on the same data.")
+	fmt.Fprintln(os.Stderr, c.farewell())
 	return nil
+}
+
+// farewell says what is left, which depends on what was embedded and where its
+// data is.
+func (c *runCommand) farewell() string {
+	switch kafka, database := len(c.Brokers) > 0 || c.DataDir != "", c.DatabaseURL != "" || c.DataDir != ""; {
+	case kafka && database:
+		return "Stopped. Every accepted webhook is on its topic; what the sink had not applied yet, it will apply at its next start on the same data."
+	case kafka:
+		return "Stopped. Every accepted webhook is on its topic. The rows were in a private PostgreSQL that is gone; the next start applies all events anew."
+	case database:
+		return "Stopped. The rows are in the database. The topics were in an embedded broker that is gone, with what the sink had not applied yet."
+	}
+	return "Stopped. Topics and rows were for trying out and are gone; --data-dir DIR keeps them."
 }
 
 // chunk is how many deliveries of sample traffic are drawn at a time.
 const chunk = 500
+
+// sampleMark is in the event ids of sample traffic.
+const sampleMark = "sample-"
 
 // traffic sends sample webhooks at the rate until ctx ends.
 func (c *runCommand) traffic(ctx context.Context, s *stack.Stack) error {
@@ -107,7 +126,7 @@ func (c *runCommand) traffic(ctx context.Context, s *stack.Stack) error {
 	g.SetLimit(sender.Connections)
 	for seed := c.Seed; ; seed++ {
 		now := time.Now()
-		plan := workload.NewPlan(seed, chunk, workload.Run(now), now, workload.DefaultMix)
+		plan := workload.NewPlan(seed, chunk, sampleMark+workload.Run(now), now, workload.DefaultMix)
 		for _, phase := range plan.Phases {
 			for _, event := range phase {
 				select {

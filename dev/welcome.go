@@ -20,7 +20,6 @@ const apiToken = "demo-only-operator"
 
 // welcome says where everything is, with lines that work when they are pasted.
 func (c *runCommand) welcome(s *stack.Stack, page *traces.Server) string {
-	brokers := strings.Join(s.Kafka.Brokers, ",")
 	return fmt.Sprintf(`
 Hookstream runs in this process. Ctrl-C drains and stops it.
 
@@ -37,21 +36,44 @@ Send a webhook of your own, signed as GitHub signs:
 
 %s
 
-See its row:
+In another terminal, so that the tools ask this stack:
 
-  psql '%s' -c "SELECT id, title, state, labels FROM %s.issue WHERE title LIKE 'Hello%%'"
-
-See its way, and how long each step took:
-
-  go run ./dlq/cmd/hookstream trace my-first/1 --brokers %s --database-url '%s'%s
-
-See what failed, and why:
-
-  go run ./dlq/cmd/dlq list --brokers %s
 %s
-`, s.Address(), brokers, s.Registry, s.Database, tracesLine(page), s.AdminURL("ingest"), healthLine(s), c.LogFile,
-		ownWebhook(s.Address()), s.Database, s.TablesSchema, brokers, s.Database, traceFlag(page), brokers, apiLine(s))
+What became of it; its row; what failed, and why; how far the sink is:
+
+  go run ./dlq/cmd/hookstream trace my-first/1
+  psql "$HOOKSTREAM_DATABASE_URL" \
+    -c "SELECT id, title, state, labels FROM %s.issue WHERE title LIKE 'Hello%%'"
+  go run ./dlq/cmd/dlq list
+  go run ./sink/cmd/sink status
+%s
+`, s.Address(), brokers(s), s.Registry, s.Database, tracesLine(page), s.AdminURL("ingest"), healthLine(s), c.LogFile,
+		ownWebhook(s.Address()), exports(s, page), s.TablesSchema, apiLine(s))
 }
+
+func brokers(s *stack.Stack) string { return strings.Join(s.Kafka.Brokers, ",") }
+
+// exports is what the tools need to know. Without it they ask whatever is at the
+// usual ports, which may be another stack.
+func exports(s *stack.Stack, page *traces.Server) string {
+	variables := [][2]string{
+		{"HOOKSTREAM_BROKERS", brokers(s)},
+		{"HOOKSTREAM_REGISTRY_URL", s.Registry},
+		{"HOOKSTREAM_DATABASE_URL", s.Database},
+		{"HOOKSTREAM_SINK_INSTANCES", strings.TrimPrefix(s.AdminURL("sink"), "http://")},
+	}
+	if page != nil { // elsewhere traces may be in anything
+		variables = append(variables, [2]string{"HOOKSTREAM_TRACE_URL", page.TraceURL("{trace_id}")})
+	}
+	var b strings.Builder
+	for _, v := range variables {
+		fmt.Fprintf(&b, "  export %s=%s\n", v[0], quoted(v[1]))
+	}
+	return b.String()
+}
+
+// quoted is a word for a POSIX shell.
+func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 // tracesLine says where traces are to be seen.
 func tracesLine(page *traces.Server) string {
@@ -61,21 +83,12 @@ func tracesLine(page *traces.Server) string {
 	return page.URL()
 }
 
-// traceFlag makes --open lead to the page. Where traces go elsewhere, it is left
-// to HOOKSTREAM_TRACE_URL.
-func traceFlag(page *traces.Server) string {
-	if page == nil {
-		return ""
-	}
-	return " --trace-url '" + page.TraceURL("{trace_id}") + "'"
-}
-
 // apiLine asks the API for the same as dlq list.
 func apiLine(s *stack.Stack) string {
 	if s.APIAddress() == "" {
 		return ""
 	}
-	return fmt.Sprintf("  curl -H 'Authorization: Bearer %s' http://%s/v1/dead-letters\n", apiToken, s.APIAddress())
+	return fmt.Sprintf("  curl -H 'Authorization: Bearer %s' \\\n    http://%s/v1/dead-letters\n", apiToken, s.APIAddress())
 }
 
 // services in the order of the flow, and dlq where it runs.

@@ -53,8 +53,10 @@ type Options struct {
 	AdminAddresses map[string]string
 	// DefinitionsDir overrides provider definitions.
 	DefinitionsDir string
-	// Secrets of the providers, as HOOKSTREAM_SECRETS has them.
-	Secrets string
+	// Secrets of the providers, as HOOKSTREAM_SECRETS has them, and SecretsDir a
+	// folder of more; empty leaves it to HOOKSTREAM_SECRETS_DIR.
+	Secrets    string
+	SecretsDir string
 	// Unsafe turns the database's fsync off, for tests.
 	Unsafe bool
 	Log    *slog.Logger
@@ -233,6 +235,7 @@ func (s *Stack) configure(context.Context) error {
 	s.ingestConfig.DrainDelay = 0 // no load balancer has to notice
 	s.ingestConfig.DefinitionsDir = s.opts.DefinitionsDir
 	s.ingestConfig.Secrets = ingest.Secret(s.opts.Secrets)
+	s.ingestConfig.SecretsDir = cmp.Or(s.opts.SecretsDir, s.ingestConfig.SecretsDir)
 	s.Group, s.SinkGroup, s.TablesSchema = s.transformConfig.Group, s.sinkConfig.Group, s.sinkConfig.TablesSchema
 
 	var err error

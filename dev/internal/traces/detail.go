@@ -46,7 +46,7 @@ var facts = []Attribute{
 
 func (s *Server) trace(w http.ResponseWriter, r *http.Request) {
 	p := tracePage{Pointers: s.pointed(), ID: strings.ToLower(r.PathValue("id"))}
-	p.Trace = s.Trace(p.ID)
+	p.Trace = s.Open(p.ID)
 	if p.Trace == nil {
 		render(w, http.StatusNotFound, "trace.html", p)
 		return

@@ -244,8 +244,8 @@ func cut(s string) string {
 // spanBytesApart is about what a span takes besides its texts and their headers.
 const spanBytesApart = 512
 
-// size is about how much memory a span takes, in bytes.
-func (s *Span) size() int {
+// size is about how much memory a span takes.
+func (s *Span) size() limits {
 	n := spanBytesApart + len(s.Message) + sizeOf(s.Attributes)
 	for _, e := range s.Events {
 		n += 64 + len(e.Name) + sizeOf(e.Attributes)
@@ -253,7 +253,7 @@ func (s *Span) size() int {
 	for _, l := range s.Links {
 		n += 56 + len(l.TraceID) + len(l.SpanID) + sizeOf(l.Attributes)
 	}
-	return n
+	return limits{spans: 1, bytes: n}
 }
 
 // sizeOf counts values only: names are shared.

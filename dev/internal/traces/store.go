@@ -4,11 +4,13 @@ package traces
 
 import (
 	"slices"
+	"strings"
 	"sync"
 )
 
-// Store keeps the newest traces in memory. It is bounded in spans and in bytes:
-// the oldest traces go first.
+// Store keeps the newest traces in memory. It is bounded in spans and in bytes: the
+// oldest traces go first, and those that somebody will look for last, which are half
+// of it at most.
 type Store struct {
 	// limits are those of all traces, and of one.
 	limits, perTrace limits
@@ -17,8 +19,10 @@ type Store struct {
 	traces map[string]*Trace
 	// order has the ids of traces, oldest first.
 	order []string
-	// held is what all of them take.
-	held limits
+	// held is what all of them take, and wanted what those that are wanted do.
+	held, wanted limits
+	// sample is in the event ids of sample traffic, where there is any.
+	sample string
 	// evicted counts traces that made room for newer ones.
 	evicted int
 }
@@ -28,14 +32,16 @@ type limits struct{ spans, bytes int }
 
 func (l limits) within(most limits) bool { return l.spans <= most.spans && l.bytes <= most.bytes }
 
-func (l *limits) add(s *Span) {
-	l.spans++
-	l.bytes += s.size()
+func (l limits) half() limits { return limits{l.spans / 2, l.bytes / 2} }
+
+func (l *limits) add(more limits) {
+	l.spans += more.spans
+	l.bytes += more.bytes
 }
 
-func (l *limits) remove(s *Span) {
-	l.spans--
-	l.bytes -= s.size()
+func (l *limits) remove(less limits) {
+	l.spans -= less.spans
+	l.bytes -= less.bytes
 }
 
 // What a store keeps. A span of ours takes about a kilobyte.
@@ -60,6 +66,19 @@ type Trace struct {
 	// middle: how it began and how it ended is what is looked for.
 	Dropped int
 	held    limits
+	// opened tells that somebody looked at it, and failed and sample what is in it.
+	opened, failed, sample, batch bool
+}
+
+// wanted reports whether somebody will look for it: it has been opened, something
+// failed, or it is of a webhook that a person sent.
+func (t *Trace) wanted() bool { return t.opened || t.failed || !t.sample && !t.batch }
+
+// SampleTraffic has the events with mark in their ids make room before others.
+func (s *Store) SampleTraffic(mark string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sample = mark
 }
 
 // Add keeps spans. One that was added before is not added again: exporters
@@ -75,12 +94,43 @@ func (s *Store) Add(spans []*Span) {
 			s.order = append(s.order, span.TraceID)
 		}
 		if !t.has(span.SpanID) {
-			t.insert(span)
-			s.held.add(span)
-			s.thin(t)
+			s.change(t, func() {
+				t.insert(span)
+				t.note(span, s.sample)
+				s.thin(t)
+			})
 		}
 	}
 	s.evict()
+}
+
+// Open notes that somebody looks at a trace, and gives a copy of it, or nil.
+func (s *Store) Open(id string) *Trace {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.traces[id]
+	if t == nil {
+		return nil
+	}
+	s.change(t, func() { t.opened = true })
+	return t.clone()
+}
+
+// change keeps the sums right while a trace changes.
+func (s *Store) change(t *Trace, change func()) {
+	s.forget(t)
+	change()
+	s.held.add(t.held)
+	if t.wanted() {
+		s.wanted.add(t.held)
+	}
+}
+
+func (s *Store) forget(t *Trace) {
+	s.held.remove(t.held)
+	if t.wanted() {
+		s.wanted.remove(t.held)
+	}
 }
 
 // thin takes spans out of the middle of a trace that is too large. A record of a
@@ -89,8 +139,7 @@ func (s *Store) Add(spans []*Span) {
 func (s *Store) thin(t *Trace) {
 	for !t.held.within(s.perTrace) && len(t.Spans) > 1 {
 		middle := len(t.Spans) / 2
-		s.held.remove(t.Spans[middle])
-		t.held.remove(t.Spans[middle])
+		t.held.remove(t.Spans[middle].size())
 		t.Spans = slices.Delete(t.Spans, middle, middle+1)
 		t.Dropped++
 	}
@@ -98,15 +147,23 @@ func (s *Store) thin(t *Trace) {
 
 // evict makes room. The newest trace stays, whatever its size.
 func (s *Store) evict() {
-	n := 0
-	for ; !s.held.within(s.limits) && n < len(s.order)-1; n++ {
-		t := s.traces[s.order[n]]
-		s.held.spans -= t.held.spans
-		s.held.bytes -= t.held.bytes
-		delete(s.traces, t.ID)
+	if s.held.within(s.limits) {
+		return
 	}
-	s.evicted += n
-	s.order = slices.Delete(s.order, 0, n)
+	last := len(s.order) - 1
+	left := s.order[:0]
+	for i, id := range s.order {
+		t := s.traces[id]
+		stays := s.held.within(s.limits) || i == last || t.wanted() && s.wanted.within(s.limits.half())
+		if stays {
+			left = append(left, id)
+			continue
+		}
+		s.forget(t)
+		delete(s.traces, id)
+		s.evicted++
+	}
+	s.order = left
 }
 
 func (t *Trace) has(spanID string) bool {
@@ -121,7 +178,14 @@ func (t *Trace) insert(span *Span) {
 		return -1 // after those of the same time
 	})
 	t.Spans = slices.Insert(t.Spans, at, span)
-	t.held.add(span)
+	t.held.add(span.size())
+}
+
+// note takes from a span what decides whether the trace is wanted.
+func (t *Trace) note(span *Span, sample string) {
+	t.failed = t.failed || span.Err
+	t.batch = t.batch || span.Attribute(keyBatchSize) != "" && span.Attribute(keyReplayID) == ""
+	t.sample = t.sample || sample != "" && strings.Contains(span.Attribute(keyEventID), sample)
 }
 
 // Trace is a copy of a trace, or nil.
@@ -145,7 +209,11 @@ func (s *Store) Traces() []*Trace {
 	return out
 }
 
-func (t *Trace) clone() *Trace { return &Trace{t.ID, slices.Clone(t.Spans), t.Dropped, t.held} }
+func (t *Trace) clone() *Trace {
+	c := *t
+	c.Spans = slices.Clone(t.Spans)
+	return &c
+}
 
 // LinkedFrom are the spans of other traces that link to a trace, oldest first.
 func (s *Store) LinkedFrom(id string) []*Span {

@@ -51,6 +51,43 @@ func TestTheOldestTracesMakeRoom(t *testing.T) {
 	}
 }
 
+// TestWhatSomebodyWillLookForStays: the page of the webhook that a person sent is
+// still there when the sample traffic has filled the store many times.
+func TestWhatSomebodyWillLookForStays(t *testing.T) {
+	s := storeOf(20, 10)
+	s.SampleTraffic("sample-")
+	failed := span("failed", "a", "", "POST", 0, 1, keyEventID, "evt_sample-1")
+	failed.Err = true
+	s.Add([]*Span{
+		span("sent", "a", "", "POST", 0, 1, keyEventID, "my-first/1"),
+		span("opened", "a", "", "POST", 0, 1, keyEventID, "evt_sample-2"),
+		span("replay", "a", "", "replay", 0, 1, keyBatchSize, "1", keyReplayID, "r"),
+		failed,
+	})
+	if s.Open("opened") == nil || s.Open("absent") != nil {
+		t.Fatal("what is opened is not what is there")
+	}
+	flood := func(name string, n int, attributes ...string) {
+		for i := range n {
+			s.Add([]*Span{span(fmt.Sprint(name, i), "a", "", "x", 0, 1, attributes...)})
+		}
+	}
+	flood("sample", 100, keyEventID, "evt_sample-3")
+	flood("batch", 100, keyBatchSize, "7")
+	got := ids(s.Traces())
+	if want := []string{"failed", "replay", "opened", "sent"}; len(got) != 20 || !slices.Equal(got[16:], want) {
+		t.Errorf("kept %v, want %v", got, want)
+	}
+	// They are half of it at most: then their oldest make room too.
+	flood("theirs", 100, keyEventID, "theirs")
+	flood("sample", 100, keyEventID, "evt_sample-4")
+	got = ids(s.Traces())
+	theirs := slices.DeleteFunc(slices.Clone(got), func(id string) bool { return !strings.HasPrefix(id, "theirs") })
+	if len(got) != 20 || len(theirs) != 10 || theirs[0] != "theirs99" || s.held.spans != 20 || s.wanted.spans != 10 {
+		t.Errorf("kept %v; %d spans, %d of them wanted", got, s.held.spans, s.wanted.spans)
+	}
+}
+
 func TestOneTraceIsBounded(t *testing.T) {
 	s := storeOf(2, 3)
 	for i := range 5 {
@@ -72,7 +109,7 @@ func TestOneTraceIsBounded(t *testing.T) {
 }
 
 func TestLargeSpansTakeTheRoomOfMany(t *testing.T) {
-	one := span("t", "a", "", "root", 0, 1, "text", strings.Repeat("x", 1000)).size()
+	one := span("t", "a", "", "root", 0, 1, "text", strings.Repeat("x", 1000)).size().bytes
 	s := newStore(limits{100, 5 * one}, limits{100, 3 * one})
 	for i := range 20 {
 		trace := fmt.Sprint(i / 10)
