@@ -66,3 +66,9 @@ func pointers(s *stack.Stack) []traces.Pointer {
 	}
 	return out
 }
+
+// tools are the commands that the page of traces names, which ask this stack.
+func tools(s *stack.Stack) traces.Tools {
+	flags := " --brokers " + brokers(s)
+	return traces.Tools{DeadLetter: "go run ./dlq/cmd/dlq show" + flags, Journey: "go run ./dlq/cmd/hookstream trace" + flags}
+}

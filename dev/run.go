@@ -66,6 +66,7 @@ func (c *runCommand) Run(ctx context.Context) error {
 	}
 	if page != nil {
 		page.Point(pointers(s)...)
+		page.Tell(tools(s))
 	}
 	fmt.Print(c.welcome(s, page))
 

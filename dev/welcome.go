@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net"
+	"net/url"
 	"strings"
 
 	"github.com/hookstream/hookstream/dev/internal/stack"
@@ -47,7 +48,7 @@ What became of it; its row; what failed, and why; how far the sink is:
   go run ./dlq/cmd/dlq list
   go run ./sink/cmd/sink status
 %s
-`, s.Address(), brokers(s), s.Registry, s.Database, tracesLine(page), s.AdminURL("ingest"), healthLine(s), c.LogFile,
+`, s.Address(), brokers(s), s.Registry, redacted(s.Database), tracesLine(page), s.AdminURL("ingest"), healthLine(s), c.LogFile,
 		ownWebhook(s.Address()), exports(s, page), s.TablesSchema, apiLine(s))
 }
 
@@ -59,7 +60,7 @@ func exports(s *stack.Stack, page *traces.Server) string {
 	variables := [][2]string{
 		{"HOOKSTREAM_BROKERS", brokers(s)},
 		{"HOOKSTREAM_REGISTRY_URL", s.Registry},
-		{"HOOKSTREAM_DATABASE_URL", s.Database},
+		{"HOOKSTREAM_DATABASE_URL", redacted(s.Database)},
 		{"HOOKSTREAM_SINK_INSTANCES", strings.TrimPrefix(s.AdminURL("sink"), "http://")},
 	}
 	if page != nil { // elsewhere traces may be in anything
@@ -70,6 +71,14 @@ func exports(s *stack.Stack, page *traces.Server) string {
 		fmt.Fprintf(&b, "  export %s=%s\n", v[0], quoted(v[1]))
 	}
 	return b.String()
+}
+
+// redacted is a URL without its password, which whoever gave it knows.
+func redacted(address string) string {
+	if u, err := url.Parse(address); err == nil && u.User != nil {
+		return u.Redacted()
+	}
+	return address
 }
 
 // quoted is a word for a POSIX shell.

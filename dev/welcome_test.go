@@ -40,6 +40,10 @@ func TestWelcomeLeadsToThisStack(t *testing.T) {
 	if err != nil || string(got) != want {
 		t.Errorf("the shell has %q, %v; want %q", got, err, want)
 	}
+	s.Database = "postgres://u:hunter2@h/d"
+	if got := c.welcome(s, nil); strings.Contains(got, "hunter2") || !strings.Contains(got, "postgres://u:xxxxx@h/d") {
+		t.Errorf("the password is told: %s", got)
+	}
 	if got := c.welcome(s, nil); strings.Contains(got, "HOOKSTREAM_TRACE_URL") {
 		t.Errorf("a page that is not there is told: %s", got)
 	}

@@ -4,6 +4,7 @@ package traces
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -19,6 +20,8 @@ type tracePage struct {
 	Rows    []Row
 	Ticks   []string
 	Related relations
+	// Commands are what to type for more.
+	Commands []string
 }
 
 // relations are the traces at the other ends of links, each once, whoever made
@@ -40,8 +43,7 @@ const maxRelated = 20
 
 // facts are the attributes by which a person knows an event again.
 var facts = []Attribute{
-	{"provider", keyProvider}, {"event type", keyEventType}, {"event id", keyEventID}, {"tenant", keyTenant},
-	{"correlation id", keyCorrelationID}, {"replay id", keyReplayID},
+	{"event id", keyEventID}, {"tenant", keyTenant}, {"correlation id", keyCorrelationID}, {"replay id", keyReplayID},
 }
 
 func (s *Server) trace(w http.ResponseWriter, r *http.Request) {
@@ -61,9 +63,27 @@ func (s *Server) trace(w http.ResponseWriter, r *http.Request) {
 	for i := range ticks {
 		p.Ticks = append(p.Ticks, formatDuration(p.Summary.Duration*time.Duration(i)/ticks))
 	}
+	p.Commands = s.commands(p.Summary)
 	p.Related = s.relate(append(linksTo(p.Trace), s.linkedFrom(p.ID)...))
 	render(w, http.StatusOK, "trace.html", p)
 }
+
+// commands show the dead letter, and the event's journey with its other deliveries.
+func (s *Server) commands(t Summary) (out []string) {
+	if plain(t.DeadLetter) {
+		out = append(out, s.tools().DeadLetter+" "+t.DeadLetter)
+	}
+	if plain(t.EventID) {
+		out = append(out, s.tools().Journey+" "+t.EventID)
+	}
+	return out
+}
+
+// plain reports whether a text means only itself to a shell. Senders choose ids, and
+// people paste.
+func plain(s string) bool { return plainText.MatchString(s) }
+
+var plainText = regexp.MustCompile(`^[\w@%+:,./][\w@%+:,./-]*$`)
 
 // linksTo are the links of a trace to others.
 func linksTo(t *Trace) []Link {

@@ -14,16 +14,16 @@ const listed = 100
 
 // listPage is what the list shows.
 type listPage struct {
-	Pointers         []Pointer
-	Filter           Filter
-	Live             bool
-	LiveURL          string
-	Traces           []Summary
-	Found, Kept      int
-	Evicted          int
-	Providers, Names []string
-	Services         []string
-	Endpoint         string
+	Pointers            []Pointer
+	Filter              Filter
+	Live                bool
+	LiveURL             string
+	Traces              []Summary
+	Found, Kept         int
+	Evicted             int
+	Providers, Outcomes []string
+	Services            []string
+	Endpoint            string
 }
 
 func (s *Server) list(w http.ResponseWriter, r *http.Request) {
@@ -31,14 +31,14 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 	p := listPage{
 		Pointers: s.pointed(), Live: q.Get("live") != "", Endpoint: s.Endpoint(),
 		Filter: Filter{
-			Text: strings.TrimSpace(q.Get("q")), Provider: q.Get("provider"), Name: q.Get("name"), Errors: q.Get("errors") != "", Batches: q.Get("batches") != "",
+			Text: strings.TrimSpace(q.Get("q")), Provider: q.Get("provider"), Outcome: q.Get("outcome"), Errors: q.Get("errors") != "", Batches: q.Get("batches") != "",
 		},
 	}
 	p.LiveURL = liveURL(q, !p.Live)
 	all := s.Traces()
 	p.Kept, p.Evicted = len(all), s.Evicted()
 	p.Providers = choices(all, p.Filter.Provider, func(t *Trace) string { return t.attribute(keyProvider) })
-	p.Names = choices(all, p.Filter.Name, func(t *Trace) string { return t.Root().Name })
+	p.Outcomes = choices(all, p.Filter.Outcome, (*Trace).outcome)
 	for _, t := range all {
 		if !p.Filter.Matches(t) {
 			continue

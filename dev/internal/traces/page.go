@@ -24,6 +24,7 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"clock":  func(t time.Time) string { return t.UTC().Format("15:04:05.000") },
 	"full":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000 MST") },
 	"colour": colour,
+	"state":  state,
 	"short":  func(id string) string { return id[:min(len(id), 8)] },
 	"since":  func(t, start time.Time) string { return formatDuration(t.Sub(start)) },
 	"search": func(text string) string { return "/?" + url.Values{"q": {text}}.Encode() },
@@ -69,6 +70,18 @@ func digits(v float64) string {
 		return fmt.Sprintf("%.1f", v)
 	}
 	return fmt.Sprintf("%.2f", v)
+}
+
+// state is the class of an outcome: good where a row came of it, bad where it was
+// given up or refused.
+func state(s Summary) string {
+	switch {
+	case s.Outcome == "applied":
+		return "good"
+	case s.Outcome == outcomeDeadLetter, s.Failure != "":
+		return "bad"
+	}
+	return ""
 }
 
 // colour is the class of a service: our own have one each, others share four.

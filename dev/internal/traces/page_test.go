@@ -5,6 +5,7 @@ package traces
 import (
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,7 +52,7 @@ func TestList(t *testing.T) {
 	s := filled(t)
 	s.Point(Pointer{"metrics", "http://127.0.0.1:1/metrics"})
 	_, page := get(t, s, "/")
-	mustContain(t, page, `href="/trace/`+webhookTrace+`"`, "POST /webhooks/{provider}", `<b class="error">failed</b>`, "accepted", "stripe", "9.00 ms",
+	mustContain(t, page, `href="/trace/`+webhookTrace+`">stripe webhook</a>`, `<span class="badge bad">accepted</span> <b class="error">failed</b>`, "9.00 ms",
 		`<i class="dot transform">`, `<option>stripe</option>`, `href="http://127.0.0.1:1/metrics"`, "1 trace.")
 	_, page = get(t, s, "/?batches=1")
 	mustContain(t, page, "process_batch", "2 traces.")
@@ -61,12 +62,31 @@ func TestList(t *testing.T) {
 		t.Error("the filter lets the batch through")
 	}
 	// All traces of the provider that was chosen have made room: it is still chosen.
-	_, page = get(t, s, "/?provider=gone&name=gone+too")
+	_, page = get(t, s, "/?provider=gone&outcome=gone+too")
 	mustContain(t, page, `<option selected>gone</option>`, `<option selected>gone too</option>`, `<option>stripe</option>`)
 	_, page = get(t, s, "/?q=absent")
 	mustContain(t, page, "None of the 2 traces")
 	_, page = get(t, listen(t), "/")
 	mustContain(t, page, "No traces yet", "/v1/traces")
+}
+
+// TestCommandsAreSafeToPaste: senders choose the ids in them.
+func TestCommandsAreSafeToPaste(t *testing.T) {
+	s := listen(t)
+	s.Tell(Tools{DeadLetter: "dlq show --brokers b:1", Journey: "hookstream trace --brokers b:1"})
+	for id, want := range map[string]bool{
+		"evt_1-a/orders/paid": true, "a b": false, "a;reboot": false, "$(reboot)": false, "a'b": false, "a\nb": false, "-o": false, "a\x1b[2J": false, "": false,
+	} {
+		got := s.commands(Summary{EventID: id})
+		if has := slices.Equal(got, []string{"hookstream trace --brokers b:1 " + id}); has != want || !want && got != nil {
+			t.Errorf("%q gives %q", id, got)
+		}
+	}
+	trace := span(webhookTrace, "a", "", "process hookstream.raw", 0, 5, keyTopic, "hookstream.raw", keyPartition, "5", keyOffset, "16")
+	trace.Service = "transform"
+	s.Add([]*Span{trace, span(webhookTrace, "b", "a", "send hookstream.dlq", 1, 2, keyTopic, "hookstream.dlq")})
+	_, page := get(t, s, "/trace/"+webhookTrace)
+	mustContain(t, page, "dlq show --brokers b:1 transform:hookstream.raw/5/16\n", `<span class="badge bad">dead-letter</span>`)
 }
 
 func TestTracePage(t *testing.T) {
@@ -75,7 +95,7 @@ func TestTracePage(t *testing.T) {
 	mustContain(t, page, `id="a000000000000002" class="failed" open`, "jq: &lt;nothing&gt;", `<rect class="transform" x="33.33%" width="66.67%"`,
 		"Linked traces", `href="/trace/`+batchTrace+`#b000000000000001"`)
 	_, page = get(t, s, "/trace/"+batchTrace)
-	mustContain(t, page, "Linked traces", `href="/trace/`+webhookTrace+`#a000000000000001"`, "2 links", "1 that is not here")
+	mustContain(t, page, "Linked traces", `href="/trace/`+webhookTrace+`#a000000000000001"`, "1 that is not here")
 	code, page := get(t, s, "/trace/ffffffffffffffffffffffffffffffff")
 	if code != http.StatusNotFound {
 		t.Errorf("a trace that is not there: %d", code)

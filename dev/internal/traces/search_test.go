@@ -13,7 +13,7 @@ func TestFind(t *testing.T) {
 	failed := span("cc01", "b", "a", "sink apply", 2, 3, keyEventID, "evt_3")
 	failed.Err, failed.Message = true, "value too long"
 	s.Add([]*Span{
-		span("aa01", "a", "", "POST", 0, 9, keyProvider, "stripe", keyCorrelationID, "corr-1"),
+		span("aa01", "a", "", "POST", 0, 9, keyProvider, "stripe", keyCorrelationID, "corr-1", keyOutcome, "accepted"),
 		span("bb01", "a", "", "POST", 1, 2, keyProvider, "github", keyEventID, "evt_2"),
 		span("cc01", "a", "", "replay", 2, 4, keyProvider, "stripe"), failed,
 		span("dd01", "a", "", "process_batch", 3, 4, keyBatchSize, "2"),
@@ -29,10 +29,9 @@ func TestFind(t *testing.T) {
 		{"correlation id", Filter{Text: "corr-1"}, []string{"aa01"}},
 		{"message", Filter{Text: "too long"}, []string{"cc01"}},
 		{"provider", Filter{Provider: "stripe"}, []string{"cc01", "aa01"}},
-		{"name", Filter{Name: "POST"}, []string{"bb01", "aa01"}},
+		{"outcome", Filter{Outcome: "accepted"}, []string{"aa01"}},
 		{"errors", Filter{Errors: true}, []string{"cc01"}},
 		{"batches too", Filter{Batches: true}, []string{"dd01", "cc01", "bb01", "aa01"}},
-		{"batches by name", Filter{Name: "process_batch"}, []string{"dd01"}},
 		{"all at once", Filter{Text: "evt", Provider: "stripe", Errors: true}, []string{"cc01"}},
 		{"none", Filter{Text: "evt_2", Errors: true}, nil},
 	} {
@@ -50,9 +49,41 @@ func TestSummary(t *testing.T) {
 	}, Dropped: 1}
 	trace.Spans[0].Service, trace.Spans[0].Err, trace.Spans[2].Err = "transform", true, true
 	got := trace.Summary()
-	// The root names the trace although, by another clock, it came later.
-	if got.Name != "POST" || got.Provider != "stripe" || got.EventType != "charge.succeeded" || got.Outcome != "dead-letter" ||
-		got.Spans != 4 || got.Failure != "failed" || !got.Replay || trace.Spans[2].Failure() != "mapping_failed" || got.Duration != 19*time.Millisecond || !slices.Equal(got.Services, []string{"transform", "ingest"}) {
+	if got.Title != "stripe charge.succeeded" || got.Provider != "stripe" || got.Outcome != "dead-letter" || got.DeadLetter != "" ||
+		got.Failure != "failed" || !got.Replay || trace.Spans[2].Failure() != "mapping_failed" || got.Duration != 19*time.Millisecond || !slices.Equal(got.Services, []string{"transform", "ingest"}) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestTitle(t *testing.T) {
+	for want, spans := range map[string][]*Span{
+		// The root names the trace although, by another clock, it came later.
+		"replay":          {span("t", "b", "a", "send", 1, 2), span("t", "a", "", "replay", 2, 3)},
+		"github webhook":  {span("t", "a", "", "POST /webhooks/{provider}", 0, 1, keyProvider, "github", keyOutcome, "signature_mismatch")},
+		"stripe webhook":  {span("t", "a", "", "POST /webhooks/{provider}", 0, 1, keyProvider, "stripe", keyEventType, "unknown")},
+		"stripe a.change": {span("t", "a", "", "POST /webhooks/{provider}", 0, 1, keyProvider, "stripe"), span("t", "b", "a", "send", 1, 2, keyEventType, "a.change")},
+	} {
+		if got := (&Trace{Spans: spans}).title(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// TestADeadLetterIsTheOutcome of a webhook that the sink gave up too, whose span tells
+// none where the record was sampled only because it failed.
+func TestADeadLetterIsTheOutcome(t *testing.T) {
+	failed := span("t", "c", "b", "process events.payment.v1", 3, 6, keyErrorType, "constraint_violation", keyTopic, "events.payment.v1", keyPartition, "3", keyOffset, "94")
+	failed.Service, failed.Err = "sink", true
+	trace := &Trace{Spans: []*Span{
+		span("t", "a", "", "POST", 0, 1, keyProvider, "stripe", keyOutcome, "accepted"),
+		span("t", "b", "a", "process hookstream.raw", 1, 2, keyOutcome, "event", keyTopic, "hookstream.raw", keyPartition, "0", keyOffset, "7"),
+		failed,
+	}}
+	if got := trace.Summary(); got.Outcome != "event" || got.DeadLetter != "" {
+		t.Errorf("while it is tried again: %+v", got)
+	}
+	trace.Spans = append(trace.Spans, span("t", "d", "c", "send hookstream.dlq", 4, 5, keyTopic, "test.hookstream.dlq", keyPartition, "1", keyOffset, "2"))
+	if got := trace.Summary(); got.Outcome != "dead-letter" || got.DeadLetter != "sink:events.payment.v1/3/94" || got.Failure != "constraint_violation" {
 		t.Errorf("got %+v", got)
 	}
 }

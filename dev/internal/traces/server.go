@@ -20,11 +20,16 @@ type Server struct {
 	listener net.Listener
 	http     *http.Server
 	pointers atomic.Pointer[[]Pointer]
+	told     atomic.Pointer[Tools]
 	failed   chan error
 }
 
 // Pointer leads from the page to something else that is worth a look.
 type Pointer struct{ Name, URL string }
+
+// Tools are commands that take an id: of a dead letter, to show it, and of an event,
+// to tell what became of it.
+type Tools struct{ DeadLetter, Journey string }
 
 // Listen starts a server. It answers nobody but this machine, for it asks for no
 // password: another address than loopback is an error.
@@ -62,6 +67,16 @@ func (s *Server) TraceURL(id string) string { return s.URL() + "/trace/" + id }
 
 // Point shows pointers at the top of each page.
 func (s *Server) Point(p ...Pointer) { s.pointers.Store(&p) }
+
+// Tell has the pages of webhooks name these tools.
+func (s *Server) Tell(t Tools) { s.told.Store(&t) }
+
+func (s *Server) tools() Tools {
+	if t := s.told.Load(); t != nil {
+		return *t
+	}
+	return Tools{DeadLetter: "dlq show", Journey: "hookstream trace"}
+}
 
 // Close stops the server.
 func (s *Server) Close() error {
