@@ -3,9 +3,7 @@
 package dlq
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +15,7 @@ import (
 
 	"github.com/hookstream/hookstream/dlq/internal/action"
 	"github.com/hookstream/hookstream/dlq/internal/edit"
+	"github.com/hookstream/hookstream/dlq/internal/indent"
 	"github.com/hookstream/hookstream/dlq/internal/letters"
 	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/stage/terminal"
@@ -133,10 +132,8 @@ func toEdit(payload []byte) (file string, err error) {
 	if err != nil {
 		return "", err
 	}
-	var b bytes.Buffer
-	if json.Indent(&b, payload, "", "  ") == nil {
-		b.WriteByte('\n')
-		payload = b.Bytes()
+	if text, ok := indent.JSON(payload); ok {
+		payload = append(text, '\n')
 	}
 	file = filepath.Join(dir, "payload.json")
 	if err := os.WriteFile(file, payload, 0o600); err != nil {

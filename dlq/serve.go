@@ -67,7 +67,8 @@ func (c *serveCommand) Validate() error { return c.Config.Validate() }
 func (c *serveCommand) Help() string {
 	return `Examples:
   TOKEN=$(openssl rand -hex 32)
-  echo "alice $(printf %s "$TOKEN" | sha256sum | cut -d' ' -f1) read,replay" > tokens
+  SUM=$(printf %s "$TOKEN" | sha256sum | cut -d' ' -f1)
+  echo "alice $SUM read,simulate,replay" > tokens
   dlq serve --tokens-file tokens
   curl -H "Authorization: Bearer $TOKEN" localhost:8090/v1/stats`
 }
@@ -203,10 +204,10 @@ func (a *api) Outcomes(ctx context.Context, replayID string) (map[string]int, er
 }
 
 // Simulate implements serve.Operations.
-func (a *api) Simulate(ctx context.Context, sel *serve.Selection, m serve.Mending) (json.RawMessage, error) {
+func (a *api) Simulate(ctx context.Context, sel *serve.Selection, m serve.Mending, most int) (json.RawMessage, error) {
 	c := &simulateCommand{
 		selection:      selection{IDs: sel.IDs, Filter: sel.Filter, All: sel.All, Limit: sel.Limit},
-		DefinitionsDir: a.cfg.DefinitionsDir, Patch: m.Patch, Identify: m.Identify, Output: "json",
+		DefinitionsDir: a.cfg.DefinitionsDir, Patch: m.Patch, Identify: m.Identify, Output: "json", most: most,
 	}
 	if err := c.Validate(); err != nil {
 		return nil, serve.InvalidError{Err: err}

@@ -43,7 +43,7 @@ type apiWorld struct {
 }
 
 // tokens are callers by what they may.
-var tokens = []string{"read", "replay", "discard", "read,replay,discard"}
+var tokens = []string{"read", "simulate", "replay", "discard", "read,simulate,replay,discard"}
 
 func serveConfig(w *world) ServiceConfig {
 	w.Helper()
@@ -57,7 +57,7 @@ func serveConfig(w *world) ServiceConfig {
 	}
 	return ServiceConfig{
 		Common: service.Common{AdminAddress: "127.0.0.1:0", DrainTimeout: 20 * time.Second}, Kafka: w.cfg,
-		API: serve.Config{Address: "127.0.0.1:0", TokensFile: file, MaxInFlight: 8, MaxStreams: 8, RequestTimeout: time.Minute, MaxIndexed: 1000},
+		API: serve.Config{Address: "127.0.0.1:0", TokensFile: file, MaxInFlight: 8, MaxSimulations: 1, MaxSimulated: 1000, MaxStreams: 8, RequestTimeout: time.Minute, MaxIndexed: 1000},
 	}
 }
 
@@ -144,7 +144,7 @@ func (w *apiWorld) send(req *http.Request, scopes string) *http.Response {
 	return res
 }
 
-const everything = "read,replay,discard"
+const everything = "read,simulate,replay,discard"
 
 // want checks the status and reads the body.
 func want[T any](t testing.TB, r reply, status int) T {
@@ -428,11 +428,11 @@ func TestAPISimulatesWhatIsIdentified(t *testing.T) {
 	cut := w.defective(9, reason.MalformedBody, `{"id":"evt_9","type":"charge.failed","amount":9}`)
 	w.write(cut)
 	body := object{"ids": []string{cut.ID()}}
-	if sim := want[output.Simulation](t, w.call("read", "POST", "/v1/simulations", body), 200); sim.Failed != 1 || sim.Failures[0].Reason != reason.MalformedBody {
+	if sim := want[output.Simulation](t, w.call("simulate", "POST", "/v1/simulations", body), 200); sim.Failed != 1 || sim.Failures[0].Reason != reason.MalformedBody {
 		t.Errorf("unidentified: %+v", sim)
 	}
 	body["identify"] = true
-	if sim := want[output.Simulation](t, w.call("read", "POST", "/v1/simulations", body), 200); sim.Failed != 0 || sim.Tried != 1 {
+	if sim := want[output.Simulation](t, w.call("simulate", "POST", "/v1/simulations", body), 200); sim.Failed != 0 || sim.Tried != 1 {
 		t.Errorf("identified: %+v", sim)
 	}
 }
@@ -441,11 +441,11 @@ func TestAPISimulatesAndPatches(t *testing.T) {
 	w := newAPI(t)
 	ids := w.many(3)
 	body := object{"ids": ids[:1], "patch": ".amount |= tostring"}
-	sim := want[output.Simulation](t, w.call("read", "POST", "/v1/simulations", body), 200)
+	sim := want[output.Simulation](t, w.call("simulate", "POST", "/v1/simulations", body), 200)
 	if sim.Tried != 1 {
 		t.Errorf("simulated %+v", sim)
 	}
-	if sim := want[output.Simulation](t, w.call("read", "POST", "/v1/simulations", object{"filter": object{"event_id": "none"}}), 200); sim.Tried != 0 {
+	if sim := want[output.Simulation](t, w.call("simulate", "POST", "/v1/simulations", object{"filter": object{"event_id": "none"}}), 200); sim.Tried != 0 {
 		t.Errorf("simulated %+v", sim)
 	}
 	o := want[serve.Operation](t, w.call("replay", "POST", "/v1/replays", body), 202)
@@ -460,7 +460,46 @@ func TestAPISimulatesAndPatches(t *testing.T) {
 	for _, patch := range []string{"(", strings.Repeat("a", 20<<10)} {
 		body["patch"] = patch
 		want[object](t, w.call("replay", "POST", "/v1/replays", body), 400)
-		want[object](t, w.call("read", "POST", "/v1/simulations", body), 400)
+		want[object](t, w.call("simulate", "POST", "/v1/simulations", body), 400)
+	}
+}
+
+// TestAPIBoundsJQ: a program that would never end, or take all memory, is answered with
+// what it exceeded.
+func TestAPIBoundsJQ(t *testing.T) {
+	w := newAPI(t)
+	w.many(3)
+	for patch, why := range map[string]string{
+		`"x"*1000000000`: "needs more than 64 MiB", `def f: f; f`: "did not end within 1000000 steps", `[range(1e12)]`: "did not end within 1000000 steps",
+		`[limit(1e9; repeat(1))]`: "did not end within 1000000 steps",
+	} {
+		sim := want[output.Simulation](t, w.call("simulate", "POST", "/v1/simulations", object{"all": true, "patch": patch}), 200)
+		if len(sim.Refused) != 1 || sim.Refused[0].Count != 3 || !strings.Contains(sim.Refused[0].Why, why) {
+			t.Errorf("%s: %+v, want %q", patch, sim, why)
+		}
+		plan := want[output.Outcome](t, w.call("replay", "POST", "/v1/replays", object{"all": true, "patch": patch, "dry_run": true}), 200)
+		if plan.Planned != 0 || len(plan.Refused) != 1 || !strings.Contains(plan.Refused[0].Why, why) {
+			t.Errorf("%s: %+v, want %q", patch, plan, why)
+		}
+	}
+	for _, patch := range []string{`input`, `$ENV`, `setpath([1000000000]; 1)`, `.[1000000000] = 1`, `test(.a)`} {
+		want[object](t, w.call("simulate", "POST", "/v1/simulations", object{"all": true, "patch": patch}), 400)
+	}
+}
+
+// TestAPIBoundsSimulations in how many dead letters one tries.
+func TestAPIBoundsSimulations(t *testing.T) {
+	w := newStoppedAPI(t)
+	cfg := serveConfig(w.world)
+	cfg.API.MaxSimulated = 2
+	w.startWith(cfg)
+	w.many(3)
+	if p := want[object](t, w.call("simulate", "POST", "/v1/simulations", object{"all": true}), 409); !strings.Contains(fmt.Sprint(p["detail"]), "MAX_SIMULATED") {
+		t.Errorf("got %v", p)
+	}
+	want[object](t, w.call("simulate", "POST", "/v1/simulations", object{"all": true, "limit": 3}), 400)
+	if sim := want[output.Simulation](t, w.call("simulate", "POST", "/v1/simulations", object{"all": true, "limit": 2}), 200); sim.Tried != 2 {
+		t.Errorf("simulated %+v", sim)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/hookstream/hookstream/dlq/internal/output"
 	"github.com/hookstream/hookstream/dlq/internal/pattern"
 	"github.com/hookstream/hookstream/dlq/internal/resolutions"
+	"github.com/hookstream/hookstream/dlq/internal/serve"
 	"github.com/hookstream/hookstream/dlq/internal/simulate"
 )
 
@@ -26,6 +27,8 @@ type simulateCommand struct {
 	Output         string `short:"o" help:"table, json or yaml." enum:"table,json,yaml" default:"table"`
 
 	patch *edit.Patch
+	// most is how many may be tried; 0 is any number.
+	most int
 }
 
 // Validate checks the flags.
@@ -88,10 +91,15 @@ func (t *trial) try(l *letters.Letter, _ output.Status) error {
 	if t.Limit > 0 && t.result.Tried == t.Limit {
 		return errEnough
 	}
-	t.result.Tried++
+	if t.result.Tried++; t.most > 0 && t.result.Tried > t.most {
+		return serve.ErrTooMany
+	}
 	payload := l.Value
 	if t.patch != nil {
 		patched, changed, err := t.patch.Apply(t.ctx, payload)
+		if t.ctx.Err() != nil { // it says nothing of the dead letter
+			return t.ctx.Err()
+		}
 		if err != nil {
 			t.refuse(err)
 			return nil

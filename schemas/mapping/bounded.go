@@ -26,23 +26,25 @@ const (
 	spendIndex    = "spend on indexing"
 	spendUpdate   = "spend on updating"
 	spendKey      = "spend on a key"
+	// assigned is the variable of what an assignment assigns.
+	assigned = "$ assigned"
 )
 
 // patterns are the functions whose first argument is a regular expression. It must
-// be a literal: gojq keeps every one that it compiled.
+// be a literal, so that what it costs is known before it runs.
 var patterns = map[string]bool{"match": true, "test": true, "capture": true, "scan": true, "splits": true, "sub": true, "gsub": true}
 
-// bound rewrites a parsed expression in place. The error names what mappings may
-// not use.
-func bound(query *gojq.Query) error {
-	b := bounder{local: map[string]bool{}}
+// bound rewrites a parsed expression in place and gives the regular expressions in
+// it. The error names what expressions may not use.
+func bound(query *gojq.Query) (regexps, error) {
+	b := bounder{local: map[string]bool{}, regexps: regexps{}}
 	b.collect(reflect.ValueOf(query))
 	b.walk(reflect.ValueOf(query))
 	if len(b.errs) > 0 {
-		return errors.Join(b.errs...)
+		return nil, errors.Join(b.errs...)
 	}
 	query.FuncDefs = append(needed(query), query.FuncDefs...)
-	return nil
+	return b.regexps, nil
 }
 
 // bounder rewrites the nodes of an expression.
@@ -50,8 +52,9 @@ type bounder struct {
 	// trusted is set for the prelude.
 	trusted bool
 	// local are the functions that the expression defines.
-	local map[string]bool
-	errs  []error
+	local   map[string]bool
+	regexps regexps
+	errs    []error
 }
 
 func (b *bounder) refuse(format string, args ...any) {
@@ -144,10 +147,21 @@ func (b *bounder) function(f *gojq.Func) {
 	case b.trusted:
 		return
 	case f.Name[0] == '_' || !known(f.Name, len(f.Args)):
-		b.refuse("uses %s, which a mapping may not", f.Name)
+		b.refuse("uses %s, which is not possible here", f.Name)
 	}
-	if (patterns[f.Name] || s == "split/2") && !literal(f.Args[0]) {
+	if patterns[f.Name] || s == "split/2" {
+		b.pattern(f)
+	}
+}
+
+// pattern takes down the regular expression of a call.
+func (b *bounder) pattern(f *gojq.Func) {
+	if !literal(f.Args[0]) {
 		b.refuse("uses %s with a regular expression that is not a literal", f.Name)
+		return
+	}
+	if err := b.regexps.add(f.Args[0].Term.Str.Str); err != nil {
+		b.refuse("uses %s with a regular expression that %w", f.Name, err)
 	}
 }
 
@@ -158,7 +172,7 @@ var takesPath = map[string]bool{"path/1": true, "paths/1": true, "del/1": true}
 func (b *bounder) noGetpath(q *gojq.Query) {
 	visit(reflect.ValueOf(q), func(node any) {
 		if f, ok := node.(*gojq.Func); ok && f.Name == boundedPrefix+"getpath" {
-			b.refuse("uses getpath as a path, which a mapping may not")
+			b.refuse("uses getpath as a path, which is not possible here")
 		}
 	})
 }
@@ -177,17 +191,44 @@ func (b *bounder) operator(q *gojq.Query) {
 		*q = gojq.Query{FuncDefs: q.FuncDefs, Term: &gojq.Term{Type: gojq.TermTypeFunc, Func: boundedCall(name, q.Left, q.Right)}}
 		return
 	}
-	switch q.Op {
-	case gojq.OpAssign, gojq.OpUpdateAdd, gojq.OpUpdateSub, gojq.OpUpdateMul, gojq.OpUpdateDiv, gojq.OpUpdateMod, gojq.OpUpdateAlt:
-		if !b.trusted {
-			b.refuse("uses %s, which a mapping may not; |= is possible", q.Op)
-		}
-	case gojq.OpModify:
-		b.updated(q.Left)
-		update := *q
-		update.FuncDefs = nil
-		*q = gojq.Query{FuncDefs: q.FuncDefs, Op: gojq.OpPipe, Left: callQuery(spendUpdate), Right: &update}
+	switch {
+	case q.Op == gojq.OpModify:
+		b.update(q)
+	case !b.trusted:
+		b.assignment(q)
 	}
+}
+
+// assignment writes l = r as r as $x | l |= $x, and l += r as r as $x | l |= . + $x.
+func (b *bounder) assignment(q *gojq.Query) {
+	value := termQuery(&gojq.Func{Name: assigned})
+	if q.Op != gojq.OpAssign {
+		name, ok := assignments[q.Op]
+		switch this := (&gojq.Query{Term: &gojq.Term{Type: gojq.TermTypeIdentity}}); {
+		case ok:
+			value = termQuery(boundedCall(name, this, value))
+		case q.Op == gojq.OpUpdateAlt:
+			value = &gojq.Query{Op: gojq.OpAlt, Left: this, Right: value}
+		default:
+			return
+		}
+	}
+	update := &gojq.Query{Op: gojq.OpModify, Left: q.Left, Right: value}
+	b.update(update)
+	*q = gojq.Query{FuncDefs: q.FuncDefs, Op: gojq.OpPipe, Left: q.Right, Patterns: []*gojq.Pattern{{Name: assigned}}, Right: update}
+}
+
+// assignments are the operators that assignments compute with.
+var assignments = map[gojq.Operator]string{
+	gojq.OpUpdateAdd: "_add", gojq.OpUpdateSub: "_subtract", gojq.OpUpdateMul: "_multiply", gojq.OpUpdateDiv: "_divide", gojq.OpUpdateMod: "_modulo",
+}
+
+// update bounds l |= r.
+func (b *bounder) update(q *gojq.Query) {
+	b.updated(q.Left)
+	update := *q
+	update.FuncDefs = nil
+	*q = gojq.Query{FuncDefs: q.FuncDefs, Op: gojq.OpPipe, Left: callQuery(spendUpdate), Right: &update}
 }
 
 // longestGap is the largest index that an update may name: it makes an array that
@@ -205,7 +246,7 @@ func (b *bounder) updated(q *gojq.Query) {
 			}
 		case *gojq.Func:
 			if !controls[signature(n.Name, len(n.Args))] && !strings.Contains(n.Name, " ") && n.Name[0] != '$' {
-				b.refuse("uses %s on the left of |=, which a mapping may not", n.Name)
+				b.refuse("uses %s on the left of an assignment, which is not possible here", n.Name)
 			}
 		}
 	})
@@ -331,18 +372,25 @@ var functions = func() []gojq.CompilerOption {
 		}),
 	}
 	for name, n := range natives {
-		base, arity, _ := strings.Cut(name, "/")
-		args := int(arity[0]-'0') + 1
-		options = append(options, gojq.WithFunction(boundedPrefix+base, args, args, func(in any, args []any) any {
-			v, err := n.call(args[0].(*budget), in, args[1:]) //nolint:errcheck,forcetypeassert // expressions cannot name the variable
-			if err != nil {
-				return err
-			}
-			return v
-		}))
+		if name != matchName {
+			options = append(options, callable(name, n.call))
+		}
 	}
 	return options
 }()
+
+// callable is a native as expressions call it, with the budget before its arguments.
+func callable(name string, call func(b *budget, in any, args []any) (any, error)) gojq.CompilerOption {
+	base, _, _ := strings.Cut(name, "/")
+	n := natives[name].arity + 1
+	return gojq.WithFunction(boundedPrefix+base, n, n, func(in any, args []any) any {
+		v, err := call(args[0].(*budget), in, args[1:]) //nolint:errcheck,forcetypeassert // expressions cannot name the variable
+		if err != nil {
+			return err
+		}
+		return v
+	})
+}
 
 // spender is a function that returns its input after its cost was taken.
 func spender(name string, cost func(v any, most int) int) gojq.CompilerOption {

@@ -68,6 +68,22 @@ func TestExpressionsAreBounded(t *testing.T) {
 		`"x" * 8000000 | ascii_upcase | [range(1000) as $i | ascii_downcase]`,
 		`0 | strftime("%1024Y" * 1000000)`,
 		`"[0,0]," * 1000000 | "[\(.)0]" | fromjson`,
+		// Regular expressions that are slow, and those that gojq would keep.
+		`"a" * 30000 | gsub("(a*b|a)"; "x")`,
+		`"a" * 30000 | [scan("(.*.*.*.*.*.*.*.*b|a)")]`,
+		`"a" * 100000 | [splits("(a?){240}b")]`,
+		`"a" * 1000000 | test("(a?){240}b")`,
+		`"a" * 1000000 | test("a"; "g" * 1000000)`,
+		`[range(10000) as $i | "a" * 100 | test("(a?){240}b"; "g" * $i)]`,
+		// Assignments.
+		`reduce range(60) as $i ({a: "x"}; .a = .a + .a)`,
+		`reduce range(60) as $i ({a: "x"}; .a += .a)`,
+		`reduce range(60) as $i ({a: "x"}; .a *= 2)`,
+		`reduce range(60) as $i ({a: [1]}; .a //= 1 | .a += .a)`,
+		`reduce range(40) as $i (1; [., .]) | .. = 1`,
+		`reduce range(100000) as $i ([]; .[0] = .)`,
+		`[range(100000)] | .[] = ([range(1000)])`,
+		`def f: .a = f; f`,
 		// Values that grow.
 		`reduce range(60) as $i ([1]; . + .)`,
 		`reduce range(60) as $i ([1]; [.[], .[]])`,
@@ -172,8 +188,10 @@ func TestMappingsStayFarBelowTheBounds(t *testing.T) {
 // TestLoadRefusesWhatHasNoBound names what expressions may not do at all.
 func TestLoadRefusesWhatHasNoBound(t *testing.T) {
 	for expr, want := range map[string]string{
-		`.a = 1`: "uses =", `.a += 1`: "uses +=", `.a //= 1`: "uses //=", `setpath(["a"]; 1)`: "setpath", `.[$type] |= 1`: "updates an element",
-		`.[1000000000] |= 1`: "updates an element", `getpath([1000000000]) |= 1`: "getpath", `del(getpath(["a"]))`: "getpath", `nth(1000000000) |= 1`: "left of |=", `def f: .[1000000000]; f |= 1`: "left of |=",
+		`setpath(["a"]; 1)`: "setpath", `.[$type] |= 1`: "updates an element", `.[1000000000] = 1`: "updates an element", `.[.a] += 1`: "updates an element",
+		`.[1000000000] |= 1`: "updates an element", `getpath([1000000000]) |= 1`: "getpath", `del(getpath(["a"]))`: "getpath", `nth(1000000000) |= 1`: "left of an assignment", `def f: .[1000000000]; f |= 1`: "left of an assignment",
+		`getpath([1000000000]) = 1`: "getpath", `to_entries = 1`: "left of an assignment", `test("a{1000}a")`: "instructions", `test("` + strings.Repeat("a", 1001) + `")`: "longer", `test("(")`: "is wrong",
+		`env`: "env", `$ENV`: "$ENV", `input_line_number`: "input_line_number", `now`: "now", `getpath(["a"]) |= 1`: "getpath", `ascii`: "ascii", `@base32`: "no format", `splits(.a)`: "not a literal",
 		`test(.a)`: "not a literal", `.a as $r | sub($r; "")`: "not a literal", `test("a\(.b)")`: "not a literal", `fromstream(1)`: "fromstream",
 		`$__budget`: "$__budget", `{$__budget}`: "$__budget", `1 as $__budget | 1`: "$__budget", `_match("a"; null; true)`: "_match",
 		`def map(f): f; map(1)`: "defines map anew", `def length: 1; length`: "defines length anew", `def f(add): 1; add`: "defines add anew", `def f($add): 1; add`: "defines add anew", `@nope`: "no format", `limit(1; input)`: "input",

@@ -82,8 +82,6 @@ func (c *compiler) entry(kv *gojq.ObjectKeyVal, in *body.Shape) (e entry, err er
 	return e, errors.Join(err, errValue)
 }
 
-var errNotName = errors.New("expected a string for object key but got")
-
 // construct evaluates everything before it looks at the names, as gojq does.
 func construct(entries []entry, e *env, in any) (any, error) {
 	object := make(map[string]any, len(entries))
@@ -100,7 +98,7 @@ func construct(entries []entry, e *env, in any) (any, error) {
 		if name, ok := key.(string); ok {
 			object[name] = value
 		} else {
-			failed = errNotName
+			failed = mistyped{"expected a string for object key but got", typeOf(key)}
 		}
 	}
 	return object, failed

@@ -3,8 +3,6 @@
 package mapping
 
 import (
-	"strings"
-
 	"github.com/itchyny/gojq"
 )
 
@@ -42,7 +40,7 @@ var costs = []struct {
 	{multiplication, `_multiply/2`},
 	{transposition, `transpose/0`},
 	{joining, `join/1`},
-	{matching, `_match/3`},
+	{regexps(nil).cost, matchName},
 }
 
 // wide is the cost of functions that do not look into what values hold.
@@ -141,17 +139,4 @@ func transposition(in any, _ []any, most int) int {
 
 func joining(in any, args []any, most int) int {
 	return 2*size(in, most) + width(in)/valueSize*width(args[0])
-}
-
-// matchCost is what a regular expression takes for a byte.
-const matchCost = 32
-
-// matching finds one match, or with the flag g all of them: then gojq counts the
-// characters before each.
-func matching(in any, args []any, _ int) int {
-	s, _ := in.(string)
-	if flags, _ := args[1].(string); args[2] == true || !strings.Contains(flags, "g") {
-		return matchCost * len(s)
-	}
-	return 64*len(s) + len(s)*len(s)/16
 }

@@ -19,7 +19,7 @@ type expression struct{ filter filter }
 // body.
 func compileExpression(source string, shape *body.Shape) (*expression, error) {
 	if strings.Contains(source, budgetVariable) {
-		return nil, fmt.Errorf("jq uses %s, which a mapping may not", budgetVariable)
+		return nil, errBudgetNamed
 	}
 	query, err := gojq.Parse(source)
 	if err != nil {
@@ -47,10 +47,11 @@ func compileBounded(source string, variables []string) (*gojq.Code, error) {
 	if err != nil {
 		return nil, fmt.Errorf("jq does not parse: %w", err)
 	}
-	if err := bound(query); err != nil {
+	regexps, err := bound(query)
+	if err != nil {
 		return nil, err
 	}
-	options := append([]gojq.CompilerOption{gojq.WithVariables(append([]string{budgetVariable}, variables...))}, functions...)
+	options := append([]gojq.CompilerOption{gojq.WithVariables(append([]string{budgetVariable}, variables...)), regexps.option()}, functions...)
 	code, err := gojq.Compile(query, options...)
 	if err != nil {
 		return nil, fmt.Errorf("jq does not compile: %w", err)
@@ -87,21 +88,6 @@ func (r *runner) value(e *expression) (any, error) {
 		return nil, explain(err)
 	}
 	return v, err
-}
-
-// explain keeps the body out of messages. gojq quotes the values that an
-// operation failed on, after a colon, in parentheses, or after "applied to".
-func explain(err error) error {
-	var raised gojq.ValueError
-	if errors.As(err, &raised) {
-		return errors.New("jq fails: error") // its text may be the whole body
-	}
-	message := err.Error()
-	if i := strings.IndexAny(message, ":("); i >= 0 {
-		message = message[:i]
-	}
-	message, _, _ = strings.Cut(message, " cannot be applied to")
-	return fmt.Errorf("jq fails: %s", strings.TrimSpace(message))
 }
 
 func (r *runner) bool(e *expression) (bool, error) {

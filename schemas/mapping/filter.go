@@ -176,13 +176,6 @@ func (f filter) catch(value any) filter {
 	}}
 }
 
-// The errors of paths, as gojq words them.
-var (
-	errNotObject   = errors.New("expected an object but got")
-	errNotArray    = errors.New("expected an array but got")
-	errNotIterable = errors.New("cannot iterate over")
-)
-
 // member is .name; i is its place in a body.Partial.
 func member(name string, in *body.Shape) filter {
 	i := -1
@@ -198,7 +191,7 @@ func member(name string, in *body.Shape) filter {
 		case nil:
 			return nil, nil
 		}
-		return nil, errNotObject
+		return nil, notObject(v)
 	}}
 }
 
@@ -223,7 +216,7 @@ func element(index int, in *body.Shape) filter {
 		case nil:
 			return nil, nil
 		}
-		return nil, errNotArray
+		return nil, notArray(v)
 	}}
 }
 
@@ -250,7 +243,7 @@ func iterate(in *body.Shape) filter {
 			}
 			return nil
 		}
-		return errNotIterable
+		return notIterable(v)
 	}}
 }
 

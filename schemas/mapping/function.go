@@ -58,8 +58,7 @@ func (c *compiler) function(f *gojq.Func, in *body.Shape) (filter, error) {
 		itself(in).demand()
 		return called(natives["strftime/1"], constant(todate)), nil
 	case "test/1":
-		itself(in).demand()
-		return called(natives["_match/3"], constant(f.Args[0].Term.Str.Str), constant(nil), constant(true)), nil // a literal, see bounded.go
+		return c.test(f.Args[0].Term.Str.Str, in) // a literal, see bounded.go
 	case "sub/2":
 		return c.substitution(f, in)
 	case "length/0":
@@ -127,14 +126,28 @@ func (c *compiler) minorUnits(currency *gojq.Query, in *body.Shape) (filter, err
 	}}, nil
 }
 
+// test is test(re).
+func (c *compiler) test(re string, in *body.Shape) (filter, error) {
+	itself(in).demand()
+	known := regexps{}
+	if err := known.add(re); err != nil {
+		return filter{}, err
+	}
+	return called(known.native(), constant(re), constant(nil), constant(true)), nil
+}
+
 // substitution is sub(re; text) with a literal text, which may name no captures.
 func (c *compiler) substitution(call *gojq.Func, in *body.Shape) (filter, error) {
 	if !literal(call.Args[1]) {
 		return filter{}, errForeign
 	}
-	re, err := regexp.Compile(call.Args[0].Term.Str.Str)
+	known, source := regexps{}, call.Args[0].Term.Str.Str
+	if err := known.add(source); err != nil {
+		return filter{}, err
+	}
+	re, err := regexp.Compile(source)
 	if err != nil {
-		return filter{}, errForeign // it fails when it runs
+		return filter{}, err
 	}
 	others, err := c.foreign(termQuery(call), in)
 	if err != nil {
@@ -146,7 +159,7 @@ func (c *compiler) substitution(call *gojq.Func, in *body.Shape) (filter, error)
 		if !ok {
 			return others.only(e, in)
 		}
-		if err := e.budget.spend(matchCost*len(s) + len(text)); err != nil {
+		if err := e.budget.spend(known[source].once(len(s)) + len(text)); err != nil {
 			return nil, err
 		}
 		found := re.FindStringIndex(s)

@@ -210,9 +210,9 @@ func TestCompileNamesEveryProblem(t *testing.T) {
 	_, err := Compile(def)
 	for _, want := range []string{
 		"acme.yaml:20: events[0].id_suffix: jq does not parse",
-		"acme.yaml:21: events[0].deleted: jq uses nosuch, which a mapping may not",
+		"acme.yaml:21: events[0].deleted: jq uses nosuch, which is not possible here",
 		"acme.yaml:23: events[0].fields.name: jq does not compile",
-		"acme.yaml:24: events[0].fields.email: jq uses import_it, which a mapping may not",
+		"acme.yaml:24: events[0].fields.email: jq uses import_it, which is not possible here",
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("no %q in %v", want, err)

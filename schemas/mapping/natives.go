@@ -15,6 +15,8 @@ import (
 // the budget first.
 type native struct {
 	cost cost
+	// arity is the number of arguments.
+	arity int
 	// quick answers the common cases as gojq does, and false for the others.
 	// It may be nil.
 	quick func(in any, args []any) (any, bool)
@@ -46,7 +48,10 @@ var natives = func() map[string]*native {
 	all := map[string]*native{}
 	for _, g := range costs {
 		for name := range strings.FieldsSeq(g.names) {
-			all[name] = &native{cost: g.cost, quick: quick[name], code: sync.OnceValue(func() *gojq.Code { return compileCall(name) })}
+			all[name] = &native{
+				cost: g.cost, quick: quick[name], arity: int(name[len(name)-1] - '0'),
+				code: sync.OnceValue(func() *gojq.Code { return compileCall(name) }),
+			}
 		}
 	}
 	return all

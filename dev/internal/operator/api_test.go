@@ -63,7 +63,7 @@ func serveAPI(t *testing.T, s *stack.Stack, database string) *caller {
 		t.Fatal(err)
 	}
 	tokens := filepath.Join(t.TempDir(), "tokens")
-	line := fmt.Sprintf("mira %x read,replay,discard\n", sha256.Sum256([]byte(callersToken)))
+	line := fmt.Sprintf("mira %x read,simulate,replay,discard\n", sha256.Sum256([]byte(callersToken)))
 	if err := os.WriteFile(tokens, []byte(line), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -44,7 +44,7 @@ func (s *Stack) tokensFile() (string, error) {
 		return "", err
 	}
 	s.started("file of tokens", func(context.Context) error { return os.Remove(f.Name()) })
-	if _, err := fmt.Fprintf(f, "operator %x read,replay,discard\n", sha256.Sum256([]byte(s.opts.APIToken))); err != nil {
+	if _, err := fmt.Fprintf(f, "operator %x read,simulate,replay,discard\n", sha256.Sum256([]byte(s.opts.APIToken))); err != nil {
 		_ = f.Close() // the error says enough
 		return "", err
 	}

@@ -19,6 +19,9 @@ type Scope string
 const (
 	// Read is to see dead letters, payloads included, and what was done.
 	Read Scope = "read"
+	// Simulate is to run the definitions of now, and programs of the caller's own,
+	// over dead letters: it takes more of this service than to read.
+	Simulate Scope = "simulate"
 	// Replay is to send dead letters again, edited or not.
 	Replay Scope = "replay"
 	// Discard is to close dead letters unsent, and to take that back.
@@ -26,7 +29,7 @@ const (
 )
 
 // Scopes are all of them.
-func Scopes() []Scope { return []Scope{Read, Replay, Discard} }
+func Scopes() []Scope { return []Scope{Read, Simulate, Replay, Discard} }
 
 // Caller is who was authenticated.
 type Caller struct {

@@ -124,7 +124,7 @@ func parseTokens(path, text string) (tokenList, error) {
 	return list, nil
 }
 
-var errLine = errors.New("want a name, the SHA-256 of the token in 64 hexadecimal digits, and scopes such as read,replay,discard")
+var errLine = errors.New("want a name, the SHA-256 of the token in 64 hexadecimal digits, and scopes such as read,simulate,replay,discard")
 
 // add never quotes a line: someone may have put the token itself there.
 func (l *tokenList) add(fields []string) error {

@@ -11,34 +11,35 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/itchyny/gojq"
 
+	"github.com/hookstream/hookstream/dlq/internal/indent"
+	"github.com/hookstream/hookstream/schemas/mapping"
 	"github.com/hookstream/hookstream/schemas/record"
 )
 
-// patchTimeout bounds one payload: a jq program may not end.
-const patchTimeout = 5 * time.Second
+// MaxPatch is the longest jq program, in bytes.
+const MaxPatch = 16 << 10
 
 // Patch is a jq program that turns a payload into the one to send.
 type Patch struct {
-	source string
-	code   *gojq.Code
+	source  string
+	program *mapping.Program
 }
 
-// ParsePatch compiles a jq program. It has neither files nor environment.
+// ParsePatch compiles a jq program. It has neither files nor environment, and for
+// each payload the steps and bytes that a mapping has for an event.
 func ParsePatch(source string) (*Patch, error) {
-	query, err := gojq.Parse(source)
+	if len(source) > MaxPatch {
+		return nil, fmt.Errorf("--patch %.40q: want at most %d bytes of jq", source, MaxPatch)
+	}
+	program, err := mapping.CompileProgram(source)
 	if err != nil {
 		return nil, fmt.Errorf("--patch %q: %w", source, err)
 	}
-	code, err := gojq.Compile(query)
-	if err != nil {
-		return nil, fmt.Errorf("--patch %q: %w", source, err)
-	}
-	return &Patch{source, code}, nil
+	return &Patch{source, program}, nil
 }
 
 // Apply gives the payload to send and what was changed, or no edit where the
@@ -49,18 +50,9 @@ func (p *Patch) Apply(ctx context.Context, payload []byte) ([]byte, *record.Edit
 	if err != nil {
 		return nil, nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, patchTimeout)
-	defer cancel()
-	results := p.code.RunWithContext(ctx, input)
-	output, ok := results.Next()
-	if !ok {
-		return nil, nil, errors.New("the patch gives nothing for it")
-	}
-	if err, failed := output.(error); failed {
-		return nil, nil, fmt.Errorf("the patch fails on it: %.200w", err)
-	}
-	if _, more := results.Next(); more {
-		return nil, nil, errors.New("the patch gives more than one value for it")
+	output, err := p.program.Run(ctx, input)
+	if err != nil {
+		return nil, nil, fmt.Errorf("the patch cannot be applied to it: %w", err)
 	}
 	patched, err := gojq.Marshal(output)
 	if err != nil {
@@ -123,7 +115,10 @@ func changed(payload, edited []byte, patch string) ([]byte, *record.Edit, error)
 // that only what was changed differs.
 func Lines(payload []byte) []string {
 	if v, err := decode(payload); err == nil {
-		if text, err := json.MarshalIndent(v, "", "  "); err == nil {
+		if sorted, err := json.Marshal(v); err == nil {
+			payload = sorted
+		}
+		if text, ok := indent.JSON(payload); ok {
 			payload = text
 		}
 	}

@@ -134,6 +134,9 @@ func Read(ctx context.Context, cfg *kafka.Config, log *slog.Logger, partitions [
 		foreign(record.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.From}, UndecidedError{r.To - r.From})
 	}
 	return cfg.ReadDecided(ctx, "hookstream-dlq", log, kafka.Partitions{cfg.Topics.DeadLetters: partitions}, undecided, func(r *kgo.Record) error {
+		if err := ctx.Err(); err != nil { // each may take long with what it is given
+			return err
+		}
 		l, err := Parse(r)
 		if err != nil {
 			foreign(At(r), err)

@@ -6,12 +6,12 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 	"time"
 
+	"github.com/hookstream/hookstream/dlq/internal/indent"
 	"github.com/hookstream/hookstream/dlq/internal/outcome"
 	"github.com/hookstream/hookstream/schemas/reason"
 	"github.com/hookstream/hookstream/schemas/record"
@@ -174,11 +174,10 @@ func (f *Full) contentType() string {
 
 // indented is text indented if it is JSON, and unchanged if not.
 func indented(text string) string {
-	var b bytes.Buffer
-	if json.Indent(&b, []byte(text), "", "  ") != nil {
-		return text
+	if pretty, ok := indent.JSON([]byte(text)); ok {
+		return string(pretty)
 	}
-	return b.String()
+	return text
 }
 
 // avro describes a value in the schema registry's wire format: a zero byte, the

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/hookstream/hookstream/dlq/internal/auth"
+	"github.com/hookstream/hookstream/dlq/internal/edit"
 	"github.com/hookstream/hookstream/schemas/record"
 )
 
@@ -22,7 +23,10 @@ const (
 	maxBody       = 1 << 20
 	maxWhy        = 1000
 	maxReplaysCap = 1000
-	maxPatch      = 16 << 10
+	maxPatch      = edit.MaxPatch
+	// maxValues is how many values a filter may have: each dead letter is compared
+	// with all of them.
+	maxValues = 1000
 )
 
 // selected is the part of a body that says which dead letters.
@@ -147,6 +151,13 @@ func (h *handler) change(r *http.Request, caller *auth.Caller, c *Change, body *
 	if !body.DryRun && body.AtMost == nil && len(c.IDs) == 0 {
 		return nil, InvalidError{errors.New("at_most is missing: look at the plan with \"dry_run\": true, then say how many may be changed at most")}
 	}
+	if c.Patch != "" {
+		done, err := h.simulating()
+		if err != nil {
+			return nil, err
+		}
+		defer done()
+	}
 	c.By, c.Why = caller.Name, body.Why
 	if c.ID == "" {
 		id, err := uuid.NewV7()
@@ -216,11 +227,33 @@ func (h *handler) simulate(r *http.Request, _ *auth.Caller) (answer, error) {
 	if err := body.validate(); err != nil {
 		return nil, err
 	}
-	result, err := h.ops.Simulate(r.Context(), &sel, body.Mending)
+	if sel.Limit > h.simulated {
+		return nil, InvalidError{fmt.Errorf("limit is %d, at most %d are simulated at once (HOOKSTREAM_DLQ_MAX_SIMULATED)", sel.Limit, h.simulated)}
+	}
+	done, err := h.simulating()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	result, err := h.ops.Simulate(r.Context(), &sel, body.Mending, h.simulated)
+	if errors.Is(err, ErrTooMany) {
+		return nil, refuse(tooMany, "more than %d match, which is the most that are simulated at once (HOOKSTREAM_DLQ_MAX_SIMULATED); select fewer, or say how many to try with limit", h.simulated)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return ok(result)
+}
+
+// simulating takes a place for what computes with payloads, which may take much more
+// than to read them.
+func (h *handler) simulating() (done func(), err error) {
+	select {
+	case h.simulations <- struct{}{}:
+		return func() { <-h.simulations }, nil
+	default:
+		return nil, refuse(overloaded, "%d simulations or plans with a patch are in hand (HOOKSTREAM_DLQ_MAX_SIMULATIONS); try again", cap(h.simulations))
+	}
 }
 
 // decode reads a body, which is one JSON object with known members: a misspelt

@@ -20,16 +20,18 @@ type Config struct {
 	TLSCert string `name:"tls-cert-file" help:"PEM file of the API's certificate; plain HTTP without, for a proxy that has one. A change is noticed." env:"HOOKSTREAM_DLQ_TLS_CERT_FILE" placeholder:"FILE"`
 	TLSKey  string `name:"tls-key-file" help:"PEM file of the certificate's key." env:"HOOKSTREAM_DLQ_TLS_KEY_FILE" placeholder:"FILE"`
 
-	TokensFile string `help:"File of bearer tokens, one a line: a name, the token's SHA-256 in hexadecimal, and scopes of read,replay,discard. A change is noticed." env:"HOOKSTREAM_DLQ_TOKENS_FILE" placeholder:"FILE"`
+	TokensFile string `help:"File of bearer tokens, one a line: a name, the token's SHA-256 in hexadecimal, and scopes of read,simulate,replay,discard. A change is noticed." env:"HOOKSTREAM_DLQ_TOKENS_FILE" placeholder:"FILE"`
 
 	OIDCIssuer   string                `help:"Issuer of JWTs that are accepted too." env:"HOOKSTREAM_DLQ_OIDC_ISSUER" placeholder:"URL"`
 	OIDCAudience string                `help:"Audience that the JWTs must be for." env:"HOOKSTREAM_DLQ_OIDC_AUDIENCE" placeholder:"NAME"`
 	OIDCKeys     string                `name:"oidc-jwks-url" help:"Where the issuer publishes its keys: jwks_uri in its /.well-known/openid-configuration." env:"HOOKSTREAM_DLQ_OIDC_JWKS_URL" placeholder:"URL"`
-	OIDCScopes   map[string]auth.Scope `help:"What in the scope claim gives which scope." default:"dlq:read=read;dlq:replay=replay;dlq:discard=discard" env:"HOOKSTREAM_DLQ_OIDC_SCOPES" placeholder:"LIST"`
+	OIDCScopes   map[string]auth.Scope `help:"What in the scope claim gives which scope." default:"dlq:read=read;dlq:simulate=simulate;dlq:replay=replay;dlq:discard=discard" env:"HOOKSTREAM_DLQ_OIDC_SCOPES" placeholder:"LIST"`
 	OIDCClaim    string                `name:"oidc-scope-claim" help:"Claim that holds the scopes: text with spaces between, or a list." default:"scope" env:"HOOKSTREAM_DLQ_OIDC_SCOPE_CLAIM"`
 	OIDCSubject  string                `name:"oidc-subject-claim" help:"Claim that names the caller in the audit." default:"sub" env:"HOOKSTREAM_DLQ_OIDC_SUBJECT_CLAIM"`
 
 	MaxInFlight    int           `help:"Requests answered at once; more are answered 503. Each may read the whole dead-letter topic." default:"8" env:"HOOKSTREAM_DLQ_MAX_IN_FLIGHT"`
+	MaxSimulations int           `help:"Simulations, and plans of replays with a patch, at once; more are answered 503. Each payload may take some 200 MiB for a moment." default:"1" env:"HOOKSTREAM_DLQ_MAX_SIMULATIONS"`
+	MaxSimulated   int           `help:"Dead letters that one simulation may try; one that selects more is answered 409." default:"100000" env:"HOOKSTREAM_DLQ_MAX_SIMULATED"`
 	MaxStreams     int           `help:"Streams of progress open at once; more are answered 503." default:"64" env:"HOOKSTREAM_DLQ_MAX_STREAMS"`
 	RequestTimeout time.Duration `help:"How long a request may take. Replays go on after theirs." default:"60s" env:"HOOKSTREAM_DLQ_REQUEST_TIMEOUT"`
 	MaxIndexed     int           `help:"Dead letters that are remembered for metrics, at some 60 bytes each. Beyond, resolved ones are forgotten, then new ones not counted." default:"1000000" env:"HOOKSTREAM_DLQ_MAX_INDEXED"`
@@ -47,7 +49,7 @@ func (c *Config) Validate() error {
 	for _, n := range []struct {
 		name  string
 		value int
-	}{{"MAX_IN_FLIGHT", c.MaxInFlight}, {"MAX_STREAMS", c.MaxStreams}, {"MAX_INDEXED", c.MaxIndexed}} {
+	}{{"MAX_IN_FLIGHT", c.MaxInFlight}, {"MAX_SIMULATIONS", c.MaxSimulations}, {"MAX_SIMULATED", c.MaxSimulated}, {"MAX_STREAMS", c.MaxStreams}, {"MAX_INDEXED", c.MaxIndexed}} {
 		if n.value < 1 {
 			errs = append(errs, fmt.Errorf("HOOKSTREAM_DLQ_%s is %d, must be at least 1", n.name, n.value))
 		}
@@ -74,7 +76,7 @@ func (c *Config) validateOIDC() error {
 	}
 	for name, scope := range c.OIDCScopes {
 		if !slices.Contains(auth.Scopes(), scope) {
-			errs = append(errs, fmt.Errorf("HOOKSTREAM_DLQ_OIDC_SCOPES: %s=%s: want read, replay or discard", name, scope))
+			errs = append(errs, fmt.Errorf("HOOKSTREAM_DLQ_OIDC_SCOPES: %s=%s: want read, simulate, replay or discard", name, scope))
 		}
 	}
 	return errors.Join(errs...)

@@ -28,6 +28,10 @@ type handler struct {
 	timeout  time.Duration
 	requests chan struct{} // one place for each request in hand
 	streams  chan struct{} // one place for each stream
+	// simulations has one place for each request that runs definitions or a patch
+	// over dead letters, and simulated is how many one may try.
+	simulations chan struct{}
+	simulated   int
 
 	strangers strangers
 }
@@ -54,7 +58,7 @@ func (h *handler) table() []route {
 		{"GET", "/v1/dead-letters/{id...}", auth.Read, false, h.show},
 		{"GET", "/v1/stats", auth.Read, false, h.stats},
 		{"GET", "/v1/history", auth.Read, false, h.history},
-		{"POST", "/v1/simulations", auth.Read, false, h.simulate},
+		{"POST", "/v1/simulations", auth.Simulate, false, h.simulate},
 		{"POST", "/v1/replays", auth.Replay, false, h.replay},
 		{"GET", "/v1/replays/{id}/outcomes", auth.Read, false, h.outcomes},
 		{"POST", "/v1/discards", auth.Discard, false, h.discard},

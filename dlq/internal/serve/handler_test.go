@@ -68,7 +68,7 @@ func (f *fake) Stats(context.Context, *filter.Filter, int) (json.RawMessage, err
 	return json.RawMessage(`{}`), f.err
 }
 func (f *fake) Outcomes(context.Context, string) (map[string]int, error) { return nil, f.err }
-func (f *fake) Simulate(context.Context, *Selection, Mending) (json.RawMessage, error) {
+func (f *fake) Simulate(context.Context, *Selection, Mending, int) (json.RawMessage, error) {
 	return json.RawMessage(`{}`), f.err
 }
 
@@ -109,6 +109,7 @@ func api(t *testing.T, f *fake, change func(*handler)) (*handler, string) {
 		ops: f, callers: &auth.Authenticator{Tokens: tokens}, metrics: m, log: log, timeout: time.Minute,
 		runner:   &runner{ctx: t.Context(), log: log, now: time.Now, byID: map[string]*operation{}},
 		requests: make(chan struct{}, 1), streams: make(chan struct{}, 1),
+		simulations: make(chan struct{}, 1), simulated: 1000,
 	}
 	if change != nil {
 		change(h)
@@ -179,6 +180,27 @@ func TestWhoMayDoWhat(t *testing.T) {
 	}
 }
 
+// TestSimulationsTakeTurns: each may take much memory.
+func TestSimulationsTakeTurns(t *testing.T) {
+	h, url := api(t, &fake{plan: &Plan{}}, nil)
+	h.simulations <- struct{}{}
+	for _, c := range []struct{ token, path, body string }{
+		{"simulate", "/v1/simulations", `{"all": true}`}, {"replay", "/v1/replays", `{"all": true, "dry_run": true, "patch": "."}`},
+	} {
+		res, text := send(t, c.token, "POST", url+c.path, c.body)
+		if res.StatusCode != 503 || !strings.Contains(text, "HOOKSTREAM_DLQ_MAX_SIMULATIONS") || res.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: %s %s", c.path, res.Status, text)
+		}
+	}
+	if res, text := send(t, "replay", "POST", url+"/v1/replays", `{"all": true, "dry_run": true}`); res.StatusCode != 200 {
+		t.Errorf("without a patch: %s %s", res.Status, text)
+	}
+	<-h.simulations
+	if res, text := send(t, "simulate", "POST", url+"/v1/simulations", `{"all": true}`); res.StatusCode != 200 {
+		t.Errorf("a place is free: %s %s", res.Status, text)
+	}
+}
+
 func TestWrongUseIsAProblem(t *testing.T) {
 	_, url := api(t, &fake{plan: &Plan{}}, nil)
 	for _, c := range []struct {
@@ -203,6 +225,7 @@ func TestWrongUseIsAProblem(t *testing.T) {
 		{"replay", "POST", "/v1/replays", `{"filter": {}}`, 400, "select dead letters by one of"},
 		{"replay", "POST", "/v1/replays", `{"filter": {"reson": "unmapped"}}`, 400, `there is no parameter \"reson\"`},
 		{"replay", "POST", "/v1/replays", `{"filter": {"reason": {"a": 1}}}`, 400, "want text, a number, or a list"},
+		{"replay", "POST", "/v1/replays", `{"filter": {"key": [` + strings.Repeat(`"k",`, 1000) + `"k"]}}`, 400, "1001 values, at most 1000"},
 		{"replay", "POST", "/v1/replays", `{"all": true}`, 400, "at_most is missing"},
 		{"replay", "POST", "/v1/replays", `{"all": true, "at_most": 1, "replay_id": "../x"}`, 400, "replay_id"},
 		{"replay", "POST", "/v1/replays", `{"all": true, "atmost": 1}`, 400, "atmost"},
@@ -375,7 +398,7 @@ func TestEndedOperationsAreForgotten(t *testing.T) {
 }
 
 func TestConfigIsChecked(t *testing.T) {
-	good := Config{TokensFile: "f", MaxInFlight: 1, MaxStreams: 1, MaxIndexed: 1, RequestTimeout: time.Minute, OIDCClaim: "scope", OIDCSubject: "sub"}
+	good := Config{TokensFile: "f", MaxInFlight: 1, MaxSimulations: 1, MaxSimulated: 1, MaxStreams: 1, MaxIndexed: 1, RequestTimeout: time.Minute, OIDCClaim: "scope", OIDCSubject: "sub"}
 	if err := good.Validate(); err != nil {
 		t.Error(err)
 	}
@@ -384,7 +407,7 @@ func TestConfigIsChecked(t *testing.T) {
 		"OIDC_ISSUER is empty":             func(c *Config) { c.OIDCAudience = "dlq" },
 		"OIDC_AUDIENCE, _SCOPE_CLAIM":      func(c *Config) { c.OIDCIssuer, c.OIDCKeys = "i", "https://id/keys" },
 		"OIDC_JWKS_URL is \"http://id/k\"": func(c *Config) { c.OIDCIssuer, c.OIDCAudience, c.OIDCKeys = "i", "a", "http://id/k" },
-		"x=write: want read, replay": func(c *Config) {
+		"x=write: want read, simulate": func(c *Config) {
 			c.OIDCIssuer, c.OIDCAudience, c.OIDCKeys, c.OIDCScopes = "i", "a", "https://id/k", map[string]auth.Scope{"x": "write"}
 		},
 		"TLS_KEY_FILE go together":    func(c *Config) { c.TLSCert = "c" },

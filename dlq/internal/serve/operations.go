@@ -28,13 +28,17 @@ type Operations interface {
 	Outcomes(ctx context.Context, replayID string) (map[string]int, error)
 	// Simulate runs the definitions of now over open dead letters, mended first, as
 	// dlq simulate -o json does. It sends nothing.
-	Simulate(ctx context.Context, sel *Selection, m Mending) (json.RawMessage, error)
+	// ErrTooMany is that more than most would be tried.
+	Simulate(ctx context.Context, sel *Selection, m Mending, most int) (json.RawMessage, error)
 	// Plan looks what a change would do.
 	Plan(ctx context.Context, c *Change) (*Plan, error)
 }
 
 // ErrNotFound is that no dead letter has the ID.
 var ErrNotFound = errors.New("no dead letter has this ID")
+
+// ErrTooMany is that more dead letters are selected than may be.
+var ErrTooMany = errors.New("too many dead letters are selected")
 
 // InvalidError is for the caller to correct.
 type InvalidError struct{ Err error }

@@ -20,7 +20,7 @@ var (
 	notFound         = problem.Type{Page: page, Slug: "not-found", Title: "There is no such thing", Status: http.StatusNotFound}
 	methodNotAllowed = problem.Type{Page: page, Slug: "method-not-allowed", Title: "The resource does not know this method", Status: http.StatusMethodNotAllowed}
 	busy             = problem.Type{Page: page, Slug: "busy", Title: "Another change is being carried out", Status: http.StatusConflict}
-	tooMany          = problem.Type{Page: page, Slug: "too-many", Title: "More dead letters would be changed than was agreed to", Status: http.StatusConflict}
+	tooMany          = problem.Type{Page: page, Slug: "too-many", Title: "More dead letters match than may be changed or tried", Status: http.StatusConflict}
 	tooLarge         = problem.Type{Page: page, Slug: "too-large", Title: "The request body is too large", Status: http.StatusRequestEntityTooLarge}
 	overloaded       = problem.Type{Page: page, Slug: "overloaded", Title: "Too many requests are in hand", Status: http.StatusServiceUnavailable}
 	unavailable      = problem.Type{Page: page, Slug: "unavailable", Title: "What is needed to answer is away", Status: http.StatusServiceUnavailable}

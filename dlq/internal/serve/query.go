@@ -101,6 +101,13 @@ func (p *params) filter() filter.Filter {
 		}
 		f.Partition = append(f.Partition, int32(n))
 	}
+	values := 0
+	for _, list := range p.values {
+		values += len(list)
+	}
+	if values > maxValues {
+		p.fail("the filter has %d values, at most %d are possible", values, maxValues)
+	}
 	if err := f.Validate(); err != nil && p.err == nil {
 		p.err = errors.New(flag.ReplaceAllStringFunc(err.Error(), func(name string) string {
 			return strings.ReplaceAll(strings.TrimLeft(name, "-"), "-", "_")

@@ -143,6 +143,7 @@ func (s *Service) server(r *runner) *http.Server {
 		Handler: newHandler(&handler{
 			ops: s.ops, callers: s.callers, runner: r, metrics: s.metrics, log: s.log, timeout: s.cfg.RequestTimeout,
 			requests: make(chan struct{}, s.cfg.MaxInFlight), streams: make(chan struct{}, s.cfg.MaxStreams),
+			simulations: make(chan struct{}, s.cfg.MaxSimulations), simulated: s.cfg.MaxSimulated,
 		}),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       readTimeout,
