@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -34,6 +35,7 @@ type handler struct {
 	simulated   int
 
 	strangers strangers
+	throttle  throttle
 }
 
 // route is one operation of the API.
@@ -177,6 +179,13 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		p = refuse(unavailable, "it took longer than %s (HOOKSTREAM_DLQ_REQUEST_TIMEOUT); every request reads the whole topic", h.timeout)
 	default:
 		p = refuse(unavailable, "%w", err)
+	}
+	if errors.Is(err, auth.ErrInvalid) {
+		if wait, ok := h.throttled(r); ok {
+			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+			p = refuse(tooManyAttempts, "too many wrong tokens came from this address; a right one works at once")
+			h.unknown(r, err)
+		}
 	}
 	switch p.Slug {
 	case unauthorized.Slug:

@@ -22,13 +22,14 @@ var (
 	busy             = problem.Type{Page: page, Slug: "busy", Title: "Another change is being carried out", Status: http.StatusConflict}
 	tooMany          = problem.Type{Page: page, Slug: "too-many", Title: "More dead letters match than may be changed or tried", Status: http.StatusConflict}
 	tooLarge         = problem.Type{Page: page, Slug: "too-large", Title: "The request body is too large", Status: http.StatusRequestEntityTooLarge}
+	tooManyAttempts  = problem.Type{Page: page, Slug: "too-many-attempts", Title: "Too many tokens were wrong", Status: http.StatusTooManyRequests}
 	overloaded       = problem.Type{Page: page, Slug: "overloaded", Title: "Too many requests are in hand", Status: http.StatusServiceUnavailable}
 	unavailable      = problem.Type{Page: page, Slug: "unavailable", Title: "What is needed to answer is away", Status: http.StatusServiceUnavailable}
 )
 
 // Problems are all of them.
 func Problems() []problem.Type {
-	return []problem.Type{invalidRequest, unauthorized, forbidden, notFound, methodNotAllowed, busy, tooMany, tooLarge, overloaded, unavailable}
+	return []problem.Type{invalidRequest, unauthorized, forbidden, notFound, methodNotAllowed, busy, tooMany, tooLarge, tooManyAttempts, overloaded, unavailable}
 }
 
 // refusal is one occurrence, as an error.
