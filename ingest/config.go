@@ -12,6 +12,7 @@ import (
 	"github.com/hookstream/hookstream/ingest/internal/limit"
 	"github.com/hookstream/hookstream/ingest/internal/network"
 	"github.com/hookstream/hookstream/ingest/internal/secret"
+	"github.com/hookstream/hookstream/ingest/internal/verify"
 	"github.com/hookstream/hookstream/schemas/provider"
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/outbound"
@@ -47,10 +48,11 @@ type Config struct {
 	ProxyProtocol   bool              `help:"Require the PROXY protocol, version 1 or 2, on connections from trusted proxies." env:"HOOKSTREAM_PROXY_PROTOCOL"`
 	AllowedNetworks map[string]string `help:"Networks that may send: provider=network,network or tenant/provider=network, separated by semicolons. Everybody may send what is not listed." env:"HOOKSTREAM_ALLOWED_NETWORKS" placeholder:"LIST"`
 
-	DefinitionsDir string        `help:"Folder of provider definitions that add to or replace the built-in ones. A change is noticed, and is in force together with the secrets or not at all." env:"HOOKSTREAM_DEFINITIONS_DIR" placeholder:"DIR"`
-	SecretsDir     string        `help:"Folder of signing secrets: files named TENANT/PROVIDER, one secret a line. A change is noticed." env:"HOOKSTREAM_SECRETS_DIR" placeholder:"DIR"`
-	Secrets        Secret        `help:"Signing secrets: tenant/provider=secret, separated by semicolons. Prefer the folder." env:"HOOKSTREAM_SECRETS" placeholder:"LIST"`
-	Outbound       outbound.Mode `help:"Requests that may be sent: off, keys (certificates and key sets that verify signatures) or all (confirmations of subscriptions too)." enum:"off,keys,all" default:"keys" env:"HOOKSTREAM_OUTBOUND"`
+	DefinitionsDir string            `help:"Folder of provider definitions that add to or replace the built-in ones. A change is noticed, and is in force together with the secrets or not at all." env:"HOOKSTREAM_DEFINITIONS_DIR" placeholder:"DIR"`
+	SecretsDir     string            `help:"Folder of signing secrets: files named TENANT/PROVIDER, one secret a line. A change is noticed." env:"HOOKSTREAM_SECRETS_DIR" placeholder:"DIR"`
+	Secrets        Secret            `help:"Signing secrets: tenant/provider=secret, separated by semicolons. Prefer the folder." env:"HOOKSTREAM_SECRETS" placeholder:"LIST"`
+	WeakerSchemes  map[string]string `help:"Signature schemes that are taken although the provider has a stronger one, which anybody who has seen a request could then leave out: provider=scheme,scheme or tenant/provider=scheme, separated by semicolons." env:"HOOKSTREAM_WEAKER_SCHEMES" placeholder:"LIST"`
+	Outbound       outbound.Mode     `help:"Requests that may be sent: off, keys (certificates and key sets that verify signatures) or all (confirmations of subscriptions too)." enum:"off,keys,all" default:"keys" env:"HOOKSTREAM_OUTBOUND"`
 
 	MaxBodyBytes     int64              `help:"Largest body that is accepted, decompressed." default:"1048576" env:"HOOKSTREAM_MAX_BODY_BYTES"`
 	MaxInFlight      int                `help:"Requests verified and written at once; more are answered 503." default:"512" env:"HOOKSTREAM_MAX_IN_FLIGHT"`
@@ -68,7 +70,7 @@ type Config struct {
 
 // Validate checks what belongs together. Errors name the variable.
 func (c *Config) Validate() error {
-	return errors.Join(c.Kafka.Validate(), c.validateLimits(), c.validateTLS(), c.validateURLs(), c.validateNetworks())
+	return errors.Join(c.Kafka.Validate(), c.validateLimits(), c.validateTLS(), c.validateURLs(), c.validateNetworks(), c.validateSchemes())
 }
 
 func (c *Config) validateLimits() error {
@@ -172,6 +174,20 @@ func (c *Config) allowlist() (network.Allowlist, error) {
 		return nil, fmt.Errorf("HOOKSTREAM_ALLOWED_NETWORKS: %w", err)
 	}
 	return list, nil
+}
+
+func (c *Config) validateSchemes() error {
+	_, err := c.weaker()
+	return err
+}
+
+// weaker are the schemes that are allowed beside stronger ones.
+func (c *Config) weaker() (verify.Weaker, error) {
+	w, err := verify.ParseWeaker(c.WeakerSchemes)
+	if err != nil {
+		return nil, fmt.Errorf("HOOKSTREAM_WEAKER_SCHEMES: %w", err)
+	}
+	return w, nil
 }
 
 // rates are the limits by tenant and provider.

@@ -207,7 +207,7 @@ func verifyAgain(t *testing.T, definitions string, secrets Secret, w *record.Web
 	if err != nil {
 		t.Fatal(err)
 	}
-	ring, err := verify.NewKeyring(entries, verifiers)
+	ring, err := verify.NewKeyring(entries, verifiers, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,7 +63,14 @@ func (c *Config) setup(trust verify.Trust, ages *secret.Ages) (setup, error) {
 	if err != nil {
 		return setup{}, err
 	}
-	ring, err := verify.NewKeyring(entries, verifiers)
+	weaker, err := c.weaker()
+	if err != nil {
+		return setup{}, err
+	}
+	if err := weaker.Check(verifiers); err != nil {
+		return setup{}, fmt.Errorf("HOOKSTREAM_WEAKER_SCHEMES: %w", err)
+	}
+	ring, err := verify.NewKeyring(entries, verifiers, weaker.Allows)
 	if err != nil {
 		return setup{}, err
 	}

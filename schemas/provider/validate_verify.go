@@ -54,6 +54,7 @@ func (d *Definition) validateVerify(p *problems) {
 			at.add("body.batch names no items", "per_item")
 		}
 	}
+	d.validateStrength(p)
 }
 
 // scope is a place in the definition that problems are reported below.

@@ -8,10 +8,11 @@ import (
 )
 
 // Verifications are a provider's signature schemes, in YAML one mapping or a
-// list of them. A request is verified by the first that applies: its When holds,
-// the tenant has a key for it, and the request carries its signature. There is
-// no second try with another one, so what is wrong under the scheme that a
-// request chose stays wrong.
+// list of them, the strongest first. A request is verified by the first that
+// applies: its When holds, the tenant has a key for it, and the request carries its
+// signature. There is no second try with another one, so what is wrong under the
+// scheme that a request chose stays wrong, and nothing saves a request whose
+// stronger signature is malformed.
 type Verifications []Verify
 
 // Scheme is a way to verify.
@@ -54,8 +55,10 @@ const (
 // Verify is one declarative signature scheme.
 type Verify struct {
 	// Name tells several schemes of one provider apart, for example v3.
-	Name   string     `yaml:"name"`
-	Scheme Scheme     `yaml:"scheme"`
+	Name   string `yaml:"name"`
+	Scheme Scheme `yaml:"scheme"`
+	// Weaker is set where the scheme proves less than one before it.
+	Weaker *Weaker    `yaml:"weaker"`
 	When   Conditions `yaml:"when"`
 	// Algorithm is sha1, sha256 or sha512. It is pinned here; nothing in a
 	// request chooses it.

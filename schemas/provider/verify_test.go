@@ -85,6 +85,7 @@ var schemeExamples = map[string]string{
 	"several": `  - {name: new, scheme: ed25519, encoding: hex, signature: {header: X-New}, signed: "{body}", secret: {encoding: hex}}
   - name: old
     scheme: token
+    weaker: {why: whoever sees it has it}
     when: {method: POST, body.kind: "*", header.X-New: ""}
     signature: {query: token}
     unsigned_body: true
@@ -143,9 +144,9 @@ func TestSchemesRefuseWhatTheyLackOrDoNotHave(t *testing.T) {
 		{"token", "body: token", "body: a..b", "verify.signature.body: "},
 		{"mtls", "mtls\n", "mtls\n  signature: {header: x}\n", "verify.signature: the scheme mtls has no signature"},
 		{"several", "name: old", "name: new", "acme.yaml:7: verify[1].name: several schemes need a name each"},
-		{"several", "body.kind:", "boody.kind:", `acme.yaml:9: line 9: condition "boody.kind"`},
-		{"several", "body.kind:", "secret:", `acme.yaml:9: verify[1].when.secret: {secret} belongs in verify.signed only`},
-		{"several", "{query: token}", "{query: token, body: token}", "acme.yaml:10: verify[1].signature: names 2 of"},
+		{"several", "body.kind:", "boody.kind:", `acme.yaml:10: line 10: condition "boody.kind"`},
+		{"several", "body.kind:", "secret:", `acme.yaml:10: verify[1].when.secret: {secret} belongs in verify.signed only`},
+		{"several", "{query: token}", "{query: token, body: token}", "acme.yaml:11: verify[1].signature: names 2 of"},
 	}
 	for _, c := range cases {
 		t.Run(c.example+" "+c.want, func(t *testing.T) {
@@ -247,7 +248,7 @@ func TestWhatARecordNeeds(t *testing.T) {
     timestamp: {header: X-TIME, unit: s, tolerance: 5m}
     signed: "{method}{query.id}{timestamp}{header.x-time}{body}"
     secret: {encoding: raw}
-  - {name: clear, scheme: token, signature: {header: X-Token}, unsigned_body: true}
+  - {name: clear, scheme: token, weaker: {why: it is the secret}, signature: {header: X-Token}, unsigned_body: true}
 `, `preserve: [X-Extra, x-version]
 handshakes:
   - {name: a, when: {body.kind: ping, header.X-Ping: "*"}, token: "{body.token}", answer: {content_type: text/plain, body: "{body.challenge}"}}

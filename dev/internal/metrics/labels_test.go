@@ -105,6 +105,6 @@ var labels = map[string][]label{
 // the causes of refused signatures, the problems of docs/openapi.yaml.
 var answers = of("outcome", "accepted", "handshake",
 	"missing_signature", "malformed_signature", "signature_mismatch", "missing_timestamp", "malformed_timestamp",
-	"timestamp_outside_tolerance", "missing_signed_part", "body_mismatch", "untrusted_certificate", "claim_mismatch", "verify_token_mismatch",
+	"timestamp_outside_tolerance", "weak_scheme", "missing_signed_part", "body_mismatch", "untrusted_certificate", "claim_mismatch", "verify_token_mismatch",
 	"not_found", "method_not_allowed", "too_large", "unsupported_encoding", "request_timeout", "unreadable_body", "invalid_signature",
 	"forbidden", "rate_limited", "overloaded", "keys_unavailable", "not_acknowledged", "not_confirmed")

@@ -41,6 +41,7 @@ verify:
     secret: {encoding: base64, prefix: ac_}
   - name: v1
     scheme: hash
+    weaker: {why: no time is signed}
     algorithm: sha256
     encoding: hex
     when: {header.X-Old: "*"}
@@ -73,6 +74,7 @@ func TestDescribe(t *testing.T) {
 		"| [Acme & Sons (v2)](#acme--sons-v2) | `acme` | hmac, hash | subscribe | json or empty, one event for each of `items.*` | path, body |  | no |",
 		"- **Verified by (v2):** HMAC-SHA512 of `{timestamp}\\n{url}{body}[{header.X-More}]` in base64, in header `X-Sig` after `v2=`; the time in query parameter `at` (milliseconds since 1970) must lie within 10m of now",
 		"- **Verified by (v1):** Where `header.X-Old` is there: SHA-256 of `{secret}{body}` in hex, in header `X-Old`",
+		"- **Weaker (v1):** no time is signed; taken only where no secret fits a stronger scheme, or where `HOOKSTREAM_WEAKER_SCHEMES` names `v1`",
 		"`$HOOKSTREAM_SECRETS_DIR/TENANT/acme`: the signing secret, in base64, with or without its `ac_` (v2)",
 		"`$HOOKSTREAM_SECRETS_DIR/TENANT/acme`: the signing secret, as text (v1)",
 		"`$HOOKSTREAM_SECRETS_DIR/TENANT/acme.verify-token`: ",

@@ -52,6 +52,8 @@ type Scheme struct {
 	Scheme string `json:"scheme"`
 	// Text describes it.
 	Text string `json:"text"`
+	// Weaker says why it is weaker than one before it, and when it is taken.
+	Weaker string `json:"weaker,omitempty"`
 }
 
 // Handshake is a request that is answered and not stored.
@@ -107,7 +109,7 @@ func Describe(def *provider.Definition) *Entry {
 	}
 	for i := range def.Verify {
 		v := &def.Verify[i]
-		e.Schemes = append(e.Schemes, Scheme{v.Name, string(v.Scheme), scheme(v)})
+		e.Schemes = append(e.Schemes, Scheme{v.Name, string(v.Scheme), scheme(v), weaker(v)})
 	}
 	for i := range def.Handshakes {
 		e.Handshakes = append(e.Handshakes, Handshake{def.Handshakes[i].Name, handshake(&def.Handshakes[i])})

@@ -36,10 +36,34 @@ counts.
 		fmt.Fprintf(&b, "| [%s](#%s) | `%s` | %s | %s | %s | %s | %s | %s |\n", e.Title, anchor(e.Title), e.Name,
 			joined(e.SchemeNames()), joined(e.HandshakeNames()), cell(e.bodies()), e.TenantFrom(), joined(e.Entities()), yes(e.Confirmed))
 	}
+	weakerSchemes(&b, entries)
 	for _, e := range entries {
 		e.section(&b)
 	}
 	return b.String()
+}
+
+// weakerSchemes lists those of all providers.
+func weakerSchemes(b *strings.Builder, entries []*Entry) {
+	b.WriteString(`
+## Weaker schemes
+
+Of several schemes the strongest comes first. A weaker one verifies nothing by default:
+whoever has seen a request could leave its stronger signature out. Where a provider does
+not send the stronger one yet, allow the weaker by name, for all tenants or for one:
+` + "`HOOKSTREAM_WEAKER_SCHEMES=\"hubspot=v2,v1;acme/aws-sns=v1\"`" + `. What is allowed or not,
+a request with a stronger signature is judged by that alone.
+
+| provider | scheme | why it is weaker, and when it is taken |
+|---|---|---|
+`)
+	for _, e := range entries {
+		for _, s := range e.Schemes {
+			if s.Weaker != "" {
+				fmt.Fprintf(b, "| %s | `%s` | %s |\n", e.Title, s.Name, cell(s.Weaker))
+			}
+		}
+	}
 }
 
 func (e *Entry) section(b *strings.Builder) {
@@ -87,6 +111,9 @@ func (e *Entry) Sections() []Section {
 			title += " (" + s.Name + ")"
 		}
 		add(title, s.Text)
+		if s.Weaker != "" {
+			add("Weaker ("+s.Name+")", s.Weaker)
+		}
 	}
 	var settings []string
 	for _, s := range e.Configure {

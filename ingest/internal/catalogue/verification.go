@@ -29,6 +29,18 @@ func scheme(v *provider.Verify) string {
 	return b.String()
 }
 
+// weaker says what becomes of a scheme that would give a stronger one away, or
+// nothing of one that does not.
+func weaker(v *provider.Verify) string {
+	switch {
+	case v.Weaker == nil:
+		return ""
+	case v.Weaker.Accepted != "":
+		return fmt.Sprintf("%s; taken all the same: %s", v.Weaker.Why, v.Weaker.Accepted)
+	}
+	return fmt.Sprintf("%s; taken only where no secret fits a stronger scheme, or where `HOOKSTREAM_WEAKER_SCHEMES` names %s", v.Weaker.Why, code(v.Name))
+}
+
 // uncovered warns of what anyone can change who has seen one request.
 func uncovered(v *provider.Verify) string {
 	for _, ref := range v.Signed.Refs() {

@@ -14,7 +14,8 @@ type secrets struct {
 	Secrets    secret.Secret `help:"Signing secrets: tenant/provider=secret, separated by semicolons. Prefer the folder." env:"HOOKSTREAM_SECRETS" placeholder:"LIST"`
 }
 
-// keyring has the keys of one provider. What is wrong with the secrets of others
+// keyring has the keys of one provider, for every scheme that they fit: what was
+// stored may have been verified when a weaker one was still allowed. What is wrong with the secrets of others
 // does not matter here.
 func (s *secrets) keyring(def *provider.Definition, verifier *verify.Verifier) (*verify.Keyring, error) {
 	entries, err := secret.Load(s.SecretsDir, s.Secrets)
@@ -27,5 +28,5 @@ func (s *secrets) keyring(def *provider.Definition, verifier *verify.Verifier) (
 			own = append(own, e)
 		}
 	}
-	return verify.NewKeyring(own, verify.Verifiers{def.Provider: verifier})
+	return verify.NewKeyring(own, verify.Verifiers{def.Provider: verifier}, verify.AllowAll)
 }

@@ -55,7 +55,7 @@ func edgeFrom(t *testing.T, dir, name, key string, at time.Time) (*edge.Handler,
 	if err != nil {
 		t.Fatal(err)
 	}
-	ring, err := verify.NewKeyring([]secret.Entry{{Pair: secret.Pair{Tenant: edge.DefaultTenant, Provider: name}, Secret: secret.Secret(key)}}, verifiers)
+	ring, err := verify.NewKeyring([]secret.Entry{{Pair: secret.Pair{Tenant: edge.DefaultTenant, Provider: name}, Secret: secret.Secret(key)}}, verifiers, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

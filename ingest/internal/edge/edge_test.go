@@ -148,7 +148,7 @@ func setupOf(t testing.TB, catalog provider.Catalog, secrets string) *Setup {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := verify.NewKeyring(entries, verifiers)
+	keys, err := verify.NewKeyring(entries, verifiers, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

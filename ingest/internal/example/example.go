@@ -29,6 +29,8 @@ type Example struct {
 	Request Request `yaml:"request"`
 	// Secrets are those configured for the request's tenant and the provider.
 	Secrets Strings `yaml:"secret"`
+	// Weaker are the weaker schemes that are allowed.
+	Weaker Strings `yaml:"weaker"`
 	// VerifyToken is the configured verify token; may be empty.
 	VerifyToken string `yaml:"verify_token"`
 	// At is the edge's clock.

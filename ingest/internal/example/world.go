@@ -45,7 +45,11 @@ func newWorld(def *provider.Definition, e *Example, tenant string) (*world, erro
 	if err != nil {
 		return nil, err
 	}
-	keys, err := verify.NewKeyring(e.secrets(tenant, def.Provider), verifiers)
+	weaker := verify.Weaker{def.Provider: e.Weaker}
+	if err := weaker.Check(verifiers); err != nil {
+		return nil, e.problem(path{"weaker"}, "%v", err)
+	}
+	keys, err := verify.NewKeyring(e.secrets(tenant, def.Provider), verifiers, weaker.Allows)
 	if err != nil {
 		return nil, e.problem(path{"secret"}, "%v", err)
 	}

@@ -18,6 +18,10 @@ const (
 	MalformedTimestamp        Cause = "malformed_timestamp"
 	TimestampOutsideTolerance Cause = "timestamp_outside_tolerance"
 
+	// WeakScheme: the request is signed by a weaker scheme only, which is not
+	// taken from this tenant.
+	WeakScheme Cause = "weak_scheme"
+
 	// MissingPart: the signature covers a part that the request lacks.
 	MissingPart Cause = "missing_signed_part"
 	// BodyMismatch: the signed hash of the body is that of another body.

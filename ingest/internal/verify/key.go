@@ -149,9 +149,11 @@ type pair struct {
 	tokens [][sha256.Size]byte
 }
 
-// NewKeyring decodes the configured secrets as their providers say. The error
-// joins every problem and names where the secret was configured.
-func NewKeyring(entries []secret.Entry, verifiers Verifiers) (*Keyring, error) {
+// NewKeyring decodes the configured secrets as their providers say. A weaker scheme
+// has keys where the pair has none for a stronger one, or where allow, which may be
+// nil, names it. The error joins every problem and names where the secret was
+// configured.
+func NewKeyring(entries []secret.Entry, verifiers Verifiers, allow Allow) (*Keyring, error) {
 	ring := &Keyring{pairs: map[secret.Pair]*pair{}}
 	var errs []error
 	for i := range entries {
@@ -161,6 +163,9 @@ func NewKeyring(entries []secret.Entry, verifiers Verifiers) (*Keyring, error) {
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
+	}
+	for of, p := range ring.pairs {
+		verifiers[of.Provider].requireStrong(p.keys, func(scheme string) bool { return allow != nil && allow(of, scheme) })
 	}
 	return ring, nil
 }

@@ -36,7 +36,7 @@ func TestKeyringRefusesWhatCannotVerify(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := verify.NewKeyring([]secret.Entry{{
 				Pair: secret.Pair{Tenant: "default", Provider: c.provider}, Secret: secret.Secret(c.secret), Origin: "somewhere:3",
-			}}, verifiers)
+			}}, verifiers, nil)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want an error with %q", err, c.want)
 			}
@@ -59,7 +59,7 @@ func TestKeyringKeepsTenantsApart(t *testing.T) {
 	entry := func(tenant, text string) secret.Entry {
 		return secret.Entry{Pair: secret.Pair{Tenant: tenant, Provider: "stripe"}, Secret: secret.Secret(text), Origin: "test"}
 	}
-	ring, err := verify.NewKeyring([]secret.Entry{entry("a", "one"), entry("a", "two"), entry("b", "three")}, verifiers)
+	ring, err := verify.NewKeyring([]secret.Entry{entry("a", "one"), entry("a", "two"), entry("b", "three")}, verifiers, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestPublicKeysOfTheWrongKind(t *testing.T) {
 			_, verifiers := own(t, c.verification, verify.Trust{})
 			_, err := verify.NewKeyring([]secret.Entry{{
 				Pair: secret.Pair{Tenant: "default", Provider: "own"}, Secret: secret.Secret(c.secret), Origin: "somewhere:3",
-			}}, verifiers)
+			}}, verifiers, nil)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want an error with %q", err, c.want)
 			}

@@ -184,9 +184,11 @@ func (v *Verifier) Verify(ctx context.Context, req *request.Request, keys []Key,
 }
 
 // choose finds the first scheme that applies: its conditions hold, there is a
-// key for it, and the request carries its signature.
+// key for it, and the request carries its signature. What is there and is no
+// signature leaves a request to schemes that are as strong, not to weaker ones.
 func (v *Verifier) choose(req *request.Request, keys []Key) (*alternative, error) {
 	var first *alternative
+	broken := false
 	for _, a := range v.alternatives {
 		if !has(keys, a.index) {
 			continue
@@ -194,25 +196,52 @@ func (v *Verifier) choose(req *request.Request, keys []Key) (*alternative, error
 		if first == nil {
 			first = a
 		}
+		if broken && a.spec.Weaker != nil {
+			break
+		}
 		if len(a.spec.When) > 0 && !a.spec.When.Hold(req.Lookup) {
 			continue
 		}
 		if a.scheme.present(req) {
 			return a, nil
 		}
+		broken = broken || a.signature.occupied(req)
 	}
-	return nil, v.unsigned(req, first)
+	return nil, v.unsigned(req, keys, first)
 }
 
 // unsigned says what is missing under the first scheme that has a key.
-func (v *Verifier) unsigned(req *request.Request, a *alternative) *Error {
+func (v *Verifier) unsigned(req *request.Request, keys []Key, a *alternative) *Error {
+	weak := v.refusedWeaker(req, keys)
 	switch {
 	case a == nil:
 		return refuse(MissingSignature, "no secret is configured")
+	case weak != nil && !(a.spec.When.Hold(req.Lookup) && a.signature.occupied(req)):
+		return refuse(WeakScheme, "the request is signed by %s, which is not taken here: %s. What counts is %s; HOOKSTREAM_WEAKER_SCHEMES can allow %[1]s",
+			weak.label, weak.spec.Weaker.Why, a.named())
 	case a.spec.Scheme == provider.MTLS:
 		return refuse(MissingSignature, "the connection has no verified client certificate")
 	case a.signature.occupied(req):
 		return refuse(MalformedSignature, "%s holds no signature%s", &a.signature, a.signature.withPrefix())
 	}
 	return refuse(MissingSignature, "%s is missing", &a.signature)
+}
+
+// refusedWeaker is a weaker scheme that is not in force under the keys and has
+// signed the request, or nil.
+func (v *Verifier) refusedWeaker(req *request.Request, keys []Key) *alternative {
+	for _, a := range v.alternatives {
+		if a.spec.Weaker != nil && !has(keys, a.index) && a.spec.When.Hold(req.Lookup) && a.scheme.present(req) {
+			return a
+		}
+	}
+	return nil
+}
+
+// named is the scheme and where its signature is, for an answer.
+func (a *alternative) named() string {
+	if a.spec.Scheme == provider.MTLS {
+		return a.label
+	}
+	return fmt.Sprintf("%s in %s", a.label, &a.signature)
 }

@@ -174,7 +174,7 @@ func keysOf(t testing.TB, verifiers verify.Verifiers, name string, secrets ...st
 	for _, s := range secrets {
 		entries = append(entries, secret.Entry{Pair: pair, Secret: secret.Secret(s), Origin: "test"})
 	}
-	ring, err := verify.NewKeyring(entries, verifiers)
+	ring, err := verify.NewKeyring(entries, verifiers, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
