@@ -102,12 +102,27 @@ func (s *Service) AdminAddress() string { return s.server.Address() }
 // error is Fatal and says what to do.
 func (s *Service) Run(ctx context.Context) error {
 	defer s.close()
-	return service.Serve(ctx, s.server, func(ctx context.Context) error {
-		if err := s.prepare(ctx); err != nil || ctx.Err() != nil {
-			return stopped(ctx, err)
-		}
-		return s.consume(ctx)
+	return service.Serve(ctx, s.server, s.work)
+}
+
+func (s *Service) work(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	prepared := make(chan struct{})
+	g.Go(func() error {
+		defer close(prepared)
+		return stopped(ctx, s.prepareDatabase(ctx))
 	})
+	g.Go(func() error {
+		return s.cfg.Kafka.OnTopics(ctx, "sink", s.log, s.health.Reporter(partTopics), func(ctx context.Context) error {
+			select {
+			case <-prepared:
+				return s.consume(ctx)
+			case <-ctx.Done():
+				return nil
+			}
+		})
+	})
+	return g.Wait()
 }
 
 // stopped is err, unless that only says that the service was stopped while it
@@ -117,15 +132,6 @@ func stopped(ctx context.Context, err error) error {
 		return nil
 	}
 	return err
-}
-
-func (s *Service) prepare(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		return s.cfg.Kafka.AwaitTopics(ctx, s.client, s.log, s.health.Reporter(partTopics))
-	})
-	g.Go(func() error { return s.prepareDatabase(ctx) })
-	return g.Wait()
 }
 
 func (s *Service) prepareDatabase(ctx context.Context) error {
@@ -143,6 +149,8 @@ func (s *Service) prepareDatabase(ctx context.Context) error {
 }
 
 func (s *Service) consume(ctx context.Context) error {
+	// The client sticks to the topic that it knew, should there be another of its name.
+	s.client.PurgeTopicsFromProducing(s.cfg.Kafka.Topics.DeadLetters)
 	loop := fenced.New(fenced.Config{
 		Kafka: &s.cfg.Kafka, Group: s.cfg.Group, Topics: Topics(&s.cfg.Kafka), ClientID: "sink",
 		MaxRecords: s.cfg.MaxRecords, SessionTimeout: s.cfg.SessionTimeout, DrainTimeout: s.cfg.DrainTimeout,

@@ -66,6 +66,7 @@ func child(text string) int {
 
 // env is a broker and a registry, with names of this test's own.
 type env struct {
+	broker   *kafkatest.Broker
 	kafka    kafka.Config
 	group    string
 	registry string
@@ -79,7 +80,7 @@ func newEnv(t *testing.T, partitions int32) *env {
 	reg := srfake.New()
 	t.Cleanup(reg.Close)
 	b := kafkatest.New(t, kfake.GroupMinSessionTimeout(time.Second))
-	e := &env{group: b.Name("transform"), registry: reg.URL(), session: 6 * time.Second, transaction: 10 * time.Second}
+	e := &env{broker: b, group: b.Name("transform"), registry: reg.URL(), session: 6 * time.Second, transaction: 10 * time.Second}
 	if b.Embedded() {
 		e.session, e.transaction = 2*time.Second, 4*time.Second
 	}

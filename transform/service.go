@@ -81,38 +81,25 @@ func (s *Service) Run(ctx context.Context) error {
 }
 
 func (s *Service) work(ctx context.Context) error {
-	if err := s.ensureTopics(ctx); err != nil {
-		return unlessEnded(ctx, err)
-	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.source.Run(ctx) })
+	g.Go(func() error {
+		return s.cfg.Kafka.OnTopics(ctx, s.cfg.transactionalID(), s.log, s.health.Reporter(partTopics), s.transform)
+	})
+	return g.Wait()
+}
+
+// transform works while the topics stay what they are.
+func (s *Service) transform(ctx context.Context) error {
 	encoder, err := s.registerSchemas(ctx)
 	if err != nil {
-		return unlessEnded(ctx, err)
+		return err
 	}
 	loop, err := s.loop(encoder) //nolint:contextcheck // a gauge's constant needs none
 	if err != nil {
 		return err
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.source.Run(ctx) })
-	g.Go(func() error { return loop.Run(ctx) })
-	return g.Wait()
-}
-
-// unlessEnded takes no notice of a wait that a shutdown interrupted.
-func unlessEnded(ctx context.Context, err error) error {
-	if ctx.Err() != nil && failure.Of(err) != failure.Fatal {
-		return nil
-	}
-	return err
-}
-
-func (s *Service) ensureTopics(ctx context.Context) error {
-	client, err := s.cfg.Kafka.NewClient(s.cfg.transactionalID()+"-topics", s.log)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	return s.cfg.Kafka.AwaitTopics(ctx, client, s.log, s.health.Reporter(partTopics))
+	return loop.Run(ctx)
 }
 
 func (s *Service) loop(encoder *registry.Encoder) (*transact.Loop, error) {

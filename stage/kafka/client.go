@@ -4,12 +4,9 @@ package kafka
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/plugin/kotel"
 	"github.com/twmb/franz-go/plugin/kslog"
@@ -136,22 +133,4 @@ func ping(ctx context.Context, cl *kgo.Client, log *slog.Logger, status func(rea
 		status(false, waitingForKafka+": "+err.Error())
 		log.WarnContext(ctx, "waiting for Kafka", "attempt", failures, "error", err)
 	})
-}
-
-// Classify gives an error of the Kafka client its class. Credentials, missing
-// topics and rights are for a person to mend; the rest passes.
-func Classify(err error) error {
-	if err == nil {
-		return nil
-	}
-	for _, fatal := range []error{
-		kerr.SaslAuthenticationFailed, kerr.UnsupportedSaslMechanism, kerr.IllegalSaslState,
-		kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed, kerr.ClusterAuthorizationFailed,
-		kerr.TransactionalIDAuthorizationFailed, kerr.UnknownTopicOrPartition, kerr.InvalidTopicException,
-	} {
-		if errors.Is(err, fatal) {
-			return failure.NewFatal("kafka: %w", err)
-		}
-	}
-	return fmt.Errorf("kafka: %w", err)
 }

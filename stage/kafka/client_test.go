@@ -172,21 +172,6 @@ func traceContextIsReplaced(t *testing.T, sampler sdktrace.Sampler) {
 	}
 }
 
-func TestClassify(t *testing.T) {
-	if Classify(nil) != nil {
-		t.Error("no error became one")
-	}
-	for err, want := range map[error]failure.Class{
-		kerr.SaslAuthenticationFailed: failure.Fatal, kerr.TopicAuthorizationFailed: failure.Fatal, kerr.UnknownTopicOrPartition: failure.Fatal,
-		kerr.NotLeaderForPartition: failure.Transient, context.DeadlineExceeded: failure.Transient, errors.New("connection refused"): failure.Transient,
-	} {
-		got := Classify(fmt.Errorf("produce: %w", err))
-		if failure.Of(got) != want || !errors.Is(got, err) {
-			t.Errorf("%v is %s", err, failure.Of(got))
-		}
-	}
-}
-
 func TestFetchErrors(t *testing.T) {
 	for _, passing := range []error{context.Canceled, context.DeadlineExceeded, kgo.ErrClientClosed} {
 		if err := FetchError(kgo.FetchError{Err: passing}); err != nil {

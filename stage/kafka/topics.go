@@ -36,9 +36,7 @@ func (c *Config) AwaitTopics(ctx context.Context, cl *kgo.Client, log *slog.Logg
 		return err
 	}
 	status(false, waitingForTopics)
-	// A client remembers for MetadataMinAge that a topic is missing: 5 s by
-	// default, in which the topics that were just created would not be seen.
-	fresh, err := c.NewClient("hookstream-topics", log, kgo.MetadataMinAge(10*time.Millisecond))
+	fresh, err := c.topicsClient("hookstream", log)
 	if err != nil {
 		return err
 	}
@@ -63,6 +61,15 @@ const (
 	waitingForKafka  = "waiting for Kafka"
 	waitingForTopics = "waiting for its topics to be checked or created"
 )
+
+// pipeline names the pipeline's topics.
+func (c *Config) pipeline() []string {
+	var names []string
+	for _, s := range c.Topics.Pipeline(event.Names(), c.Sizing()) {
+		names = append(names, s.Name)
+	}
+	return names
+}
 
 func (c *Config) ensure(ctx context.Context, admin *kadm.Client, specs []topic.Spec) error {
 	var names []string
@@ -90,12 +97,8 @@ func (c *Config) create(ctx context.Context, admin *kadm.Client, s topic.Spec) e
 		configs[k] = &v
 	}
 	_, err := admin.CreateTopic(ctx, s.Partitions, c.Replication, configs, s.Name)
-	switch {
-	case err == nil, errors.Is(err, kerr.TopicAlreadyExists):
-		// Another instance may have been faster; check compares the result.
-		return nil
-	case errors.Is(err, kerr.InvalidReplicationFactor), errors.Is(err, kerr.PolicyViolation), errors.Is(err, kerr.InvalidConfig):
-		return failure.NewFatal("create topic %s: %w", s.Name, err)
+	if err == nil || errors.Is(err, kerr.TopicAlreadyExists) {
+		return nil // another instance may have been faster; check compares the result
 	}
 	return Classify(fmt.Errorf("create topic %s: %w", s.Name, err))
 }

@@ -114,11 +114,20 @@ func TestEveryMismatchIsNamed(t *testing.T) {
 	}
 }
 
-func TestImpossibleReplicationIsFatal(t *testing.T) {
+// TestReplicationWaitsForBrokers: those of a cluster that starts join one by one.
+func TestReplicationWaitsForBrokers(t *testing.T) {
 	c := config(t)
 	c.Replication = 9
-	if err := ensure(t, c); failure.Of(err) != failure.Fatal || !strings.Contains(err.Error(), "create topic") {
-		t.Errorf("got %v", err)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	reason := ""
+	err := c.AwaitTopics(ctx, client(t, c), quiets, func(_ bool, why string) {
+		if reason = why; strings.Contains(why, "HOOKSTREAM_REPLICATION") {
+			cancel()
+		}
+	})
+	if failure.Of(err) != failure.Transient || !strings.Contains(reason, "create topic "+c.Topics.Raw) || !strings.Contains(reason, "HOOKSTREAM_REPLICATION") {
+		t.Errorf("waits for %q, %v", reason, err)
 	}
 }
 

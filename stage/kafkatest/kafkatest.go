@@ -8,6 +8,7 @@ package kafkatest
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -116,19 +117,61 @@ func (b *Broker) CreateTopic(t TB, partitions int32, name string, settings ...st
 	return b.Name(name)
 }
 
+// DeleteTopic deletes a topic, with its prefix, and waits until it is gone.
+func (b *Broker) DeleteTopic(t TB, topic string) {
+	t.Helper()
+	err := b.do(func(admin *kadm.Client) error {
+		if _, err := admin.DeleteTopic(t.Context(), topic); err != nil {
+			return err
+		}
+		return until(t.Context(), func(ctx context.Context) error {
+			topics, err := admin.ListTopics(ctx, topic)
+			if err == nil && topics.Has(topic) {
+				err = errors.New("it is still there")
+			}
+			return err
+		})
+	})
+	if err != nil {
+		t.Fatal("delete topic", topic, err)
+	}
+}
+
+// AddPartitions raises the number of a topic's partitions, as nobody should.
+func (b *Broker) AddPartitions(t TB, topic string, add int) {
+	t.Helper()
+	err := b.do(func(admin *kadm.Client) error {
+		added, err := admin.CreatePartitions(t.Context(), add, topic)
+		if err != nil {
+			return err
+		}
+		return added.Error()
+	})
+	if err != nil {
+		t.Fatal("add partitions to", topic, err)
+	}
+}
+
 // served waits until a new topic's partitions can be asked for: the controller
 // answers before the brokers know of them.
 func served(ctx context.Context, admin *kadm.Client, topic string) error {
+	return until(ctx, func(ctx context.Context) error {
+		offsets, err := admin.ListEndOffsets(ctx, topic)
+		if err == nil {
+			err = offsets.Error()
+		}
+		return err
+	})
+}
+
+// until tries again while look fails.
+func until(ctx context.Context, look func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, servedWithin)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		offsets, err := admin.ListEndOffsets(ctx, topic)
-		if err == nil {
-			err = offsets.Error()
-		}
-		if err == nil || ctx.Err() != nil {
+		if err := look(ctx); err == nil || ctx.Err() != nil {
 			return err
 		}
 		<-tick.C

@@ -57,10 +57,5 @@ func (s *session) classify(err error, begun time.Time) error {
 		return failure.NewFatal("another process uses the transactional id %s: give every instance its own HOOKSTREAM_INSTANCE_ID: %w",
 			s.cfg.TransactionalID, err)
 	}
-	// Every stage checks sizes before it produces, against what the topics
-	// had when it started.
-	if errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge) {
-		return failure.NewFatal("the broker takes no batch of HOOKSTREAM_MAX_MESSAGE_BYTES: raise the topic's max.message.bytes: %w", err)
-	}
 	return kafka.Classify(err)
 }

@@ -18,7 +18,6 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/hookstream/hookstream/stage/crash"
-	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
 )
 
@@ -28,12 +27,6 @@ import (
 // little more: a request takes what has come for all partitions. Kafka's own
 // default since 4.0 is 5 ms (KIP-1030).
 const linger = time.Millisecond
-
-// How often Kafka is asked whether it is there, and how long it may take.
-const (
-	pingEvery   = 5 * time.Second
-	pingTimeout = 4 * time.Second
-)
 
 // ErrUnavailable means that the record was not acknowledged. It may still be
 // written: the sender is expected to send again, and deduplication drops the
@@ -48,7 +41,7 @@ type Config struct {
 	// Timeout bounds the wait for one acknowledgement.
 	Timeout time.Duration
 	Log     *slog.Logger
-	// Status is told whether Kafka can be reached.
+	// Status is told whether Kafka can be reached and acknowledges what is produced.
 	Status func(ready bool, reason string)
 }
 
@@ -60,6 +53,7 @@ type Producer struct {
 	// record that is written by another partitioning would break the order of
 	// its key.
 	checked   atomic.Bool
+	health    health
 	deadlines deadlines
 	duration  metric.Float64Histogram
 }
@@ -84,53 +78,34 @@ func New(cfg Config) (*Producer, error) {
 		client.Close()
 		return nil, fmt.Errorf("producer metrics: %w", err)
 	}
-	return &Producer{cfg: cfg, client: client, duration: duration, deadlines: deadlines{timeout: cfg.Timeout}}, nil
+	return &Producer{
+		cfg: cfg, client: client, duration: duration, deadlines: deadlines{timeout: cfg.Timeout}, health: health{tell: cfg.Status},
+	}, nil
 }
 
-// status takes webhooks before it is known that they are taken.
-func (p *Producer) status(ready bool, reason string) {
-	if ready {
-		p.checked.Store(true)
-	}
-	p.cfg.Status(ready, reason)
-}
-
-// Run creates or checks the topics and then watches whether Kafka can be
-// reached, until ctx ends. Its error is Fatal: wrong credentials, or a topic
-// that is not as it must be.
+// Run creates or checks the topics and then watches them, and whether what is
+// produced is acknowledged, until ctx ends. Its error is Fatal: wrong credentials, or
+// a topic that is not as it must be.
 func (p *Producer) Run(ctx context.Context) error {
-	if err := p.cfg.Kafka.AwaitTopics(ctx, p.client, p.cfg.Log, p.status); err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return err
-	}
-	tick := time.NewTicker(pingEvery)
+	return p.cfg.Kafka.OnTopics(ctx, p.cfg.ClientID, p.cfg.Log, p.health.topics, p.accept)
+}
+
+// accept takes webhooks while the topics stay what they are.
+func (p *Producer) accept(ctx context.Context) error {
+	// The client sticks to the topic that it knew, should there be another of its name.
+	p.client.PurgeTopicsFromProducing(p.cfg.Kafka.Topics.Raw)
+	p.checked.Store(true)
+	p.health.opened()
+	tick := time.NewTicker(judgeEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
-			if err := p.ping(ctx); failure.Of(err) == failure.Fatal {
-				return err
-			}
+		case now := <-tick.C:
+			p.health.judge(now)
 		}
 	}
-}
-
-func (p *Producer) ping(ctx context.Context) error {
-	pingCtx, cancel := context.WithTimeout(ctx, pingTimeout)
-	defer cancel()
-	err := kafka.Classify(p.client.Ping(pingCtx))
-	switch {
-	case err == nil:
-		p.cfg.Status(true, "")
-	case ctx.Err() == nil:
-		p.cfg.Status(false, err.Error())
-		p.cfg.Log.WarnContext(ctx, "Kafka cannot be reached", "error", err)
-	}
-	return err
 }
 
 // Produce is ProduceAll for one record.
@@ -160,6 +135,7 @@ func (p *Producer) ProduceAll(ctx context.Context, records []*kgo.Record) error 
 	err := p.produceAll(wait, records) //nolint:contextcheck // it outlasts the sender
 	crash.At(crash.AfterRawProduce)
 	p.duration.Record(ctx, time.Since(start).Seconds(), outcomeOf(err))
+	p.health.produced(err)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
