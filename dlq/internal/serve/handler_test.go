@@ -151,7 +151,11 @@ func send(t *testing.T, token, method, url, body string) (reply, string) {
 func TestWhoMayDoWhat(t *testing.T) {
 	ended := &operation{cancel: func() {}, changed: make(chan struct{}), state: Operation{ID: "run", Action: "replayed", State: Done}}
 	f := &fake{plan: &Plan{}}
-	h, url := api(t, f, func(h *handler) { h.runner.remember(ended) })
+	h, url := api(t, f, func(h *handler) {
+		h.runner.remember(ended)
+		now := time.Now()
+		h.runner.now = func() time.Time { now = now.Add(time.Hour); return now } // wrong tokens are not throttled
+	})
 	body := `{"ids": ["sink:t/0/1"], "why": "w"}`
 	for _, rt := range h.table() {
 		path := strings.NewReplacer("{id...}", "sink:t/0/1", "{id}", "run").Replace(rt.Path)
