@@ -40,6 +40,9 @@ type Config struct {
 	MaxEventAge  time.Duration `help:"How old an event's own time may be; older ones are dead-lettered." default:"87600h" env:"HOOKSTREAM_MAX_EVENT_AGE"`
 	MaxEventSkew time.Duration `help:"How far an event's own time may lie ahead; others are dead-lettered." default:"24h" env:"HOOKSTREAM_MAX_EVENT_SKEW"`
 
+	HeldMaxRecords int      `help:"Most raw records of one partition that are held until their definition is corrected. When it is reached the partition waits, with all that is in it." default:"100000" env:"HOOKSTREAM_HELD_MAX_RECORDS"`
+	DeadLetter     []string `help:"Event types to dead-letter even if most of them fail to be mapped, PROVIDER/TYPE, or all of a PROVIDER; what is held of them too. Without, they are held." env:"HOOKSTREAM_TRANSFORM_DEAD_LETTER" placeholder:"PROVIDER/TYPE"`
+
 	DedupMaxEntries int `help:"Most events that deduplication remembers, at most 30 bytes each; 0 for no bound. When it is reached the partitions wait until entries expire or other instances take them over: nothing is forgotten inside the window." default:"0" env:"HOOKSTREAM_DEDUP_MAX_ENTRIES"`
 }
 
@@ -70,6 +73,9 @@ func (c *Config) Validate() error {
 	}
 	if c.MaxEventSkew <= 0 {
 		fail("HOOKSTREAM_MAX_EVENT_SKEW is %s, must be positive", c.MaxEventSkew)
+	}
+	if c.HeldMaxRecords < 1 {
+		fail("HOOKSTREAM_HELD_MAX_RECORDS is %d, must be at least 1", c.HeldMaxRecords)
 	}
 	if c.DedupMaxEntries < 0 {
 		fail("HOOKSTREAM_DEDUP_MAX_ENTRIES is %d, must not be negative", c.DedupMaxEntries)

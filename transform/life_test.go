@@ -259,6 +259,7 @@ func TestConfigurationErrorsNameTheVariable(t *testing.T) {
 		"HOOKSTREAM_MAX_EVENT_AGE":       func(c *transform.Config) { c.MaxEventAge = 0 },
 		"HOOKSTREAM_MAX_EVENT_SKEW":      func(c *transform.Config) { c.MaxEventSkew = -1 },
 		"HOOKSTREAM_DEDUP_MAX_ENTRIES":   func(c *transform.Config) { c.DedupMaxEntries = -1 },
+		"HOOKSTREAM_HELD_MAX_RECORDS":    func(c *transform.Config) { c.HeldMaxRecords = 0 },
 		"HOOKSTREAM_DEDUP_WINDOW":        func(c *transform.Config) { c.Kafka.DedupWindow = 0 },
 	} {
 		cfg := validConfig(t)

@@ -20,6 +20,7 @@ import (
 	"github.com/hookstream/hookstream/stage/service"
 	"github.com/hookstream/hookstream/stage/transact"
 	"github.com/hookstream/hookstream/transform/internal/dedup"
+	"github.com/hookstream/hookstream/transform/internal/held"
 	"github.com/hookstream/hookstream/transform/internal/normalize"
 )
 
@@ -29,6 +30,8 @@ const (
 	partSchemas     = "schemas"
 	partDefinitions = "definitions"
 	partTransform   = "transform"
+	// partHeld is always ready: what is held is in nobody's way.
+	partHeld = "held"
 )
 
 // Service maps and deduplicates.
@@ -54,7 +57,8 @@ func New(cfg Config, log *slog.Logger) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, failure.NewFatal("configuration: %w", err)
 	}
-	health := admin.NewHealth("transform", partTopics, partSchemas, partDefinitions, partTransform)
+	health := admin.NewHealth("transform", partTopics, partSchemas, partDefinitions, partTransform, partHeld)
+	health.Set(partHeld, true, "")
 	source, err := normalize.NewSource(cfg.DefinitionsDir, health.Reporter(partDefinitions), log)
 	if err != nil {
 		return nil, failure.NewFatal("%w", err)
@@ -114,7 +118,9 @@ func (s *Service) loop(encoder *registry.Encoder) (*transact.Loop, error) {
 	processor, err := normalize.New(normalize.Config{
 		Kafka: &cfg.Kafka, ClientID: cfg.transactionalID(), Definitions: func() normalize.Catalog { return s.source.Value().Catalog },
 		Bounds:  normalize.Bounds{MaxAge: cfg.MaxEventAge, MaxSkew: cfg.MaxEventSkew},
-		Encoder: encoder, Sets: sets, Log: s.log,
+		Encoder: encoder, Sets: sets, Log: s.log, MaxRecords: cfg.MaxRecords, DeadLetter: cfg.DeadLetter,
+		Held:   held.New(held.Config{Kafka: &cfg.Kafka, ClientID: cfg.transactionalID(), MaxRecords: cfg.HeldMaxRecords, Log: s.log}),
+		Status: func(reason string) { s.health.Set(partHeld, true, reason) },
 		DeadLetters: &deadletter.Writer{
 			Stage: record.StageTransform, Topic: cfg.Kafka.Topics.DeadLetters, Version: service.Version(), Fits: cfg.Kafka.Fits,
 		},

@@ -44,10 +44,11 @@ type Outcome struct {
 // goroutine.
 type Breaker struct {
 	lately map[Kind]*history
+	open   map[Kind]*open
 }
 
 // New makes a Breaker that remembers nothing.
-func New() *Breaker { return &Breaker{lately: map[Kind]*history{}} }
+func New() *Breaker { return &Breaker{lately: map[Kind]*history{}, open: map[Kind]*open{}} }
 
 // Verdict is what a batch would do to the breaker.
 type Verdict struct {
@@ -83,6 +84,9 @@ func (b *Breaker) Judge(outcomes iter.Seq[Outcome]) Verdict {
 }
 
 func (b *Breaker) copyOf(k Kind) *history {
+	if o := b.open[k]; o != nil {
+		return &history{failures: map[reason.Code]int{}, open: o.why}
+	}
 	was := b.lately[k]
 	if was == nil {
 		return &history{failures: map[reason.Code]int{}}
@@ -91,10 +95,16 @@ func (b *Breaker) copyOf(k Kind) *history {
 }
 
 // Commit remembers the outcomes of a batch that was output. The zero Verdict has
-// none.
+// none. The breaker stays open for the kinds for which it opened: what failed of
+// them was set aside, and not given up.
 func (v Verdict) Commit() {
 	for k, h := range v.after {
 		lately := v.breaker.lately
+		if why, open := v.Open[k]; open {
+			v.breaker.Open(k, why)
+			v.breaker.open[k].worked += h.worked()
+			continue
+		}
 		if len(h.failures) == 0 {
 			delete(lately, k) // whoever works is not worth the memory
 			continue
@@ -113,6 +123,8 @@ type history struct {
 	failures map[reason.Code]int
 	// keys are those that failed, up to leastKeys of them.
 	keys []string
+	// open is why the breaker is open for the kind, or "".
+	open reason.Code
 }
 
 func (h *history) add(key []byte, why reason.Code) {
@@ -137,8 +149,19 @@ func (h *history) fade() {
 	}
 }
 
-// opens is the reason for which the breaker opens, or "".
+func (h *history) worked() int {
+	n := h.total
+	for _, failed := range h.failures {
+		n -= failed
+	}
+	return n
+}
+
+// opens is the reason for which the breaker opens or is open, or "".
 func (h *history) opens() reason.Code {
+	if h.open != "" {
+		return h.open
+	}
 	for why, n := range h.failures {
 		if n >= LeastFailures && 2*n > h.total && len(h.keys) >= leastKeys {
 			return why

@@ -5,6 +5,7 @@ package breaker
 import (
 	"fmt"
 	"iter"
+	"maps"
 	"testing"
 
 	"github.com/hookstream/hookstream/schemas/reason"
@@ -61,6 +62,25 @@ func TestCountsOverBatches(t *testing.T) {
 			t.Fatalf("after %d failures one by one the breaker is open: %v", i+1, open)
 		}
 		v.Commit()
+	}
+}
+
+// TestStaysOpen: where what fails is set aside, until it is closed, whatever works
+// meanwhile.
+func TestStaysOpen(t *testing.T) {
+	b, k := New(), share{eventType: "a"}.kind()
+	b.Judge(outcomes(share{"a", 20, 5, reason.MappingFailed}, share{"b", 20, 5, ""})).Commit()
+	b.Judge(outcomes(share{"a", 500, 5, ""}, share{"a", 3, 1, reason.MappingFailed})).Commit()
+	open := maps.Collect(b.Opened())
+	if len(open) != 1 || open[k] != 500 || !b.IsOpen(k) {
+		t.Errorf("open for %v, want for the one with 500 that worked", open)
+	}
+	if v := b.Judge(outcomes(share{"a", 1, 1, ""})); v.Open[k] != reason.MappingFailed {
+		t.Errorf("a batch without a failure is judged %v", v.Open)
+	}
+	b.Close(k)
+	if v := b.Judge(outcomes(share{"a", 19, 5, reason.MappingFailed})); b.IsOpen(k) || len(v.Open) > 0 {
+		t.Errorf("closed, and open for %v", v.Open)
 	}
 }
 

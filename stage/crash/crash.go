@@ -22,6 +22,9 @@ const (
 	InRestore     Point = "transact.in-restore"
 	OnAssigned    Point = "transact.on-assigned"
 	OnRevoked     Point = "transact.on-revoked"
+	InHeldRestore Point = "transform.in-held-restore"
+	BeforeRelease Point = "transform.before-release" // computed, nothing is produced
+	AfterRelease  Point = "transform.after-release"  // committed, the state is still as before
 
 	// Transactions from Kafka to Postgres.
 	OnTakeOver         Point = "sink.on-take-over"
@@ -55,6 +58,8 @@ const (
 	// StateBeforeCommit adds to the deduplication set before the transaction
 	// committed.
 	StateBeforeCommit Bug = "state-before-commit"
+	// PassHeldKeys lets later records of a key pass by those that are held.
+	PassHeldKeys Bug = "pass-held-keys"
 )
 
 // SabotageVariable names the environment variable that chooses a bug.

@@ -137,8 +137,8 @@ func TestLateWorkIsFenced(t *testing.T) {
 	member := b.member(t)
 	cluster.ControlKey(int16(kmsg.Heartbeat), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		cluster.KeepControl()
-		req := r.(*kmsg.HeartbeatRequest)
-		return req.ResponseKind(), nil, req.MemberID == member // it believes that all is well
+		req, ok := r.(*kmsg.HeartbeatRequest)
+		return r.ResponseKind(), nil, ok && req.MemberID == member // it believes that all is well
 	})
 	heir := &worker{broker: b, values: []string{"x", "y"}}
 	heir.start(t, "heir")

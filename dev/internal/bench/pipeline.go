@@ -133,7 +133,7 @@ func (b *pipelineBench) settings() []string {
 	names := b.cluster.names()
 	return []string{
 		"HOOKSTREAM_BROKERS=" + strings.Join(b.cluster.brokers, ","),
-		"HOOKSTREAM_TOPIC_RAW=" + names.Raw, "HOOKSTREAM_TOPIC_DEDUP=" + names.Dedup,
+		"HOOKSTREAM_TOPIC_RAW=" + names.Raw, "HOOKSTREAM_TOPIC_DEDUP=" + names.Dedup, "HOOKSTREAM_TOPIC_HELD=" + names.Held,
 		"HOOKSTREAM_TOPIC_DLQ=" + names.DeadLetters, "HOOKSTREAM_TOPIC_RESOLUTIONS=" + names.Resolutions,
 		"HOOKSTREAM_TOPIC_SINK_REPLAY=" + names.SinkReplay, "HOOKSTREAM_TOPIC_EVENTS_PREFIX=" + names.EventsPrefix,
 		"HOOKSTREAM_TRANSFORM_GROUP=" + b.cluster.prefix + "transform", "HOOKSTREAM_SINK_GROUP=" + b.group(),

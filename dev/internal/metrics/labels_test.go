@@ -49,7 +49,7 @@ var (
 // labels are those of every metric. What a sender chooses is never one.
 var labels = map[string][]label{
 	"hookstream.ready": {of("service", "ingest", "transform", "sink", "dlq"),
-		of("part", "consumer", "database", "definitions", "definitions and secrets", "kafka", "schemas", "server", "topics", "transform")},
+		of("part", "consumer", "database", "definitions", "definitions and secrets", "held", "kafka", "schemas", "server", "topics", "transform")},
 
 	"hookstream.consumer.batch.records": {group},
 	"hookstream.consumer.failures": {group, of("work", "batch", "claim", "restore", "background", "session"),
@@ -73,8 +73,10 @@ var labels = map[string][]label{
 	"hookstream.ingest.certificate.expiry": nil,
 	"hookstream.ingest.secret.age":         {tenants, providers},
 
-	"hookstream.transform.records":                {providers, of("outcome", "event", "duplicate", "dropped", "dead-letter"), reasons},
+	"hookstream.transform.records":                {providers, of("outcome", "event", "duplicate", "dropped", "held", "dead-letter"), reasons},
 	"hookstream.transform.breaker.open":           nil,
+	"hookstream.transform.held.records":           {providers},
+	"hookstream.transform.held.age":               nil,
 	"hookstream.transform.dedup.entries":          nil,
 	"hookstream.transform.dedup.memory":           nil,
 	"hookstream.transform.dedup.window":           nil,

@@ -36,8 +36,8 @@ const (
 
 // TestFromABrokenMappingToDone is what an operator does at three in the morning.
 // A quarter of the new customers have no e-mail address, so a quarter of one
-// event type fails: too little for transform's breaker, which holds a partition
-// back where most of a type fails, and so a matter of dead letters.
+// event type fails: too little for transform's breaker, which holds records
+// where most of a type fails, and so a matter of dead letters.
 func TestFromABrokenMappingToDone(t *testing.T) {
 	definitions, candidate := t.TempDir(), t.TempDir()
 	define(t, definitions, 2, broken)

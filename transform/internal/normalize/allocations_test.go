@@ -21,6 +21,7 @@ import (
 	"github.com/hookstream/hookstream/schemas/topic"
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/transform/internal/dedup"
+	"github.com/hookstream/hookstream/transform/internal/held"
 )
 
 // mostAllocations of a payment intent that is a batch of its own, from the raw
@@ -33,7 +34,7 @@ func TestAllocations(t *testing.T) {
 	p := processor(t, now)
 	in := []*kgo.Record{paymentIntent(1, now)}
 	got := alloctest.Fewest(func() {
-		b := &batch{Processor: p, catalog: p.cfg.Definitions(), tx: p.cfg.Sets.Begin(), tally: tally{}}
+		b := p.begin()
 		if r := b.prepareAll(t.Context(), in)[0]; r.err != nil || r.record == nil {
 			t.Fatal(r.err, r.refuse)
 		}
@@ -71,6 +72,7 @@ func processor(t *testing.T, now time.Time) *Processor {
 	catalog := Catalog{"stripe": {Mapper: mapper, Revision: definitions["stripe"].Revision}}
 	p, err := New(Config{
 		Kafka: cfg, Definitions: func() Catalog { return catalog }, Encoder: encoder, Sets: sets,
+		Held:   held.New(held.Config{Kafka: cfg, MaxRecords: 1}),
 		Bounds: Bounds{MaxAge: time.Hour, MaxSkew: time.Hour}, Now: func() time.Time { return now },
 	})
 	if err != nil {

@@ -16,10 +16,14 @@ import (
 	"github.com/hookstream/hookstream/schemas/identity"
 	"github.com/hookstream/hookstream/schemas/reason"
 	"github.com/hookstream/hookstream/schemas/record"
+	"github.com/hookstream/hookstream/stage/breaker"
+	"github.com/hookstream/hookstream/stage/deadletter"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/tracing"
+	"github.com/hookstream/hookstream/stage/transact"
 	"github.com/hookstream/hookstream/transform/internal/dedup"
+	"github.com/hookstream/hookstream/transform/internal/held"
 )
 
 // batch is the work on one transaction.
@@ -28,15 +32,56 @@ type batch struct {
 	// catalog is one for the whole batch, whatever is loaded meanwhile.
 	catalog Catalog
 	tx      *dedup.Tx
-	out     []*kgo.Record
-	tally   tally
-	failed  []failed
+	verdict breaker.Verdict
+	// held is what the transaction holds or releases; nil where nothing is held
+	// and nothing must be.
+	held   *held.Tx
+	out    []*kgo.Record
+	tally  tally
+	failed []failed
 }
 
 // failed is a record that is dead-lettered, and why.
 type failed struct {
 	record *kgo.Record
 	cause  error
+}
+
+func (p *Processor) begin() *batch {
+	return &batch{Processor: p, catalog: p.cfg.Definitions(), tx: p.cfg.Sets.Begin(), tally: tally{}}
+}
+
+// settle makes an event, a dead letter or nothing of a record.
+func (b *batch) settle(r *kgo.Record, p *prepared, tries failure.Tries) error {
+	err := b.accept(r, p)
+	if err != nil && failure.Of(err) == failure.Permanent {
+		b.deadLetter(r, p.provider, err, tries)
+		return nil
+	}
+	return err
+}
+
+// output is what the transaction produces and, once it committed, leaves.
+func (b *batch) output(ctx context.Context) transact.Output {
+	out := append(b.out, b.tx.Records()...)
+	if b.held != nil {
+		out = append(out, b.held.Records()...)
+	}
+	return transact.Output{Records: out, Committed: func() { b.committed(ctx) }}
+}
+
+func (b *batch) committed(ctx context.Context) {
+	b.tx.Commit(ctx)
+	opened := b.opened()
+	b.verdict.Commit()
+	if b.held != nil {
+		b.held.Commit()
+		b.tell(ctx, opened)
+	}
+	b.metrics.add(ctx, b.tally)
+	for _, f := range b.failed {
+		deadletter.Log(ctx, b.cfg.Log, f.record, f.cause)
+	}
 }
 
 // perWorker is how many records make another goroutine worth its start.

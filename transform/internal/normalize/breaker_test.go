@@ -36,7 +36,7 @@ func batchOf(shares ...share) (in []*kgo.Record, results []prepared) {
 	return in, results
 }
 
-// TestBreakerCountsWhatIsOurs: and only the partitions of what fails wait.
+// TestBreakerCountsWhatIsOurs: and nothing of what it is off for.
 func TestBreakerCountsWhatIsOurs(t *testing.T) {
 	for name, c := range map[string]struct {
 		batch []share
@@ -49,11 +49,14 @@ func TestBreakerCountsWhatIsOurs(t *testing.T) {
 		"what definitions dead-letter":  {[]share{{"a", 500, 50, reason.Unmapped}}, false},
 	} {
 		in, results := batchOf(c.batch...)
-		h := hold(judge(breaker.New(), in, results), in, results)
-		if (h != nil) != c.open {
-			t.Errorf("%s: %v", name, h)
-		} else if h != nil && (len(h.Partitions) != 1 || h.Partitions[0].Partition != 0) {
-			t.Errorf("%s: %v wait, want the partition of the failures", name, h.Partitions)
+		p := &Processor{breaker: breaker.New()}
+		_, open := p.judge(in, results).Open[breaker.Kind{Tenant: "default", Provider: "acme", EventType: "a"}]
+		if open != c.open {
+			t.Errorf("%s: open is %v", name, open)
+		}
+		p.letGo = newLetGo([]string{"acme/a"})
+		if v := p.judge(in, results); len(v.Open) > 0 {
+			t.Errorf("%s: open for %v, where it is off", name, v.Open)
 		}
 	}
 }

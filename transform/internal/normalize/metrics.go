@@ -21,6 +21,8 @@ const (
 	outcomeDuplicate  outcome = "duplicate"
 	outcomeDropped    outcome = "dropped"
 	outcomeDeadLetter outcome = "dead-letter"
+	// outcomeHeld is followed by another one when the record is released.
+	outcomeHeld outcome = "held"
 )
 
 // tally counts a transaction's outcomes; they become metrics when it commits,
@@ -38,6 +40,10 @@ func (t tally) count(provider string, o outcome, why reason.Code) { t[counted{pr
 type metrics struct {
 	records metric.Int64Counter
 	open    metric.Int64Gauge
+	held    metric.Int64Gauge
+	heldAge metric.Float64Gauge
+	// told are the providers of which something is said to be held.
+	told map[string]bool
 }
 
 func newMetrics() (metrics, error) {
@@ -45,8 +51,12 @@ func newMetrics() (metrics, error) {
 	records, err1 := meter.Int64Counter("hookstream.transform.records",
 		metric.WithDescription("Raw records by provider, outcome and reason."))
 	open, err2 := meter.Int64Gauge("hookstream.transform.breaker.open",
-		metric.WithDescription("Event types that fail for a reason of ours, and whose partitions wait."))
-	return metrics{records, open}, errors.Join(err1, err2)
+		metric.WithDescription("Event types that fail for a reason of ours, and are held."))
+	held, err3 := meter.Int64Gauge("hookstream.transform.held.records",
+		metric.WithDescription("Raw records that are held until their definition is corrected, or behind such a one of their key."))
+	age, err4 := meter.Float64Gauge("hookstream.transform.held.age", metric.WithUnit("s"),
+		metric.WithDescription("Since when the oldest held record is held; 0 where there is none."))
+	return metrics{records, open, held, age, map[string]bool{}}, errors.Join(err1, err2, err3, err4)
 }
 
 func (m *metrics) add(ctx context.Context, t tally) {

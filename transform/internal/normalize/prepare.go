@@ -16,6 +16,7 @@ import (
 	"github.com/hookstream/hookstream/schemas/reason"
 	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/stage/failure"
+	"github.com/hookstream/hookstream/transform/internal/held"
 )
 
 // Bounds are how far an event's own time may lie from now. A version from the
@@ -62,7 +63,7 @@ type prepared struct {
 	refuse error
 }
 
-const unknownProvider = "unknown"
+const unknownProvider = held.UnknownProvider
 
 // prepare maps one record and encodes its event. It changes nothing, so a batch
 // can be prepared in any order and at once.

@@ -19,9 +19,10 @@ import (
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/transact"
 	"github.com/hookstream/hookstream/transform/internal/dedup"
+	"github.com/hookstream/hookstream/transform/internal/held"
 )
 
-// Config of a Processor. Everything but Now is required.
+// Config of a Processor. Everything but Status and Now is required.
 type Config struct {
 	Kafka    *kafka.Config
 	ClientID string
@@ -31,16 +32,26 @@ type Config struct {
 	Encoder     *registry.Encoder
 	DeadLetters *deadletter.Writer
 	Sets        *dedup.Sets
-	Log         *slog.Logger
+	Held        *held.Store
+	// DeadLetter are the kinds for which the breaker is off: PROVIDER or
+	// PROVIDER/TYPE.
+	DeadLetter []string
+	// MaxRecords of what is released in one transaction.
+	MaxRecords int
+	// Status is told which kinds are stopped, or ""; nil means nobody asks.
+	Status func(reason string)
+	Log    *slog.Logger
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
 
 // Processor is the transform stage's part of the transactional loop.
 type Processor struct {
-	cfg     Config
-	metrics metrics
-	breaker *breaker.Breaker
+	cfg      Config
+	metrics  metrics
+	breaker  *breaker.Breaker
+	letGo    letGo
+	releases releases
 }
 
 // New makes a Processor.
@@ -48,49 +59,74 @@ func New(cfg Config) (*Processor, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Status == nil {
+		cfg.Status = func(string) {}
+	}
 	m, err := newMetrics()
-	return &Processor{cfg: cfg, metrics: m, breaker: breaker.New()}, err
+	return &Processor{
+		cfg: cfg, metrics: m, breaker: breaker.New(), letGo: newLetGo(cfg.DeadLetter),
+		releases: releases{look: time.Now(), catalog: cfg.Definitions(), passes: map[kafka.Partition]*pass{}},
+	}, err
 }
 
-// Restore rebuilds the deduplication sets of newly assigned partitions.
+// Restore rebuilds the deduplication sets of newly assigned partitions, and what is
+// held of them. The breaker is open again for what had stopped, and all of it is tried
+// once: other definitions may be in force here.
 func (p *Processor) Restore(ctx context.Context, parts []kafka.Partition) error {
-	return p.cfg.Sets.Restore(ctx, p.cfg.Kafka, p.cfg.ClientID+"-restore", p.cfg.Log, parts)
+	if err := p.cfg.Sets.Restore(ctx, p.cfg.Kafka, p.cfg.ClientID+"-restore", p.cfg.Log, parts); err != nil {
+		return err
+	}
+	if err := p.cfg.Held.Restore(ctx, parts); err != nil {
+		return err
+	}
+	for k := range p.cfg.Held.Kinds() {
+		if k.Causes > 0 && !p.letGo.has(k.Kind) {
+			p.breaker.Open(k.Kind, k.Reason)
+		}
+	}
+	for _, part := range parts {
+		p.releases.passes[part] = &pass{generation: p.releases.generation, stay: map[uint64]bool{}}
+	}
+	p.report(ctx)
+	return nil
 }
 
-// Forget drops the deduplication sets of partitions that were taken away.
-func (p *Processor) Forget(parts []kafka.Partition) { p.cfg.Sets.Forget(parts) }
+// Forget drops the deduplication sets of partitions that were taken away, and what was
+// held of them.
+func (p *Processor) Forget(parts []kafka.Partition) {
+	p.cfg.Sets.Forget(parts)
+	p.cfg.Held.Forget(parts)
+	for _, part := range parts {
+		delete(p.releases.passes, part)
+	}
+	for k := range p.breaker.Opened() {
+		if p.cfg.Held.Causes(k) == 0 {
+			p.breaker.Close(k)
+		}
+	}
+	p.report(context.Background())
+}
 
 // Process turns a batch into events and dead letters, in the order of the
-// input, and what it adds to the deduplication changelog. The error is a
-// *kafka.Hold where the breaker opens.
+// input, what it adds to the deduplication changelog, and the records that it holds
+// because the breaker is open for their kind. The error is a *kafka.Hold where it can
+// hold no more.
 func (p *Processor) Process(ctx context.Context, in []*kgo.Record) (transact.Output, error) {
-	b := &batch{Processor: p, catalog: p.cfg.Definitions(), tx: p.cfg.Sets.Begin(), tally: tally{}}
+	b := p.begin()
 	results := b.prepareAll(ctx, in)
-	verdict := judge(p.breaker, in, results)
-	p.metrics.open.Record(ctx, int64(len(verdict.Open)))
-	if h := hold(verdict, in, results); h != nil {
-		return transact.Output{}, h
+	b.verdict = p.judge(in, results)
+	if len(b.verdict.Open) > 0 || !p.cfg.Held.Empty() {
+		b.held = p.cfg.Held.Begin()
 	}
 	tries, _ := failure.TriesOf(ctx)
 	for i, r := range in {
-		err := b.accept(r, &results[i])
-		if err == nil {
-			continue
+		held, err := b.hold(r, &results[i])
+		if !held && err == nil {
+			err = b.settle(r, &results[i], tries)
 		}
-		if failure.Of(err) != failure.Permanent {
+		if err != nil {
 			return transact.Output{}, err
 		}
-		b.deadLetter(r, results[i].provider, err, tries)
 	}
-	return transact.Output{
-		Records: append(b.out, b.tx.Records()...),
-		Committed: func() {
-			b.tx.Commit(ctx)
-			verdict.Commit()
-			p.metrics.add(ctx, b.tally)
-			for _, f := range b.failed {
-				deadletter.Log(ctx, p.cfg.Log, f.record, f.cause)
-			}
-		},
-	}, nil
+	return b.output(ctx), nil
 }
