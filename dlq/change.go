@@ -67,7 +67,7 @@ func (c *selection) Validate() error {
 }
 
 func validID(id string) error {
-	if strings.Count(id, "/") != 2 || !strings.Contains(id, ":") {
+	if !letters.IsID(id) {
 		return fmt.Errorf("%.200q is not the ID of a dead letter: want stage:topic/partition/offset", id)
 	}
 	return nil

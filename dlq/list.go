@@ -19,7 +19,7 @@ import (
 
 type listCommand struct {
 	filter.Filter `embed:""`
-	Status        string `help:"open, replayed, discarded or all; of what was replayed also succeeded, failed-again, duplicate, pending or unknown." enum:"open,replayed,discarded,all,succeeded,failed-again,duplicate,pending,unknown" default:"open" placeholder:"STATUS"`
+	Status        string `help:"open, replayed, discarded, unreadable or all; of what was replayed also succeeded, failed-again, duplicate, pending or unknown." enum:"open,replayed,discarded,unreadable,all,succeeded,failed-again,duplicate,pending,unknown" default:"open" placeholder:"STATUS"`
 	Replay        string `name:"run" help:"What the replay, discard or undo of this ID changed, whatever its status." placeholder:"ID"`
 	Limit         int    `help:"List at most the newest N; 0 lists all, in the order of the topic." default:"100" placeholder:"N"`
 	Cursor        string `help:"Go on where the page before ended, which printed this." placeholder:"CURSOR"`

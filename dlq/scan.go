@@ -40,7 +40,7 @@ type scan struct {
 
 // outcomes reports whether it takes more than the resolutions to select.
 func (c *scan) outcomes() bool {
-	return c.status != resolutions.Open && c.status != string(record.Discarded)
+	return c.status != resolutions.Open && c.status != string(record.Discarded) && c.status != resolutions.StateUnreadable
 }
 
 // byOutcome reports whether the status is the state of an outcome.
@@ -68,7 +68,7 @@ func (c *scan) resolved(status string, r *record.Resolution) bool {
 	switch c.status {
 	case statusAll:
 		return true
-	case resolutions.Open, string(record.Replayed), string(record.Discarded):
+	case resolutions.Open, string(record.Replayed), string(record.Discarded), resolutions.StateUnreadable:
 		return status == c.status
 	}
 	return status == string(record.Replayed)
@@ -87,7 +87,7 @@ func changedIn(run string, r *record.Resolution) bool {
 // has reports whether an outcome, if there is one, has the status.
 func (c *scan) has(s output.Status) bool {
 	switch c.status {
-	case statusAll, resolutions.Open, string(record.Replayed), string(record.Discarded):
+	case statusAll, resolutions.Open, string(record.Replayed), string(record.Discarded), resolutions.StateUnreadable:
 		return true
 	}
 	return s.Outcome != nil && string(s.Outcome.State) == c.status
@@ -112,7 +112,11 @@ func (s *session) scan(c scan, each func(*letters.Letter, output.Status) error) 
 		if !c.match(l) || !c.resolved(status, r) {
 			return nil
 		}
-		return p.add(l, output.Status{State: status, Resolution: r})
+		of := output.Status{State: status, Resolution: r}
+		if u := resolved.Unreadable(l); u != nil {
+			of.Unreadable = "its last resolution is " + u.String()
+		}
+		return p.add(l, of)
 	})
 	if err != nil {
 		return err
@@ -136,7 +140,18 @@ func (s *session) resolutions() (*resolutions.Set, error) {
 	if s.foreignTopic {
 		return resolutions.New(), nil
 	}
-	return resolutions.Read(s.ctx, s.cfg, s.log)
+	resolved, err := resolutions.Read(s.ctx, s.cfg, s.log)
+	if err == nil {
+		s.unreadable(resolved)
+	}
+	return resolved, err
+}
+
+// unreadable tells of resolutions that cannot be read.
+func (s *session) unreadable(resolved *resolutions.Set) {
+	if first, n := resolved.FirstUnreadable(); n > 0 {
+		fmt.Fprintf(s.Err, "dlq: %s dead letters are left alone: their last resolution is %s\n", output.Number(n), terminal.Clean(first.String()))
+	}
 }
 
 // judge knows the outcomes of replays; it is nil where none is asked for or
@@ -211,7 +226,7 @@ func (p *pending) flush() error {
 // lookUp judges. Where the ledger cannot be read, what it would tell is unknown,
 // unless that was the question.
 func (p *pending) lookUp(replayed []outcome.Replayed) ([]outcome.Outcome, error) {
-	if p.unreadable {
+	if p.ledgerUnreadable {
 		return p.without(replayed)
 	}
 	ledger, err := p.ledger(p.patience())
@@ -225,7 +240,7 @@ func (p *pending) lookUp(replayed []outcome.Replayed) ([]outcome.Outcome, error)
 		return nil, err
 	}
 	fmt.Fprintf(p.Err, "dlq: without outcomes of replays: %s\n", terminal.Clean(err.Error()))
-	p.unreadable = true
+	p.ledgerUnreadable = true
 	return p.without(replayed)
 }
 

@@ -44,8 +44,8 @@ type session struct {
 	client   *kgo.Client
 	topics   kadm.TopicDetails
 	postgres ledger
-	// unreadable is set once the ledger could not be read.
-	unreadable bool
+	// ledgerUnreadable is set once the ledger could not be read.
+	ledgerUnreadable bool
 	// foreignTopic is set where another program's dead letters are read.
 	foreignTopic bool
 

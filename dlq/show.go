@@ -54,7 +54,7 @@ func (c *showCommand) Run(s *session) error {
 			return err
 		}
 	}
-	would := c.replay(s, found, status.State)
+	would := c.replay(s, found, &status)
 	same, size := kinds.of(found), len(found.Value)
 	if c.Redact {
 		found, status.Resolution = redact.Letter(found), redact.Resolution(status.Resolution)
@@ -68,9 +68,12 @@ func (c *showCommand) Run(s *session) error {
 }
 
 // replay says what a replay would do.
-func (c *showCommand) replay(s *session, l *letters.Letter, status string) string {
-	if status != resolutions.Open {
-		return "would be refused: it is " + status
+func (c *showCommand) replay(s *session, l *letters.Letter, status *output.Status) string {
+	if status.Unreadable != "" {
+		return "would be refused: " + status.Unreadable
+	}
+	if status.State != resolutions.Open {
+		return "would be refused: it is " + status.State
 	}
 	job := action.Job{
 		Kafka: s.cfg, Log: slog.New(slog.DiscardHandler), Action: record.Replayed,

@@ -91,7 +91,11 @@ func (j *Job) Plan(ctx context.Context) (*Plan, error) {
 		if sent {
 			p.Sent++
 		}
-		switch {
+		switch unreadable := resolved.Unreadable(l); {
+		case unreadable != nil && (named[l.ID] || len(named) == 0 && j.Match(l)):
+			delete(missing, l.ID)
+			p.refuse("its last resolution is "+unreadable.String(), l.ID)
+			return nil
 		case named[l.ID]:
 			delete(missing, l.ID)
 			if !matches && !sent {
@@ -143,6 +147,9 @@ func (j *Job) cameOf(l *letters.Letter) bool { return j.ReplayID != "" && l.Repl
 // Refuses says why the job would leave a dead letter alone however it is edited,
 // or "".
 func (j *Job) Refuses(l *letters.Letter, resolved *resolutions.Set) string {
+	if u := resolved.Unreadable(l); u != nil {
+		return "its last resolution is " + u.String()
+	}
 	if resolved.Status(l) != j.from() {
 		return unsuited(resolved.Get(l))
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/hookstream/hookstream/dlq/internal/letters"
+	"github.com/hookstream/hookstream/dlq/internal/resolutions"
 	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/tracing"
@@ -34,7 +36,7 @@ func (b *Backlog) Follow(ctx context.Context, cfg *kafka.Config, log *slog.Logge
 			return err
 		}
 		defer client.Close()
-		f := follower{Backlog: b, cfg: cfg, client: client, log: log, status: status}
+		f := follower{Backlog: b, cfg: cfg, client: client, log: log, status: status, unreadable: map[letters.Digest]*resolutions.Unreadable{}}
 		return f.run(ctx)
 	})
 }
@@ -51,7 +53,12 @@ type follower struct {
 	status func(ready bool, reason string)
 	// ends are where partitions ended at the start, until they are reached.
 	ends map[partition]int64
+	// unreadable are the resolutions that cannot be read, up to maxUnreadable.
+	unreadable map[letters.Digest]*resolutions.Unreadable
 }
+
+// maxUnreadable bounds the resolutions that are remembered for being told.
+const maxUnreadable = 1000
 
 type partition struct {
 	topic string
@@ -104,8 +111,27 @@ func (f *follower) caughtUp() {
 	if f.ends != nil && len(f.ends) == 0 {
 		f.ends = nil
 		f.loadedAll()
-		f.status(true, "")
+		f.tell()
 	}
+}
+
+// tell says that the counts are current, and which resolution cannot be read: nothing
+// is done with its dead letter until a person has looked.
+func (f *follower) tell() {
+	if f.ends != nil {
+		return
+	}
+	why := ""
+	var first *resolutions.Unreadable
+	for _, u := range f.unreadable {
+		if first == nil || u.ID < first.ID {
+			first = u
+		}
+	}
+	if first != nil {
+		why = fmt.Sprintf("%d dead letters are left alone: their last resolution is %s", len(f.unreadable), first)
+	}
+	f.status(true, why)
 }
 
 func (f *follower) record(ctx context.Context, r *kgo.Record) {
@@ -137,9 +163,20 @@ func (f *follower) deadLetter(r *kgo.Record) error {
 }
 
 func (f *follower) resolved(r *kgo.Record) error {
-	res, err := record.ParseResolution(r)
-	if err != nil {
-		return err
+	res, bad, relevant := resolutions.Parse(r)
+	if !relevant {
+		return nil
+	}
+	d, told := letters.DigestOf(string(r.Key)), len(f.unreadable)
+	delete(f.unreadable, d)
+	if bad != nil && len(f.unreadable) < maxUnreadable {
+		f.unreadable[d] = bad
+	}
+	if told > 0 || bad != nil {
+		f.tell()
+	}
+	if bad != nil {
+		return fmt.Errorf("its dead letter is left alone: its last resolution is %s", bad)
 	}
 	f.resolution(string(r.Key), res)
 	return nil

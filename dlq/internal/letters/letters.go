@@ -149,6 +149,10 @@ func Read(ctx context.Context, cfg *kafka.Config, log *slog.Logger, partitions [
 	})
 }
 
+// IsID reports whether a text may be the ID of a dead letter:
+// stage:topic/partition/offset.
+func IsID(text string) bool { return strings.Count(text, "/") == 2 && strings.Contains(text, ":") }
+
 // Digest stands for an ID where many are kept.
 type Digest [16]byte
 

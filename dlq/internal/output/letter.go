@@ -14,8 +14,9 @@ import (
 
 // Status is what became of a dead letter.
 type Status struct {
-	// State is open, replayed or discarded.
+	// State is open, replayed, discarded or unreadable, and Unreadable why it is.
 	State      string
+	Unreadable string
 	Resolution *record.Resolution
 	// Outcome of a replay; nil where it was not asked for.
 	Outcome *outcome.Outcome

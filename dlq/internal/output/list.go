@@ -154,7 +154,7 @@ func statusColor(status string) terminal.SGR {
 	switch status {
 	case "open", "pending":
 		return terminal.Yellow
-	case "failed-again":
+	case "failed-again", "unreadable":
 		return terminal.Red
 	case "replayed", "succeeded":
 		return terminal.Green

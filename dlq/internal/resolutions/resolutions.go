@@ -6,7 +6,6 @@ package resolutions
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -40,6 +39,7 @@ type Set struct {
 	diffs  map[letters.Digest]string
 	// identities are those that replays gave.
 	identities map[letters.Digest]*record.Identity
+	unreadable map[letters.Digest]*Unreadable
 	// room is how many bytes of differences still fit.
 	room int
 }
@@ -64,7 +64,7 @@ func newSet(room int) *Set {
 	return &Set{
 		entries: map[letters.Digest]entry{}, index: map[run]int32{},
 		before: map[letters.Digest][]entry{}, diffs: map[letters.Digest]string{}, room: room,
-		identities: map[letters.Digest]*record.Identity{},
+		identities: map[letters.Digest]*record.Identity{}, unreadable: map[letters.Digest]*Unreadable{},
 	}
 }
 
@@ -97,8 +97,11 @@ func (s *Set) resolution(id string, e entry) *record.Resolution {
 	return &r
 }
 
-// Status is open, or what was done.
+// Status is open, what was done, or that it is not known.
 func (s *Set) Status(l *letters.Letter) string {
+	if s.unreadable[l.Digest] != nil {
+		return StateUnreadable
+	}
 	e, ok := s.entries[l.Digest]
 	if !ok || s.runs[e.run].Action == record.Reopened {
 		return Open
@@ -147,6 +150,7 @@ func (s *Set) remove(id string) {
 	delete(s.before, d)
 	delete(s.diffs, d)
 	delete(s.identities, d)
+	delete(s.unreadable, d)
 }
 
 // Runs are the replays in the set by their ID, each with the time of its first
@@ -178,7 +182,7 @@ func (s *Set) Sent(replayID string) int {
 // in a transaction, is not waited for.
 func Read(ctx context.Context, cfg *kafka.Config, log *slog.Logger) (*Set, error) {
 	s := New()
-	return s, Each(ctx, cfg, log, s.apply)
+	return s, read(ctx, log, cfg, cfg.ReadCommitted, s.apply, s.putUnreadable)
 }
 
 // ReadSettled is Read for whoever acts: it reads up to the high watermark and
@@ -186,7 +190,7 @@ func Read(ctx context.Context, cfg *kafka.Config, log *slog.Logger) (*Set, error
 // not wait long. It keeps no differences of payloads: nobody acts on them.
 func ReadSettled(ctx context.Context, cfg *kafka.Config, log *slog.Logger) (*Set, error) {
 	s := newSet(0)
-	return s, read(ctx, log, cfg, cfg.ReadToEnd, s.apply)
+	return s, read(ctx, log, cfg, cfg.ReadToEnd, s.apply, s.putUnreadable)
 }
 
 func (s *Set) apply(id string, r *record.Resolution) error {
@@ -212,21 +216,25 @@ func Last(ctx context.Context, cfg *kafka.Config, log *slog.Logger, id string) (
 }
 
 // Each gives every committed resolution that the topic still has, in the order of
-// its partitions; nil is a tombstone.
-//
-// A record that cannot be read is an error: to take its dead letter for open
-// could send it twice.
+// its partitions; nil is a tombstone. It leaves out what cannot be read, as there is
+// nothing to tell of it.
 func Each(ctx context.Context, cfg *kafka.Config, log *slog.Logger, each func(id string, res *record.Resolution) error) error {
-	return read(ctx, log, cfg, cfg.ReadCommitted, each)
+	return read(ctx, log, cfg, cfg.ReadCommitted, each, func(*Unreadable) {})
 }
 
 type readFunc func(context.Context, string, *slog.Logger, kafka.Partitions, func(*kgo.Record) error) error
 
-func read(ctx context.Context, log *slog.Logger, cfg *kafka.Config, topic readFunc, each func(string, *record.Resolution) error) error {
+// read tells of each record that decides on a dead letter. One that cannot be read
+// must not be taken for none: its dead letter could be sent twice.
+func read(ctx context.Context, log *slog.Logger, cfg *kafka.Config, topic readFunc, each func(string, *record.Resolution) error, unreadable func(*Unreadable)) error {
 	return topic(ctx, "hookstream-dlq", log, kafka.Partitions{cfg.Topics.Resolutions: nil}, func(r *kgo.Record) error {
-		res, err := record.ParseResolution(r)
-		if err != nil {
-			return fmt.Errorf("%w: only dlq writes this topic; find who wrote this record, then write a record with its key and a null value", err)
+		res, bad, relevant := Parse(r)
+		switch {
+		case !relevant:
+			return nil
+		case bad != nil:
+			unreadable(bad)
+			return nil
 		}
 		return each(string(r.Key), res)
 	})

@@ -15,6 +15,7 @@ import (
 
 	"github.com/hookstream/hookstream/dlq/internal/auth"
 	"github.com/hookstream/hookstream/dlq/internal/edit"
+	"github.com/hookstream/hookstream/dlq/internal/letters"
 	"github.com/hookstream/hookstream/schemas/record"
 )
 
@@ -58,7 +59,7 @@ func (s *selected) selection() (Selection, error) {
 		return sel, InvalidError{errors.New("limit must not be negative")}
 	}
 	for _, id := range s.IDs {
-		if strings.Count(id, "/") != 2 || !strings.Contains(id, ":") {
+		if !letters.IsID(id) {
 			return sel, InvalidError{fmt.Errorf("ids: %.100q is not the ID of a dead letter: want stage:topic/partition/offset", id)}
 		}
 	}

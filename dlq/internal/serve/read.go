@@ -19,7 +19,7 @@ const (
 
 // statuses are those that dlq list --status knows.
 var statuses = []string{
-	resolutions.Open, string(record.Replayed), string(record.Discarded), "all",
+	resolutions.Open, string(record.Replayed), string(record.Discarded), "all", resolutions.StateUnreadable,
 	string(outcome.Succeeded), string(outcome.FailedAgain), string(outcome.Duplicate), string(outcome.Pending), string(outcome.Unknown),
 }
 
