@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/hookstream/hookstream/dlq/internal/console"
+	"github.com/hookstream/hookstream/schemas/setting"
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/service"
 )
@@ -31,8 +32,8 @@ const (
 
 // Config is the command line.
 type Config struct {
-	Kafka    kafka.Config `embed:"" group:"kafka"`
-	Database DatabaseURL  `name:"database-url" group:"kafka" help:"The sink's Postgres, to tell what became of replays; only its ledger is read. Without it that is unknown." env:"HOOKSTREAM_DATABASE_URL" placeholder:"URL"`
+	Kafka    kafka.Config   `embed:"" group:"kafka"`
+	Database setting.Secret `name:"database-url" group:"kafka" help:"The sink's Postgres, to tell what became of replays; only its ledger is read. Without it that is unknown." env:"HOOKSTREAM_DATABASE_URL" placeholder:"URL"`
 
 	Stats       statsCommand       `cmd:"" help:"Count dead letters by what failed."`
 	List        listCommand        `cmd:"" help:"List dead letters, newest first."`

@@ -274,7 +274,7 @@ func (s *session) ledger(patience time.Duration) (outcome.Ledger, error) {
 	if s.postgres == nil {
 		ctx, cancel := context.WithTimeout(s.ctx, patience)
 		defer cancel()
-		opened, err := outcome.OpenPostgres(ctx, string(s.database))
+		opened, err := outcome.OpenPostgres(ctx, s.database.Reveal())
 		if err != nil {
 			return nil, err
 		}

@@ -22,6 +22,7 @@ import (
 	"github.com/hookstream/hookstream/dlq/internal/resolutions"
 	"github.com/hookstream/hookstream/dlq/internal/serve"
 	"github.com/hookstream/hookstream/schemas/record"
+	"github.com/hookstream/hookstream/schemas/setting"
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/service"
 )
@@ -36,10 +37,10 @@ var Info = service.Info{
 // ServiceConfig is the configuration of the service mode, dlq serve.
 type ServiceConfig struct {
 	service.Common `embed:""`
-	Kafka          kafka.Config `embed:""`
-	Database       DatabaseURL  `name:"database-url" help:"The sink's Postgres, to tell what became of replays; only its ledger is read. Without it that is unknown." env:"HOOKSTREAM_DATABASE_URL" placeholder:"URL"`
-	API            serve.Config `embed:""`
-	DefinitionsDir string       `help:"Folder of provider definitions laid over the embedded ones, as for transform; simulations use them." env:"HOOKSTREAM_DEFINITIONS_DIR" placeholder:"DIR"`
+	Kafka          kafka.Config   `embed:""`
+	Database       setting.Secret `name:"database-url" help:"The sink's Postgres, to tell what became of replays; only its ledger is read. Without it that is unknown." env:"HOOKSTREAM_DATABASE_URL" placeholder:"URL"`
+	API            serve.Config   `embed:""`
+	DefinitionsDir string         `help:"Folder of provider definitions laid over the embedded ones, as for transform; simulations use them." env:"HOOKSTREAM_DEFINITIONS_DIR" placeholder:"DIR"`
 }
 
 // Validate checks what belongs together. Errors name the variable.

@@ -18,15 +18,10 @@ import (
 	"github.com/hookstream/hookstream/dlq/internal/outcome"
 	"github.com/hookstream/hookstream/dlq/internal/output"
 	"github.com/hookstream/hookstream/schemas/record"
+	"github.com/hookstream/hookstream/schemas/setting"
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/terminal"
 )
-
-// DatabaseURL holds a password, so it never prints.
-type DatabaseURL string
-
-// String hides the URL.
-func (DatabaseURL) String() string { return "[redacted]" }
 
 // ledger is the sink's, while it is connected to.
 type ledger interface {
@@ -39,7 +34,7 @@ type session struct {
 	*console.Console
 	ctx      context.Context //nolint:containedctx // lives for one command
 	cfg      *kafka.Config
-	database DatabaseURL
+	database setting.Secret
 	log      *slog.Logger
 	client   *kgo.Client
 	topics   kadm.TopicDetails

@@ -20,6 +20,7 @@ import (
 	"github.com/hookstream/hookstream/dlq/internal/outcome"
 	"github.com/hookstream/hookstream/dlq/internal/output"
 	"github.com/hookstream/hookstream/schemas/registry"
+	"github.com/hookstream/hookstream/schemas/setting"
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/service"
 	"github.com/hookstream/hookstream/stage/terminal"
@@ -28,7 +29,7 @@ import (
 // TraceConfig is the command line of hookstream.
 type TraceConfig struct {
 	Kafka    kafka.Config   `embed:"" group:"kafka"`
-	Database DatabaseURL    `name:"database-url" group:"sources" help:"The sink's Postgres; only its ledger is read. Without it, what the sink did is unknown." env:"HOOKSTREAM_DATABASE_URL" placeholder:"URL"`
+	Database setting.Secret `name:"database-url" group:"sources" help:"The sink's Postgres; only its ledger is read. Without it, what the sink did is unknown." env:"HOOKSTREAM_DATABASE_URL" placeholder:"URL"`
 	Registry RegistryConfig `embed:"" prefix:"registry-" group:"sources"`
 
 	Trace   traceCommand     `cmd:"" help:"Print the journey of an event as a timeline."`
@@ -37,9 +38,9 @@ type TraceConfig struct {
 
 // RegistryConfig is how to reach the schema registry, if at all.
 type RegistryConfig struct {
-	URL      string       `name:"url" help:"Schema registry, to read which revision made an event that is in no ledger." env:"HOOKSTREAM_REGISTRY_URL" placeholder:"URL"`
-	User     string       `help:"User of the schema registry." env:"HOOKSTREAM_REGISTRY_USER"`
-	Password kafka.Secret `help:"Password of the schema registry." env:"HOOKSTREAM_REGISTRY_PASSWORD"`
+	URL      string         `name:"url" help:"Schema registry, to read which revision made an event that is in no ledger." env:"HOOKSTREAM_REGISTRY_URL" placeholder:"URL"`
+	User     string         `help:"User of the schema registry." env:"HOOKSTREAM_REGISTRY_USER"`
+	Password setting.Secret `help:"Password of the schema registry." env:"HOOKSTREAM_REGISTRY_PASSWORD"`
 }
 
 type traceCommand struct {
@@ -181,7 +182,7 @@ func (c *traceCommand) search(s *session, r *RegistryConfig) (*journey.Search, f
 	if s.database != "" {
 		ctx, cancel := context.WithTimeout(s.ctx, c.LedgerTimeout)
 		defer cancel()
-		conn, err := outcome.Connect(ctx, string(s.database))
+		conn, err := outcome.Connect(ctx, s.database.Reveal())
 		if err != nil {
 			search.Unread = err
 			return search, done, s.ctx.Err()
@@ -198,7 +199,7 @@ func (c *traceCommand) search(s *session, r *RegistryConfig) (*journey.Search, f
 func registryClient(r *RegistryConfig) (*sr.Client, error) {
 	opts := []sr.ClientOpt{sr.URLs(r.URL)}
 	if r.User != "" {
-		opts = append(opts, sr.BasicAuth(r.User, string(r.Password)))
+		opts = append(opts, sr.BasicAuth(r.User, r.Password.Reveal()))
 	}
 	return sr.NewClient(opts...)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hookstream/hookstream/schemas/event"
+	"github.com/hookstream/hookstream/schemas/setting"
 	"github.com/hookstream/hookstream/sink/internal/database"
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/service"
@@ -44,8 +45,8 @@ type Config struct {
 
 // Database is where the rows and the offsets are.
 type Database struct {
-	DatabaseURL DatabaseURL `help:"Postgres to write to, as a URL or libpq keywords. PgBouncer in transaction mode works." env:"HOOKSTREAM_DATABASE_URL" placeholder:"postgres://USER:PASSWORD@HOST:PORT/DATABASE"`
-	Group       string      `help:"Consumer group; the database keeps its offsets under this name." default:"hookstream-sink" env:"HOOKSTREAM_SINK_GROUP"`
+	DatabaseURL setting.Secret `help:"Postgres to write to, as a URL or libpq keywords. PgBouncer in transaction mode works." env:"HOOKSTREAM_DATABASE_URL" placeholder:"postgres://USER:PASSWORD@HOST:PORT/DATABASE"`
+	Group       string         `help:"Consumer group; the database keeps its offsets under this name." default:"hookstream-sink" env:"HOOKSTREAM_SINK_GROUP"`
 }
 
 // Schema is which tables there are.
@@ -54,12 +55,6 @@ type Schema struct {
 	TablesFile      string        `help:"YAML file of where the events of an entity go: names, fields, indexes, partitions, or a table of your own." env:"HOOKSTREAM_TABLES_FILE" placeholder:"FILE"`
 	LedgerRetention time.Duration `help:"How long the ledger keeps an event after it was applied; 0 is for ever. At least HOOKSTREAM_RETENTION and HOOKSTREAM_DEDUP_WINDOW together: so long, a repeat can come." default:"0s" env:"HOOKSTREAM_LEDGER_RETENTION"`
 }
-
-// DatabaseURL holds a password, so it never prints.
-type DatabaseURL string
-
-// String hides the value.
-func (DatabaseURL) String() string { return "[redacted]" }
 
 // Two connections are needed at once while the schema is brought up to date.
 const minPoolSize = 2

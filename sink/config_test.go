@@ -4,6 +4,7 @@ package sink
 
 import (
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 )
@@ -37,7 +38,24 @@ func TestValidateNamesTheVariable(t *testing.T) {
 
 func TestDatabaseURLIsNotPrinted(t *testing.T) {
 	c := Config{Database: Database{DatabaseURL: "postgres://u:hunter2@h/d"}}
-	if got := fmt.Sprintf("%v %+v", c, c); strings.Contains(got, "hunter2") {
+	if got := fmt.Sprintf("%v %+v %#v", c, c, c); strings.Contains(got, "hunter2") {
 		t.Errorf("the password is printed: %s", got)
+	}
+}
+
+// TestNewNamesTheWrongSetting: what New has made is closed again, whatever it was.
+func TestNewNamesTheWrongSetting(t *testing.T) {
+	for variable, change := range map[string]func(*Config){
+		"HOOKSTREAM_DATABASE_URL":  func(c *Config) { c.DatabaseURL = "garbage" },
+		"nowhere.yaml":             func(c *Config) { c.TablesFile = "nowhere.yaml" },
+		"HOOKSTREAM_KAFKA_CA_FILE": func(c *Config) { c.Kafka.TLS, c.Kafka.CAFile = true, "nowhere.pem" },
+	} {
+		var c Config
+		must(t, Info.Defaults(&c))
+		c.DatabaseURL, c.AdminAddress = "postgres://h/d", ""
+		change(&c)
+		if _, err := New(c, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), variable) {
+			t.Errorf("New() = %v, want an error that names %s", err, variable)
+		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/hookstream/hookstream/schemas/setting"
 	"github.com/hookstream/hookstream/sink/internal/database"
 	"github.com/hookstream/hookstream/sink/internal/pgtest"
 	"github.com/hookstream/hookstream/stage/runtest"
@@ -19,7 +20,7 @@ import (
 // at makes the pipeline's sinks and checks use another database.
 func (p *pipeline) at(t *testing.T, url string) {
 	t.Helper()
-	p.cfg.DatabaseURL = DatabaseURL(url)
+	p.cfg.DatabaseURL = setting.Secret(url)
 	var err error
 	p.pool, err = database.Open(t.Context(), url, 2)
 	must(t, err)

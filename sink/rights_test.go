@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/hookstream/hookstream/schemas/event"
+	"github.com/hookstream/hookstream/schemas/setting"
 	"github.com/hookstream/hookstream/sink/internal/database"
 	"github.com/hookstream/hookstream/sink/internal/pgtest"
 	"github.com/hookstream/hookstream/sink/internal/table"
@@ -53,7 +54,7 @@ func (p *pipeline) byHand(t *testing.T, server *pgtest.Server) {
 	p.exec(t, "create role writer login; revoke all on database postgres from public; grant connect on database postgres to writer")
 	p.exec(t, database.Script(append(ddl, database.Grants("writer", tables)...)))
 	p.cfg.Managed = "off"
-	p.cfg.DatabaseURL = DatabaseURL(strings.Replace(server.URL(), "//postgres@", "//writer@", 1))
+	p.cfg.DatabaseURL = setting.Secret(strings.Replace(server.URL(), "//postgres@", "//writer@", 1))
 }
 
 func TestRightsThatDDLPrintsAreEnough(t *testing.T) {

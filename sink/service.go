@@ -49,31 +49,36 @@ const (
 
 // New makes the service and opens its admin listener. It connects to nothing
 // yet: what is away at the start is waited for by Run.
-func New(cfg Config, log *slog.Logger) (s *Service, err error) {
+func New(cfg Config, log *slog.Logger) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, failure.NewFatal("%w", err)
 	}
-	s = &Service{cfg: cfg, log: log, health: admin.NewHealth("sink", partTopics, partDatabase, partConsumer)}
-	defer func() {
-		if err != nil {
-			s.close()
-		}
-	}()
-	if s.tables, err = table.Load(cfg.TablesSchema, cfg.TablesFile); err != nil {
+	s := &Service{cfg: cfg, log: log, health: admin.NewHealth("sink", partTopics, partDatabase, partConsumer)}
+	if err := s.open(); err != nil {
+		s.close()
 		return nil, err
 	}
+	return s, nil
+}
+
+// open makes everything that the service works with.
+func (s *Service) open() (err error) {
+	cfg, log := &s.cfg, s.log
+	if s.tables, err = table.Load(cfg.TablesSchema, cfg.TablesFile); err != nil {
+		return err
+	}
 	ctx := context.Background() // nothing here waits
-	if s.pool, err = database.Open(ctx, string(cfg.DatabaseURL), cfg.PoolSize); err != nil {
-		return nil, err
+	if s.pool, err = database.Open(ctx, cfg.DatabaseURL.Reveal(), cfg.PoolSize); err != nil {
+		return err
 	}
 	// A dead letter may be written twice, for it has an id. So its produce
 	// may be given up, rather than hold the database's locks.
 	if s.client, err = cfg.Kafka.NewClient("sink", log, kgo.AllowIdempotentProduceCancellation()); err != nil {
-		return nil, err
+		return err
 	}
 	schemas, err := sr.NewClient(sr.URLs(cfg.RegistryURL))
 	if err != nil {
-		return nil, failure.NewFatal("HOOKSTREAM_REGISTRY_URL: %w", err)
+		return failure.NewFatal("HOOKSTREAM_REGISTRY_URL: %w", err)
 	}
 	if s.store, err = apply.New(apply.Config{
 		Pool: s.pool, Group: cfg.Group, Topics: cfg.Kafka.Topics, Tables: s.tables,
@@ -84,14 +89,14 @@ func New(cfg Config, log *slog.Logger) (s *Service, err error) {
 		},
 		SynchronousCommit: cfg.SynchronousCommit, DeadLetterAll: cfg.DeadLetterAll, StatementTimeout: cfg.StatementTimeout, Log: log,
 	}); err != nil {
-		return nil, err
+		return err
 	}
 	if s.attempts, err = attempts.NewBoard(); err != nil {
-		return nil, err
+		return err
 	}
 	s.server, err = admin.Listen(ctx, cfg.AdminAddress, s.health, log)
 	s.server.Handle("GET "+attempts.Path, s.attempts)
-	return s, err
+	return err
 }
 
 // AdminAddress is where /livez, /readyz and /metrics are, or "".

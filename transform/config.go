@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/hookstream/hookstream/schemas/setting"
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/service"
 )
@@ -24,9 +25,9 @@ type Config struct {
 	service.Common `embed:""`
 	Kafka          kafka.Config `embed:""`
 
-	RegistryURL      string       `help:"Schema registry (Confluent API)." default:"http://localhost:8081" env:"HOOKSTREAM_REGISTRY_URL" placeholder:"URL"`
-	RegistryUser     string       `help:"User for the schema registry." env:"HOOKSTREAM_REGISTRY_USER"`
-	RegistryPassword kafka.Secret `help:"Password for the schema registry." env:"HOOKSTREAM_REGISTRY_PASSWORD"`
+	RegistryURL      string         `help:"Schema registry (Confluent API)." default:"http://localhost:8081" env:"HOOKSTREAM_REGISTRY_URL" placeholder:"URL"`
+	RegistryUser     string         `help:"User for the schema registry." env:"HOOKSTREAM_REGISTRY_USER"`
+	RegistryPassword setting.Secret `help:"Password for the schema registry." env:"HOOKSTREAM_REGISTRY_PASSWORD"`
 
 	DefinitionsDir string `help:"Folder of provider definitions laid over the embedded ones. A change is noticed." env:"HOOKSTREAM_DEFINITIONS_DIR" placeholder:"DIR"`
 

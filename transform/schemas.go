@@ -18,7 +18,7 @@ import (
 func registryClient(cfg *Config) (*sr.Client, error) {
 	opts := []sr.ClientOpt{sr.URLs(cfg.RegistryURL)}
 	if cfg.RegistryUser != "" {
-		opts = append(opts, sr.BasicAuth(cfg.RegistryUser, string(cfg.RegistryPassword)))
+		opts = append(opts, sr.BasicAuth(cfg.RegistryUser, cfg.RegistryPassword.Reveal()))
 	}
 	return sr.NewClient(opts...)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
+	"github.com/hookstream/hookstream/schemas/setting"
 	"github.com/hookstream/hookstream/schemas/topic"
 )
 
@@ -31,9 +32,9 @@ type Config struct {
 	CertFile string `name:"kafka-cert-file" help:"PEM file of the client certificate." env:"HOOKSTREAM_KAFKA_CERT_FILE" placeholder:"FILE"`
 	KeyFile  string `name:"kafka-key-file" help:"PEM file of the client certificate's key." env:"HOOKSTREAM_KAFKA_KEY_FILE" placeholder:"FILE"`
 
-	SASLMechanism string `name:"kafka-sasl-mechanism" help:"SASL mechanism: plain, scram-sha-256 or scram-sha-512." enum:",plain,scram-sha-256,scram-sha-512" default:"" env:"HOOKSTREAM_KAFKA_SASL_MECHANISM"`
-	SASLUser      string `name:"kafka-sasl-user" help:"SASL user." env:"HOOKSTREAM_KAFKA_SASL_USER"`
-	SASLPassword  Secret `name:"kafka-sasl-password" help:"SASL password." env:"HOOKSTREAM_KAFKA_SASL_PASSWORD"`
+	SASLMechanism string         `name:"kafka-sasl-mechanism" help:"SASL mechanism: plain, scram-sha-256 or scram-sha-512." enum:",plain,scram-sha-256,scram-sha-512" default:"" env:"HOOKSTREAM_KAFKA_SASL_MECHANISM"`
+	SASLUser      string         `name:"kafka-sasl-user" help:"SASL user." env:"HOOKSTREAM_KAFKA_SASL_USER"`
+	SASLPassword  setting.Secret `name:"kafka-sasl-password" help:"SASL password." env:"HOOKSTREAM_KAFKA_SASL_PASSWORD"`
 
 	Topics          topic.Names   `embed:"" prefix:"topic-"`
 	Partitions      int32         `help:"Partitions of every topic that is created. A topic that exists with another number is refused." default:"6" env:"HOOKSTREAM_PARTITIONS"`
@@ -42,18 +43,6 @@ type Config struct {
 	Retention       time.Duration `help:"Retention of raw webhooks and events. It must outlive the longest restore of the database." default:"720h" env:"HOOKSTREAM_RETENTION"`
 	DedupWindow     time.Duration `help:"How long a repeated delivery is recognized." default:"72h" env:"HOOKSTREAM_DEDUP_WINDOW"`
 }
-
-// Secret is a configuration value that never prints.
-type Secret string
-
-// String hides the value.
-func (Secret) String() string { return "[redacted]" }
-
-// GoString hides it from %#v.
-func (Secret) GoString() string { return "[redacted]" }
-
-// MarshalText hides it from JSON, YAML and logs.
-func (Secret) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
 
 // Validate checks what belongs together. Errors name the variable.
 func (c *Config) Validate() error {
@@ -141,7 +130,7 @@ func (c *Config) tls() (*tls.Config, error) {
 }
 
 func (c *Config) sasl() sasl.Mechanism {
-	user, password := c.SASLUser, string(c.SASLPassword)
+	user, password := c.SASLUser, c.SASLPassword.Reveal()
 	switch c.SASLMechanism {
 	case "plain":
 		return plain.Auth{User: user, Pass: password}.AsMechanism()

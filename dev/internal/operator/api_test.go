@@ -19,6 +19,7 @@ import (
 
 	"github.com/hookstream/hookstream/dev/internal/stack"
 	"github.com/hookstream/hookstream/dlq"
+	"github.com/hookstream/hookstream/schemas/setting"
 	"github.com/hookstream/hookstream/stage/runtest"
 )
 
@@ -68,7 +69,7 @@ func serveAPI(t *testing.T, s *stack.Stack, database string) *caller {
 		t.Fatal(err)
 	}
 	cfg.AdminAddress, cfg.API.Address, cfg.API.TokensFile = "127.0.0.1:0", "127.0.0.1:0", tokens
-	cfg.Kafka, cfg.Database = s.Kafka, dlq.DatabaseURL(database)
+	cfg.Kafka, cfg.Database = s.Kafka, setting.Secret(database)
 	svc, err := dlq.New(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

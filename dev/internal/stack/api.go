@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"github.com/hookstream/hookstream/dlq"
+	"github.com/hookstream/hookstream/schemas/setting"
 )
 
 // startAPI runs what `dlq serve` runs, where it is asked for.
@@ -25,7 +26,7 @@ func (s *Stack) startAPI(ctx context.Context) error {
 	if err := dlq.Info.Defaults(&cfg); err != nil {
 		return err
 	}
-	cfg.Kafka, cfg.Database, cfg.DefinitionsDir = s.Kafka, dlq.DatabaseURL(s.Database), s.opts.DefinitionsDir
+	cfg.Kafka, cfg.Database, cfg.DefinitionsDir = s.Kafka, setting.Secret(s.Database), s.opts.DefinitionsDir
 	cfg.AdminAddress = cmp.Or(s.opts.AdminAddresses["dlq"], "127.0.0.1:0")
 	cfg.API.Address, cfg.API.TokensFile = s.opts.APIAddress, tokens
 	api, err := dlq.New(cfg, s.opts.Log.With("service", "dlq")) //nolint:contextcheck // New opens listeners and waits for nothing

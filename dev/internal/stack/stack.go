@@ -21,6 +21,7 @@ import (
 	"github.com/hookstream/hookstream/dev/internal/postgres"
 	"github.com/hookstream/hookstream/dev/internal/registry"
 	"github.com/hookstream/hookstream/ingest"
+	"github.com/hookstream/hookstream/schemas/setting"
 	"github.com/hookstream/hookstream/sink"
 	"github.com/hookstream/hookstream/stage/kafka"
 	"github.com/hookstream/hookstream/stage/service"
@@ -220,7 +221,7 @@ func (s *Stack) configure(context.Context) error {
 	for name, c := range map[string]service.Configured{"sink": &s.sinkConfig, "transform": &s.transformConfig, "ingest": &s.ingestConfig} {
 		c.Settings().AdminAddress = cmp.Or(s.opts.AdminAddresses[name], "127.0.0.1:0")
 	}
-	s.sinkConfig.DatabaseURL = sink.DatabaseURL(s.Database)
+	s.sinkConfig.DatabaseURL = setting.Secret(s.Database)
 	s.sinkConfig.RegistryURL = s.Registry
 	s.transformConfig.RegistryURL = s.Registry
 	s.transformConfig.DefinitionsDir = s.opts.DefinitionsDir

@@ -12,6 +12,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/hookstream/hookstream/schemas/setting"
 	"github.com/hookstream/hookstream/sink"
 	"github.com/hookstream/hookstream/sink/internal/database"
 	"github.com/hookstream/hookstream/sink/internal/table"
@@ -20,11 +21,11 @@ import (
 
 type ddlCommand struct {
 	sink.Schema `embed:""`
-	Kafka       kafka.Config     `embed:""`
-	DatabaseURL sink.DatabaseURL `help:"Postgres to compare with; it is only read." env:"HOOKSTREAM_DATABASE_URL" placeholder:"postgres://USER:PASSWORD@HOST:PORT/DATABASE"`
-	Diff        bool             `help:"Print only what the database lacks."`
-	GrantTo     string           `help:"Also print the rights that the sink's user needs, if another runs the DDL." placeholder:"USER"`
-	Timeout     time.Duration    `help:"How long to wait for the database." default:"30s"`
+	Kafka       kafka.Config   `embed:""`
+	DatabaseURL setting.Secret `help:"Postgres to compare with; it is only read." env:"HOOKSTREAM_DATABASE_URL" placeholder:"postgres://USER:PASSWORD@HOST:PORT/DATABASE"`
+	Diff        bool           `help:"Print only what the database lacks."`
+	GrantTo     string         `help:"Also print the rights that the sink's user needs, if another runs the DDL." placeholder:"USER"`
+	Timeout     time.Duration  `help:"How long to wait for the database." default:"30s"`
 }
 
 // Help is shown below the usage.
@@ -84,7 +85,7 @@ func (c *ddlCommand) statements(ctx context.Context, keeper *database.Keeper) ([
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	pool, err := database.Open(ctx, string(c.DatabaseURL), 1)
+	pool, err := database.Open(ctx, c.DatabaseURL.Reveal(), 1)
 	if err != nil {
 		return nil, err
 	}

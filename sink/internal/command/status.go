@@ -60,7 +60,7 @@ func (c *statusCommand) Run(ctx context.Context, k *kong.Context) error {
 	if err != nil {
 		return fmt.Errorf("HOOKSTREAM_ADMIN_ADDRESS %q: %w", c.AdminAddress, err)
 	}
-	pool, err := database.Open(ctx, string(c.DatabaseURL), 1)
+	pool, err := database.Open(ctx, c.DatabaseURL.Reveal(), 1)
 	if err != nil {
 		return err
 	}
