@@ -49,7 +49,7 @@ down: ## Stop it (ARGS=--volumes forgets the data)
 
 .PHONY: setup
 setup: ## Install what the tests need, or say what to install
-	@.ci/setup postgres cc pgbouncer
+	@.ci/setup postgres cc pgbouncer shell
 
 .PHONY: build
 build: ## Build the four services, hookstream and dev into bin/

@@ -31,10 +31,13 @@ type cli struct {
 // errFailed is a failure that has been reported already.
 var errFailed = errors.New("failed")
 
+// variables are what the help of the flags refers to.
+func variables() kong.Vars { return kong.Vars{"log_dir": logDir()} }
+
 func main() {
 	var c cli
 	k := kong.Parse(&c, kong.Name("dev"), kong.UsageOnError(),
-		kong.Vars{"log_dir": logDir()},
+		variables(),
 		kong.Description("All of Hookstream in one process. Parts that are not given are embedded: a broker, a schema registry, and a private PostgreSQL."))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

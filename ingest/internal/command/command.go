@@ -14,7 +14,7 @@ import (
 // Commands are kong's commands.
 type Commands struct {
 	Providers     providersCommand `cmd:"" help:"List the providers, or show how to connect one."`
-	CheckProvider checkCommand     `cmd:"" help:"Check provider definitions against their examples."`
+	CheckProvider checkCommand     `cmd:"" help:"Check provider definitions against their examples and fixtures."`
 	Sign          signCommand      `cmd:"" help:"Print a curl command that sends a signed webhook."`
 	VerifyRecord  verifyCommand    `cmd:"" help:"Verify a stored record again, from the evidence on it."`
 	OpenAPI       openAPICommand   `cmd:"" name:"openapi" help:"Print the OpenAPI description of the edge."`
