@@ -45,6 +45,7 @@ type Config struct {
 	Undo        undoCommand        `cmd:"" help:"Take discards back: the dead letters are open again."`
 	Export      exportCommand      `cmd:"" help:"Write dead letters to standard output, every byte of them, as lines of JSON."`
 	Import      importCommand      `cmd:"" help:"Put exported dead letters back on the topic."`
+	Held        heldCommand        `cmd:"" help:"List what transform holds until its definition is corrected."`
 	History     historyCommand     `cmd:"" help:"Tell who did what, when, to which."`
 	Tail        tailCommand        `cmd:"" help:"Follow dead letters as they arrive."`
 	Serve       serveCommand       `cmd:"" help:"Offer all of this as an HTTP API, with metrics of what is open."`

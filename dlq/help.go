@@ -59,6 +59,16 @@ func (listCommand) Help() string {
 }
 
 // Help is what --help adds.
+func (heldCommand) Help() string {
+	return `These are no dead letters: when their definition is corrected, they come out by
+themselves, in order. HOOKSTREAM_TRANSFORM_DEAD_LETTER of transform gives them up.
+
+Examples:
+  dlq held --provider stripe
+  dlq held --limit 0 -o json | jq -r '.[].event_type' | sort | uniq -c`
+}
+
+// Help is what --help adds.
 func (replayCommand) Help() string {
 	return `Examples:
   dlq replay transform:hookstream.raw/3/1234

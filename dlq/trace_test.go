@@ -170,7 +170,7 @@ func (p *pipeline) traceOn(c *console.Console, args ...string) result {
 	c.Out, c.Err = &out, &err
 	n := &p.cfg.Topics
 	args = append([]string{"trace"}, append(args, "--brokers", strings.Join(p.cfg.Brokers, ","), "--partitions", fmt.Sprint(partitions),
-		"--topic-raw", n.Raw, "--topic-dead-letters", n.DeadLetters, "--topic-resolutions", n.Resolutions, "--topic-sink-replay", n.SinkReplay,
+		"--topic-raw", n.Raw, "--topic-held", n.Held, "--topic-dead-letters", n.DeadLetters, "--topic-resolutions", n.Resolutions, "--topic-sink-replay", n.SinkReplay,
 		"--topic-events-prefix", n.EventsPrefix, "--topic-dedup", n.Dedup,
 		"--transform-group", p.broker.Name("transform"), "--sink-group", p.broker.Name("sink"))...)
 	code := Hookstream(p.Context(), c, args)
@@ -244,6 +244,26 @@ func TestTraceInFlight(t *testing.T) {
 	p.wantWays("a", "duplicate: request raw duplicate(transform)", "in-flight: request raw event waiting(sink)")
 	p.done("sink", p.cfg.Topics.Events("payment"))
 	p.wantWays("a", "duplicate: request raw duplicate(transform)", "unknown: request raw event unknown(sink)")
+}
+
+// TestTraceHeld: what transform holds is neither dropped nor a repeat, until it is
+// released.
+func TestTraceHeld(t *testing.T) {
+	p := newPipeline(t)
+	h := &record.Held{Raw: p.raw(delivery("a", 1)), Since: day.Add(2 * time.Minute), Reason: mapping, Message: "field amount: gives a string"}
+	held := h.Record(p.cfg.Topics.Held)
+	p.put(held)
+	p.transformDone()
+	j := p.wantWays("a", "held: request raw held(transform)")
+	if d := j.Deliveries[0].Hops[2].HoldDetails; d == nil || d.HeldFor != mapping || d.Because != h.Message || j.Status != journey.Held {
+		t.Errorf("held with %+v, status %s", d, j.Status)
+	}
+	if out := p.trace("a").out; !strings.Contains(out, "mapping_failed") || !strings.Contains(out, h.Message) {
+		t.Errorf("the text does not say why:\n%s", out)
+	}
+	p.put(record.Release(held))
+	p.event(h.Raw, 3*ms)
+	p.wantWays("a", "in-flight: request raw event waiting(sink)")
 }
 
 func TestTraceDuplicateOfWhatIsNoLongerKept(t *testing.T) {

@@ -180,7 +180,7 @@ func (w *world) flags() []string {
 	n := &w.cfg.Topics
 	return []string{
 		"--brokers", strings.Join(w.cfg.Brokers, ","), "--max-message-bytes", fmt.Sprint(w.cfg.MaxMessageBytes),
-		"--topic-raw", n.Raw, "--topic-dead-letters", n.DeadLetters, "--topic-resolutions", n.Resolutions, "--topic-sink-replay", n.SinkReplay,
+		"--topic-raw", n.Raw, "--topic-held", n.Held, "--topic-dead-letters", n.DeadLetters, "--topic-resolutions", n.Resolutions, "--topic-sink-replay", n.SinkReplay,
 	}
 }
 

@@ -3,6 +3,7 @@
 package journey
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -30,6 +31,8 @@ type evidence struct {
 	resolutions map[string][]*record.Resolution
 	rows        []*row
 	repeats     []*row
+	// held are the raw records that transform holds.
+	held map[record.Position]*hold
 	// acceptedAt is when transform first accepted the event, by the
 	// deduplication changelog; zero where that does not have it.
 	acceptedAt time.Time
@@ -40,7 +43,7 @@ type evidence struct {
 }
 
 func newEvidence(k eventKey) *evidence {
-	return &evidence{eventKey: k, seen: map[record.Position]bool{}, resolutions: map[string][]*record.Resolution{}}
+	return &evidence{eventKey: k, seen: map[record.Position]bool{}, resolutions: map[string][]*record.Resolution{}, held: map[record.Position]*hold{}}
 }
 
 // maxDeliveries bounds what is kept of an event that a provider delivers again
@@ -80,6 +83,18 @@ type stored struct {
 	// gone records are known by their dead letters only, which do not have
 	// the time at which they were written.
 	gone bool
+}
+
+// hold is where a raw record is held, and why.
+type hold struct {
+	*record.Held
+	at  record.Position
+	key string
+}
+
+// released forgets the hold with a key.
+func (e *evidence) released(key string) {
+	maps.DeleteFunc(e.held, func(_ record.Position, h *hold) bool { return h.key == key })
 }
 
 // published is a record of an event topic or of the sink's replay topic.

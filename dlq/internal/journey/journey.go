@@ -72,6 +72,8 @@ const (
 	Discarded    Status = "discarded"
 	// Dropped: its definition makes no event of its type.
 	Dropped Status = "dropped"
+	// Held: transform holds it until its definition is corrected.
+	Held Status = "held"
 	// InFlight: a stage has not come to it yet.
 	InFlight Status = "in-flight"
 	// Unknown: what is needed to tell was not there to be read.
@@ -124,6 +126,8 @@ const (
 	// Resolution is what an operator did with the dead letter before.
 	Resolution Kind = "resolution"
 	Drop       Kind = "dropped"
+	// Hold is where transform holds the delivery now.
+	Hold Kind = "held"
 	// Waiting is where the delivery is now.
 	Waiting Kind = "waiting"
 	// Unclear says what is not known.
@@ -151,6 +155,7 @@ type Hop struct {
 	*RequestDetails
 	*EventDetails
 	*DeadLetterDetails
+	*HoldDetails
 	*ResolutionDetails
 	*RowDetails
 	*RepeatDetails
@@ -210,6 +215,14 @@ type DeadLetterDetails struct {
 	Message        string      `json:"message"`
 	Attempts       int         `json:"attempts"`
 	ServiceVersion string      `json:"service_version,omitempty"`
+}
+
+// HoldDetails are why transform holds a record.
+type HoldDetails struct {
+	// HeldFor is what it fails with, or absent where it waits for earlier ones of
+	// its key.
+	HeldFor reason.Code `json:"held_for,omitempty"`
+	Because string      `json:"because"`
 }
 
 // ResolutionDetails are what an operator did.

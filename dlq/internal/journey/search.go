@@ -352,7 +352,7 @@ func (s *Search) gather(ctx context.Context, f *finds, q Query) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(s.accepted(ctx, f), s.resolved(ctx, f), s.applied(ctx, f))
+	return errors.Join(s.accepted(ctx, f), s.held(ctx, f), s.resolved(ctx, f), s.applied(ctx, f))
 }
 
 // since is a time before which nothing came of the events.
@@ -411,6 +411,33 @@ func (s *Search) accepted(ctx context.Context, f *finds) error {
 			if e != nil && (e.acceptedAt.IsZero() || r.Timestamp.Before(e.acceptedAt)) {
 				e.acceptedAt = r.Timestamp
 			}
+		}
+		return nil
+	})
+}
+
+// held asks the topic of held records which of the raw records are there.
+func (s *Search) held(ctx context.Context, f *finds) error {
+	topic := s.Kafka.Topics.Held
+	if !s.Topics.Has(topic) {
+		return nil // no transform that holds was ever there
+	}
+	byKey := map[string]*evidence{}
+	return s.scan(ctx, []scope{{topic: topic, partitions: f.partitions()}}, func(r *kgo.Record) error {
+		h, err := record.ParseHeld(r)
+		if err != nil {
+			return nil //nolint:nilerr // transform refuses to start on it, which is louder
+		}
+		if h == nil {
+			if e := byKey[string(r.Key)]; e != nil {
+				e.released(string(r.Key))
+			}
+			return nil
+		}
+		if e := f.events[eventOf(h.Raw)]; e != nil {
+			byKey[string(r.Key)] = e
+			h.Raw.Value = nil
+			e.held[record.PositionOf(h.Raw)] = &hold{h, record.PositionOf(r), string(r.Key)}
 		}
 		return nil
 	})

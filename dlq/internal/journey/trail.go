@@ -226,6 +226,10 @@ func (t *trail) afterRaw(at record.Position) {
 	case !done:
 		t.add(&Hop{Kind: Waiting, Stage: record.StageTransform, Behind: &behind}, time.Time{})
 		t.end(InFlight)
+	case t.of.held[at] != nil:
+		h := t.of.held[at]
+		t.add(&Hop{Kind: Hold, Stage: record.StageTransform, Position: position(h.at), HoldDetails: &HoldDetails{HeldFor: h.Reason, Because: h.Message}}, h.Since)
+		t.end(Held)
 	case t.accepted():
 		t.add(&Hop{Kind: Repeat, Stage: record.StageTransform, RepeatDetails: t.repeatOf()}, time.Time{})
 		t.end(Duplicate)

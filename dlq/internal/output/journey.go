@@ -166,10 +166,18 @@ func kindColor(h *journey.Hop) terminal.SGR {
 		return terminal.Red
 	case journey.Row:
 		return terminal.Green
-	case journey.Waiting, journey.Unclear:
+	case journey.Hold, journey.Waiting, journey.Unclear:
 		return terminal.Yellow
 	}
 	return terminal.Bold
+}
+
+func holdLines(h *journey.Hop) []string {
+	lines := []string{fmt.Sprintf("%s holds it until its definition is corrected", h.Stage), terminal.Clean(cut(h.Because))}
+	if h.HeldFor != "" {
+		lines[0] += ": " + terminal.Clean(string(h.HeldFor))
+	}
+	return lines
 }
 
 // hopLines are what is told about a hop; no word of it is made up here.
@@ -192,6 +200,8 @@ func hopLines(d *journey.Delivery, h *journey.Hop) []string {
 		lines = []string{repeatLine(h)}
 	case journey.Drop:
 		lines = []string{"its definition makes none of this type"}
+	case journey.Hold:
+		lines = holdLines(h)
 	case journey.Waiting:
 		lines = []string{fmt.Sprintf("for %s, which is %s away", h.Stage, plural(int(*h.Behind), "record"))}
 	default:
