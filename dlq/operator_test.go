@@ -97,7 +97,10 @@ func TestASecondOperatorEndsTheFirst(t *testing.T) {
 	go func() { first <- w.dlq("replay", "--all", "--yes", "--rate", "1", "--replay-id", "first") }()
 	runtest.Eventually(t, "the first has begun", w.resolved)
 	w.dlq("replay", "--all", "--yes").want(t, exitOK)
-	(<-first).want(t, exitFailed, "another operator works on the same dead letters and took over", "nothing was sent twice", "--replay-id first")
+	lost := (<-first).want(t, exitFailed, "another operator works on the same dead letters and took over", "nothing was sent twice", "--replay-id first")
+	if strings.Contains(lost.err, "level=") || strings.Contains(lost.err, "PRODUCER") || strings.Count(lost.err, "\n") != 2 {
+		t.Errorf("it is told in other words than ours:\n%s", lost.err)
+	}
 	w.eachOnce(n)
 }
 

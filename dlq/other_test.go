@@ -28,10 +28,15 @@ import (
 func TestOtherProgramsDeadLetters(t *testing.T) {
 	w := newWorld(t)
 	topic := w.broker.CreateTopic(t, 1, "theirs")
+	const null = "\x00null"
 	record := func(headers ...string) *kgo.Record {
 		r := &kgo.Record{Topic: topic, Key: []byte("k"), Value: []byte(`{"a":1}`), Timestamp: day}
 		for pair := range slices.Chunk(headers, 2) {
-			r.Headers = append(r.Headers, kgo.RecordHeader{Key: pair[0], Value: []byte(pair[1])})
+			h := kgo.RecordHeader{Key: pair[0], Value: []byte(pair[1])}
+			if pair[1] == null {
+				h.Value = nil
+			}
+			r.Headers = append(r.Headers, h)
 		}
 		return r
 	}
@@ -44,15 +49,24 @@ func TestOtherProgramsDeadLetters(t *testing.T) {
 			"__streams.errors.exception", "java.lang.NullPointerException", "app", "shop"),
 		record("__streams.errors.topic", "orders", "__streams.errors.partition", "-1"),
 		record("x", "y"),
+		// Null headers, and none of a position: each stands for itself.
+		record("__connect.errors.topic", null, "__connect.errors.partition", "2", "__connect.errors.offset", "7"),
+		record("__connect.errors.topic", null, "__connect.errors.partition", "2", "__connect.errors.offset", "7"),
+		record("__connect.errors.topic", null, "__connect.errors.partition", null, "__connect.errors.offset", null, "__connect.errors.exception.message", null, "other", null),
+		record("__connect.errors.connector.name", "source"),
+		record("kafka_dlt-original-topic", null, "kafka_dlt-original-partition", null, "kafka_dlt-original-offset", null),
 	)
 	want := []string{"connect:orders/2/7", "spring:orders/1/256", "streams:orders/0/3", "streams:" + topic + "/0/3"}
+	for i, stage := range []string{"connect", "connect", "connect", "connect", "spring"} {
+		want = append(want, fmt.Sprintf("%s:%s/0/%d", stage, topic, 5+i))
+	}
 	r := w.dlq("list", "--topic", topic, "--limit", "0", "-o", "tsv").want(t, exitOK, "skipped 1 records")
 	for _, id := range want {
 		if !strings.Contains(r.out, id+"\t") {
 			t.Errorf("%s is not in\n%s", id, r.out)
 		}
 	}
-	w.dlq("stats", "--topic", topic).want(t, exitOK, "no field #", "java.lang.NullPointerException", "4 kinds")
+	w.dlq("stats", "--topic", topic).want(t, exitOK, "no field #", "java.lang.NullPointerException", "6 kinds")
 	w.dlq("show", want[1], "--topic", topic).want(t, exitOK, "no row 12", "another program's dead letter", `"a": 1`)
 	w.dlq("show", want[2], "--topic", topic).want(t, exitOK, "app: shop")
 	w.dlq("list", "--topic", topic, "--stage", "spring", "-o", "tsv").want(t, exitOK, want[1])

@@ -80,7 +80,8 @@ func (s *session) connect() error {
 	if s.client != nil {
 		return nil
 	}
-	s.log = slog.New(slog.NewTextHandler(s.Err, &slog.HandlerOptions{Level: slog.LevelError}))
+	// What the client logs is for services. Here every failure is an error, told once.
+	s.log = slog.New(slog.DiscardHandler)
 	if err := s.cfg.Validate(); err != nil {
 		return usageError{err}
 	}

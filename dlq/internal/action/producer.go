@@ -92,7 +92,7 @@ func explain(err error) error {
 	// a retry that changed its mind (KIP-890): that is the invalid state.
 	for _, fenced := range []error{kerr.ProducerFenced, kerr.InvalidProducerEpoch, kerr.InvalidProducerIDMapping, kerr.InvalidTxnState} {
 		if errors.Is(err, fenced) {
-			return fmt.Errorf("%w (%w)", ErrFenced, err)
+			return ErrFenced // how the broker words it depends on when it noticed
 		}
 	}
 	if errors.Is(err, kerr.MessageTooLarge) {

@@ -4,6 +4,7 @@ package letters
 
 import (
 	"encoding/binary"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -50,22 +51,23 @@ var families = []family{
 }
 
 // parseOther reads a record as Kafka Connect, Spring for Apache Kafka or Kafka
-// Streams dead-letter it. Without the failed record's position it has none, and
-// stands for itself.
+// Streams dead-letter it. Their headers may be null, and some may be missing: Connect
+// has no position of what a source gave it. Without the failed record's position it has
+// none, and stands for itself.
 func parseOther(r *kgo.Record) (*record.DeadLetter, bool) {
 	h := header.List(r.Headers)
 	for _, f := range families {
-		topic, ok := h.Get(f.topic)
-		if !ok {
+		if !slices.ContainsFunc(h, func(h kgo.RecordHeader) bool { return strings.HasPrefix(h.Key, f.prefix) }) {
 			continue
 		}
+		topic, _ := h.Get(f.topic)
 		d := &record.DeadLetter{
 			Stage: f.stage, Key: r.Key, Value: r.Value, Headers: h, Attempts: 1,
 			FirstFailedAt: r.Timestamp.UTC(), LastFailedAt: r.Timestamp.UTC(),
 		}
 		partition, okPartition := f.integer(h, f.partition)
 		offset, okOffset := f.integer(h, f.offset)
-		if d.Failed = (record.Position{Topic: topic, Partition: int32(partition), Offset: offset}); !okPartition || !okOffset { //nolint:gosec // checked by integer
+		if d.Failed = (record.Position{Topic: topic, Partition: int32(partition), Offset: offset}); topic == "" || !okPartition || !okOffset { //nolint:gosec // checked by integer
 			d.Failed = record.PositionOf(r)
 		}
 		d.Exception, _ = h.Get(f.exception)

@@ -130,8 +130,7 @@ func (c *verifyCommand) ofKafka(ctx context.Context) ([]*finding, error) {
 		return nil, err
 	}
 	at := record.Position{Topic: cmp.Or(c.Topic, c.Kafka.Topics.Raw), Partition: c.Partition, Offset: c.Offset}
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	reader, err := stored.NewReader(&c.Kafka, log)
+	reader, err := stored.NewReader(&c.Kafka, slog.New(slog.DiscardHandler)) // the error is told once
 	if err != nil {
 		return nil, err
 	}
