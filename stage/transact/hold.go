@@ -55,8 +55,16 @@ func (s *session) pollContext(ctx context.Context) (context.Context, context.Can
 	if first.IsZero() {
 		return ctx, func() {}
 	}
+	// The client polls nothing with a context that is over.
+	if soonest := time.Now().Add(leastPoll); first.Before(soonest) {
+		first = soonest
+	}
 	return context.WithDeadline(ctx, first)
 }
+
+// leastPoll is how long a poll may take at least, whatever is due: records go on while
+// there is work without end.
+const leastPoll = 5 * time.Millisecond
 
 // status says whether everything goes on.
 func (s *session) status() {

@@ -30,6 +30,9 @@ type worker struct {
 	entered func()
 	gate    <-chan struct{}
 
+	// idle work gives no output.
+	idle bool
+
 	state   sync.Mutex
 	parts   []kafka.Partition
 	written map[string]bool
@@ -92,6 +95,9 @@ func (w *worker) Work(context.Context) (transact.Output, error) {
 		w.fails.Add(1)
 		return transact.Output{}, errPassing
 	}
+	if w.idle {
+		return transact.Output{}, nil
+	}
 	left := w.left()
 	o := transact.Output{Fence: w.parts, Committed: func() {
 		w.state.Lock()
@@ -120,6 +126,17 @@ func TestWorkNeedsNoRecords(t *testing.T) {
 	if n := w.fails.Load(); n != 3 {
 		t.Errorf("work failed %d times, want 3", n)
 	}
+}
+
+// TestRecordsGoOnWhileThereIsWork: even where it is due all the time.
+func TestRecordsGoOnWhileThereIsWork(t *testing.T) {
+	t.Parallel()
+	b := newBroker(t, 1)
+	w := &worker{broker: b, values: []string{"x"}, idle: true}
+	w.start(t, "a")
+	runtest.Eventually(t, "work", func() bool { return w.tries.Load() > 10 })
+	b.send(t, 0, 100)
+	b.wantOutput(t, 100)
 }
 
 // TestLateWorkIsFenced: one who was taken for dead in the middle of its work, and
