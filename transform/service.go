@@ -40,6 +40,7 @@ type Service struct {
 	log      *slog.Logger
 	source   *normalize.Source
 	registry *sr.Client
+	encoder  *registry.Encoder // once the schemas are registered
 	health   *admin.Health
 	admin    *admin.Server
 }
@@ -93,17 +94,22 @@ func (s *Service) work(ctx context.Context) error {
 	return g.Wait()
 }
 
-// transform works while the topics stay what they are.
+// transform works while the topics stay what they are. The ids of the schemas are
+// those of the first time: see whileRegistered.
 func (s *Service) transform(ctx context.Context) error {
-	encoder, err := s.registerSchemas(ctx)
-	if err != nil {
-		return err
+	if s.encoder == nil {
+		var err error
+		if s.encoder, err = s.registerSchemas(ctx); err != nil {
+			return err
+		}
 	}
-	loop, err := s.loop(encoder) //nolint:contextcheck // a gauge's constant needs none
-	if err != nil {
-		return err
-	}
-	return loop.Run(ctx)
+	return s.whileRegistered(ctx, s.encoder, func(ctx context.Context) error {
+		loop, err := s.loop(s.encoder) //nolint:contextcheck // a gauge's constant needs none
+		if err != nil {
+			return err
+		}
+		return loop.Run(ctx)
+	})
 }
 
 func (s *Service) loop(encoder *registry.Encoder) (*transact.Loop, error) {

@@ -4,7 +4,6 @@ package registry
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/twmb/franz-go/pkg/sr"
 
@@ -52,7 +51,7 @@ func Check(ctx context.Context, client *sr.Client, topic string, entity *event.E
 	s := Standing{Entity: entity.Name, Subject: Subject(topic), State: Absent}
 	versions, err := client.Schemas(ctx, s.Subject)
 	if err != nil && !is(err, sr.ErrSubjectNotFound) {
-		return s, fmt.Errorf("schema registry: list versions of %s: %w", s.Subject, err)
+		return s, ask("list versions of "+s.Subject, err)
 	}
 	newest := 0
 	for _, v := range versions {

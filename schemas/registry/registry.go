@@ -37,9 +37,49 @@ func Register(ctx context.Context, client *sr.Client, topic string, entity *even
 	}
 	ss, err := client.CreateSchema(ctx, standing.Subject, sr.Schema{Schema: entity.Schema(), Type: sr.TypeAvro})
 	if err != nil {
-		return 0, fmt.Errorf("schema registry: register %s: %w", standing.Subject, err)
+		return 0, ask("register "+standing.Subject, err)
 	}
 	return ss.ID, nil
+}
+
+// ErrLost means that the registry answers, and what an id stood for is not there: it
+// came back empty or from an older backup, or answers for another one. What it gave an
+// id it must keep, so this is no fault of the value.
+var ErrLost = errors.New("the schema registry lost a schema")
+
+// lost says which, and what to do.
+func lost(id int, entity, why string) error {
+	return fmt.Errorf("%w: id %d of %s: %s; give the registry its schemas back (docs/runbooks/schema-missing.md) and it goes on by itself", ErrLost, id, entity, why)
+}
+
+// ask is an error of the registry's. What it answered may be a whole page.
+func ask(what string, err error) error {
+	var answer *sr.ResponseError
+	if errors.As(err, &answer) && answer.ErrorCode == 0 {
+		return fmt.Errorf("schema registry: %s: it answers %d, and nothing that a registry says: %w", what, answer.StatusCode, &odd{answer})
+	}
+	return fmt.Errorf("schema registry: %s: %w", what, err)
+}
+
+// odd is an answer that is not a registry's, such as a proxy's page, cut short.
+type odd struct{ answer *sr.ResponseError }
+
+// Error is the answer's begin.
+func (o *odd) Error() string { return fmt.Sprintf("%.100q", o.answer.Raw) }
+
+// Unwrap is the answer.
+func (o *odd) Unwrap() error { return o.answer }
+
+// get asks for the schema that an id of entity stands for.
+func get(ctx context.Context, client *sr.Client, entity *event.Entity, id int) (string, error) {
+	schema, err := client.SchemaByID(ctx, id)
+	if is(err, sr.ErrSchemaNotFound) {
+		return "", lost(id, entity.Name, "there is no such id")
+	}
+	if err != nil {
+		return "", ask(fmt.Sprintf("get schema %d", id), err)
+	}
+	return schema.Schema, nil
 }
 
 // is reports whether the registry answered with this error.
@@ -63,7 +103,23 @@ func NewEncoder(ctx context.Context, client *sr.Client, topicOf func(entity stri
 		}
 		e.ids[entity.Name] = id
 	}
-	return e, nil
+	return e, e.Verify(ctx, client)
+}
+
+// Verify asks whether the registry still has the schemas that e writes. The error is
+// ErrLost where it answers that it does not; any other says that it is away.
+func (e *Encoder) Verify(ctx context.Context, client *sr.Client) error {
+	for _, entity := range event.Entities() {
+		id := e.ids[entity.Name]
+		schema, err := get(ctx, client, entity, id)
+		if err != nil {
+			return err
+		}
+		if err := event.CheckCompatible(schema, entity.Schema()); err != nil {
+			return lost(id, entity.Name, fmt.Sprintf("it is another schema: %.200s", err))
+		}
+	}
+	return nil
 }
 
 // Encode is the wire format of ev: a zero byte, the schema id in four bytes,
@@ -81,8 +137,8 @@ func (e *Encoder) Encode(ev *event.Event) ([]byte, error) {
 	return entity.AppendEncode(dst, ev)
 }
 
-// Unknown is the error for a value whose schema the registry does not have. It
-// tells a foreign or damaged value from a registry that is away.
+// Unknown is the error for a value that is not in the wire format, or not what its
+// schema says. It tells a foreign or damaged value from trouble of the registry.
 type Unknown struct{ Err error }
 
 // Error is the cause's message.
@@ -115,7 +171,8 @@ func NewDecoder(client *sr.Client) *Decoder {
 }
 
 // Decode reads a value as an event of the entity. An error that is *Unknown is
-// the value's fault and stays; any other is the registry's and may pass.
+// the value's fault and stays; any other is the registry's and may pass. That it does
+// not have the value's schema is ErrLost.
 func (d *Decoder) Decode(ctx context.Context, entity string, value []byte) (*event.Event, error) {
 	var header sr.ConfluentHeader
 	id, data, err := header.DecodeID(value)
@@ -145,16 +202,13 @@ func (d *Decoder) decoder(ctx context.Context, entity string, id int) (*event.De
 	if !ok {
 		return nil, &Unknown{fmt.Errorf("no entity is called %.40q", entity)}
 	}
-	schema, err := d.client.SchemaByID(ctx, id)
-	if is(err, sr.ErrSchemaNotFound) {
-		return nil, &Unknown{fmt.Errorf("schema registry has no schema %d", id)}
-	}
+	schema, err := get(ctx, d.client, e, id)
 	if err != nil {
-		return nil, fmt.Errorf("schema registry: get schema %d: %w", id, err)
+		return nil, err
 	}
-	dec, err = e.Decoder(schema.Schema)
+	dec, err = e.Decoder(schema)
 	if err != nil {
-		return nil, &Unknown{fmt.Errorf("schema %d: %w", id, err)}
+		return nil, lost(id, entity, fmt.Sprintf("it is another schema: %.200s", err))
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -3,10 +3,13 @@
 package registry
 
 import (
+	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -122,7 +125,7 @@ func TestDecodeTellsForeignValuesFromAnOutage(t *testing.T) {
 	dec := NewDecoder(client(t, reg.URL()))
 	var unknown *Unknown
 	for name, value := range map[string][]byte{
-		"empty": {}, "not wire format": []byte(`{"json":true}`), "unknown id": {0, 0, 0, 0, 99, 1},
+		"empty": {}, "not wire format": []byte(`{"json":true}`),
 	} {
 		if _, err := dec.Decode(t.Context(), "payment", value); !errors.As(err, &unknown) {
 			t.Errorf("%s: got %v, want Unknown", name, err)
@@ -138,5 +141,91 @@ func TestDecodeTellsForeignValuesFromAnOutage(t *testing.T) {
 	_, err = NewDecoder(cl).Decode(t.Context(), "payment", []byte{0, 0, 0, 0, 1, 1})
 	if err == nil || errors.As(err, &unknown) || !strings.Contains(err.Error(), "schema registry") {
 		t.Errorf("got %v, want an error of the registry", err)
+	}
+}
+
+// TestWhatARegistryAnswersIsNoFaultOfTheValue: of all that a registry or something in
+// front of it may say, only another id's schema and "no such id" mean that it lost one.
+func TestWhatARegistryAnswersIsNoFaultOfTheValue(t *testing.T) {
+	customer, _ := event.Lookup("customer")
+	asJSON := func(schema string) string {
+		text, err := json.Marshal(map[string]string{"schema": schema})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	login := strings.Repeat("<html>please log in</html>", 1000)
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		lost   bool
+	}{
+		"no such id":               {404, `{"error_code": 40403, "message": "Schema 7 not found"}`, true},
+		"another entity's":         {200, asJSON(customer.Schema()), true},
+		"no schema":                {200, `{}`, true},
+		"not found, by a proxy":    {404, login, false},
+		"a conflict":               {409, `{"error_code": 409, "message": "x"}`, false},
+		"an error":                 {500, `{"error_code": 50001, "message": "x"}`, false},
+		"a page":                   {200, login, false},
+		"half an answer":           {200, `{"schema": "{\"type`, false},
+		"another server's refusal": {401, login, false},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(c.status)
+			_, _ = io.WriteString(w, c.body)
+		}))
+		defer server.Close()
+		_, err := NewDecoder(client(t, server.URL)).Decode(t.Context(), "payment", []byte{0, 0, 0, 0, 7, 1})
+		if err == nil || errors.As(err, new(*Unknown)) || errors.Is(err, ErrLost) != c.lost {
+			t.Errorf("%s: got %v", name, err)
+		}
+		if err != nil && len(err.Error()) > 500 {
+			t.Errorf("%s: the error has %d bytes", name, len(err.Error()))
+		}
+	}
+	redirect := httptest.NewServer(nil)
+	redirect.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/login" {
+			_, _ = io.WriteString(w, login)
+			return
+		}
+		http.Redirect(w, r, "/login", http.StatusFound)
+	})
+	defer redirect.Close()
+	if _, err := NewDecoder(client(t, redirect.URL)).Decode(t.Context(), "payment", []byte{0, 0, 0, 0, 7, 1}); err == nil || errors.As(err, new(*Unknown)) {
+		t.Errorf("a redirect to a page: got %v", err)
+	}
+}
+
+// TestVerifyNoticesALostSchema: a registry that came back empty, or gave the ids to
+// others.
+func TestVerifyNoticesALostSchema(t *testing.T) {
+	reg := srfake.New()
+	defer reg.Close()
+	enc, err := NewEncoder(t.Context(), client(t, reg.URL()), topicOf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := enc.Verify(t.Context(), client(t, reg.URL())); err != nil {
+		t.Errorf("as it was: %v", err)
+	}
+	empty := srfake.New()
+	defer empty.Close()
+	if err := enc.Verify(t.Context(), client(t, empty.URL())); !errors.Is(err, ErrLost) {
+		t.Errorf("empty: %v", err)
+	}
+	other := client(t, empty.URL())
+	for _, e := range slices.Backward(event.Entities()) {
+		if _, err := Register(t.Context(), other, topicOf(e.Name), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := enc.Verify(t.Context(), other); !errors.Is(err, ErrLost) {
+		t.Errorf("ids of others: %v", err)
+	}
+	empty.Close()
+	if err := enc.Verify(t.Context(), other); err == nil || errors.Is(err, ErrLost) {
+		t.Errorf("away: %v", err)
 	}
 }

@@ -308,7 +308,7 @@ func (s *Search) addPublished(ctx context.Context, e *evidence, r *kgo.Record) e
 		p.meta = &ev.Meta
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.As(err, &unknown):
+	case errors.As(err, &unknown), errors.Is(err, registry.ErrLost):
 		s.undecoded = err
 	default:
 		s.Decoder, s.undecoded, s.unanswered = nil, err, true // it is away: ask no more

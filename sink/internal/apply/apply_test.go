@@ -15,6 +15,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
+	"github.com/twmb/franz-go/pkg/sr/srfake"
 
 	"github.com/hookstream/hookstream/schemas/event"
 	"github.com/hookstream/hookstream/schemas/header"
@@ -356,7 +357,6 @@ func TestUndecodableRecordsAreDeadLettered(t *testing.T) {
 	bad := []*kgo.Record{
 		damage(func(r *kgo.Record) { r.Headers = nil }),
 		damage(func(r *kgo.Record) { r.Value = []byte("{}") }),
-		damage(func(r *kgo.Record) { r.Value[4] = 200 }), // a schema that nobody registered
 		damage(func(r *kgo.Record) { r.Value = r.Value[:len(r.Value)-3] }),
 		damage(func(r *kgo.Record) { r.Value = nil }),
 		damage(set(header.Entity, "order")),
@@ -434,5 +434,43 @@ func TestRegistryAwayIsTransient(t *testing.T) {
 	must(t, w.store.Apply(t.Context(), batches, nil))
 	if n := len(w.letters(t)); n != 0 {
 		t.Errorf("%d dead letters", n)
+	}
+}
+
+// TestALostSchemaHoldsItsPartition: transform wrote the event, so its schema was
+// there. No good event becomes a dead letter unless somebody says so.
+func TestALostSchemaHoldsItsPartition(t *testing.T) {
+	w := newWorld(t)
+	batches := w.batches(t, w.records(t, newEvent("customer", "c", "e", 1, nil)))
+	empty := srfake.New()
+	defer empty.Close()
+	client, err := sr.NewClient(sr.URLs(empty.URL()))
+	must(t, err)
+	schemas := w.store.decoder.schemas
+	w.store.decoder.schemas = registry.NewDecoder(client)
+	var hold *kafka.Hold
+	err = w.store.Apply(t.Context(), batches, nil)
+	if !errors.As(err, &hold) || len(hold.Partitions) != 1 || hold.Partitions[0] != batches[0].Partition ||
+		!strings.Contains(hold.Reason, "the schema registry lost a schema") {
+		t.Fatalf("Apply() = %v, want a hold of its partition", err)
+	}
+	w.store.decoder.schemas = schemas
+	must(t, w.store.Apply(t.Context(), batches, nil))
+	if n := len(w.letters(t)); n != 0 {
+		t.Errorf("%d dead letters", n)
+	}
+}
+
+func TestALostSchemaIsADeadLetterWhereAllAreWanted(t *testing.T) {
+	w := newWorld(t)
+	batches := w.batches(t, w.records(t, newEvent("customer", "c", "e", 1, nil)))
+	empty := srfake.New()
+	defer empty.Close()
+	client, err := sr.NewClient(sr.URLs(empty.URL()))
+	must(t, err)
+	w.store.decoder.schemas, w.store.cfg.DeadLetterAll = registry.NewDecoder(client), true
+	must(t, w.store.Apply(t.Context(), batches, nil))
+	if letters := w.letters(t); len(letters) != 1 || letters[0].Reason != reason.UndecodableEvent {
+		t.Errorf("dead letters %v", letters)
 	}
 }

@@ -5,6 +5,7 @@ package apply
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -15,9 +16,12 @@ import (
 	"github.com/hookstream/hookstream/schemas/event"
 	"github.com/hookstream/hookstream/schemas/header"
 	"github.com/hookstream/hookstream/schemas/identity"
+	"github.com/hookstream/hookstream/schemas/record"
+	"github.com/hookstream/hookstream/schemas/registry"
 	"github.com/hookstream/hookstream/sink/internal/table"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/fenced"
+	"github.com/hookstream/hookstream/stage/kafka"
 )
 
 // Prepare implements fenced.Store: it puts the batch together and, where nothing
@@ -51,6 +55,13 @@ func (s *Store) decode(ctx context.Context, records []*kgo.Record) (*decoded, er
 			p.items = append(p.items, it)
 		case failure.Of(err) == failure.Permanent:
 			p.refused = append(p.refused, refusal{r, err})
+		case errors.Is(err, registry.ErrLost) && s.cfg.DeadLetterAll:
+			p.refused = append(p.refused, refusal{r, undecodable(err)})
+		case errors.Is(err, registry.ErrLost):
+			return nil, &kafka.Hold{
+				Partitions: []kafka.Partition{{Topic: r.Topic, Partition: r.Partition}}, For: s.retryAfter,
+				Reason: fmt.Sprintf("cannot read %s: %s", record.PositionOf(r), err),
+			}
 		default:
 			return nil, fmt.Errorf("decode %s/%d/%d: %w", r.Topic, r.Partition, r.Offset, err)
 		}
