@@ -16,11 +16,14 @@ import (
 // trace and at once: here a person waits for theirs. It gives nil where none is
 // asked for, or where the environment sends traces elsewhere.
 func (c *runCommand) tracesPage(ctx context.Context) (*traces.Server, error) {
-	elsewhere := cmp.Or(os.Getenv("OTEL_TRACES_EXPORTER"), os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"), os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))
-	if c.Traces == "" || elsewhere != "" {
+	if c.Traces == "" || tracesGoElsewhere() {
 		return nil, nil
 	}
-	page, err := traces.Listen(ctx, freeUnlessTaken(c.Traces))
+	address, err := freeUnlessTaken("--traces", c.Traces)
+	if err != nil {
+		return nil, err
+	}
+	page, err := traces.Listen(ctx, address)
 	if err != nil {
 		return nil, err
 	}
@@ -42,6 +45,11 @@ func (c *runCommand) tracesPage(ctx context.Context) (*traces.Server, error) {
 	return page, nil
 }
 
+// tracesGoElsewhere tells that the environment says where to.
+func tracesGoElsewhere() bool {
+	return cmp.Or(os.Getenv("OTEL_TRACES_EXPORTER"), os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"), os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")) != ""
+}
+
 func closePage(page *traces.Server) {
 	if page != nil {
 		_ = page.Close() // the process ends; nobody is left to tell
@@ -49,13 +57,16 @@ func closePage(page *traces.Server) {
 }
 
 // adminAddresses are the services' own ports, on this machine only.
-func adminAddresses() map[string]string {
-	return map[string]string{
-		"ingest":    freeUnlessTaken("127.0.0.1:8081"),
-		"transform": freeUnlessTaken("127.0.0.1:8082"),
-		"sink":      freeUnlessTaken("127.0.0.1:8083"),
-		"dlq":       freeUnlessTaken("127.0.0.1:8084"),
+func adminAddresses() (map[string]string, error) {
+	addresses := map[string]string{"ingest": "127.0.0.1:8081", "transform": "127.0.0.1:8082", "sink": "127.0.0.1:8083", "dlq": "127.0.0.1:8084"}
+	for name, usual := range addresses {
+		address, err := freeUnlessTaken(name, usual)
+		if err != nil {
+			return nil, err
+		}
+		addresses[name] = address
 	}
+	return addresses, nil
 }
 
 // pointers are what the page of traces leads to.

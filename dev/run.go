@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"time"
 
@@ -52,15 +53,15 @@ func (c *runCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer closeLog()
-	opts := c.options(log)
-	opts.Address = freeUnlessTaken(c.Address)
-	opts.KafkaPort = c.KafkaPort
-	opts.AdminAddresses = adminAddresses()
-	if c.API != "" {
-		opts.APIAddress, opts.APIToken = freeUnlessTaken(c.API), apiToken
+	opts, err := c.stackOptions(log)
+	if err != nil {
+		return err
 	}
 	fmt.Fprintln(os.Stderr, "Starting …")
 	s, err := stack.Start(ctx, opts)
+	if err != nil && ctx.Err() != nil {
+		return errors.New("stopped while it started")
+	}
 	if err != nil {
 		return err
 	}
@@ -84,8 +85,39 @@ func (c *runCommand) Run(ctx context.Context) error {
 		g.Go(func() error { return c.traffic(gctx, s) })
 	}
 	err = g.Wait()
-	fmt.Fprintln(os.Stderr, "\nDraining …")
+	fmt.Fprintln(os.Stderr, "\nDraining … Ctrl-C again stops at once.")
 	return errors.Join(err, c.drain(ctx, s))
+}
+
+// Validate checks the flags.
+func (c *runCommand) Validate() error {
+	switch {
+	case c.Rate <= 0:
+		return fmt.Errorf("--rate %g: must be positive; --no-traffic sends nothing", c.Rate)
+	case c.KafkaPort < 0 || c.KafkaPort > 65535:
+		return fmt.Errorf("--kafka-port %d: must be from 0 to 65535", c.KafkaPort)
+	}
+	return nil
+}
+
+// stackOptions are those of a stack that a person tries out: at the usual ports, where
+// they are free.
+func (c *runCommand) stackOptions(log *slog.Logger) (stack.Options, error) {
+	opts := c.options(log)
+	opts.KafkaPort = c.KafkaPort
+	opts.Waiting = func(what string) { fmt.Fprintln(os.Stderr, what) }
+	var err error
+	if opts.Address, err = freeUnlessTaken("--address", c.Address); err != nil {
+		return opts, err
+	}
+	if c.API != "" {
+		opts.APIToken = apiToken
+		if opts.APIAddress, err = freeUnlessTaken("--api", c.API); err != nil {
+			return opts, err
+		}
+	}
+	opts.AdminAddresses, err = adminAddresses()
+	return opts, err
 }
 
 func (c *runCommand) drain(ctx context.Context, s *stack.Stack) error {
@@ -121,7 +153,7 @@ const sampleMark = "sample-"
 // traffic sends sample webhooks at the rate until ctx ends.
 func (c *runCommand) traffic(ctx context.Context, s *stack.Stack) error {
 	sender := workload.Sender{URLs: []string{"http://" + s.Address()}, Connections: 8, Retries: 3}
-	ticker := time.NewTicker(time.Duration(float64(time.Second) / max(c.Rate, 0.1)))
+	ticker := time.NewTicker(time.Duration(float64(time.Second) / c.Rate))
 	defer ticker.Stop()
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(sender.Connections)

@@ -41,7 +41,11 @@ func watch(ctx context.Context, s *stack.Stack, log *slog.Logger) error {
 	}
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
-	var window []*status.Snapshot
+	first, err := observer.Snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	window := []*status.Snapshot{first}
 	for {
 		select {
 		case <-ctx.Done():
@@ -49,6 +53,9 @@ func watch(ctx context.Context, s *stack.Stack, log *slog.Logger) error {
 		case <-ticker.C:
 		}
 		now, err := observer.Snapshot(ctx)
+		if ctx.Err() != nil {
+			return nil // nobody had the time to answer
+		}
 		if err != nil {
 			return err
 		}

@@ -6,10 +6,13 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/hookstream/hookstream/dev/internal/stack"
 	"github.com/hookstream/hookstream/dev/internal/traces"
@@ -24,8 +27,8 @@ func (c *runCommand) welcome(s *stack.Stack, page *traces.Server) string {
 	return fmt.Sprintf(`
 Hookstream runs in this process. Ctrl-C drains and stops it.
 
-  webhooks   http://%s/webhooks/{provider}
-  kafka      %s
+  webhooks   http://%s/webhooks/{provider}%s
+  kafka      %s%s
   registry   %s
   postgres   %s
   traces     %s
@@ -48,8 +51,24 @@ What became of it; its row; what failed, and why; how far the sink is:
   go run ./dlq/cmd/dlq list
   go run ./sink/cmd/sink status
 %s
-`, s.Address(), brokers(s), s.Registry, redacted(s.Database), tracesLine(page), s.AdminURL("ingest"), healthLine(s), c.LogFile,
+`, s.Address(), taken(c.Address, s.Address()), brokers(s), c.kafkaTaken(s), s.Registry, redacted(s.Database), tracesLine(page), s.AdminURL("ingest"), healthLine(s), c.LogFile,
 		ownWebhook(s.Address()), exports(s, page), s.TablesSchema, apiLine(s))
+}
+
+// taken says that another port had to do, as for what is written down elsewhere.
+func taken(wanted, got string) string {
+	_, port, _ := net.SplitHostPort(wanted)
+	if port == "" || port == "0" || strings.HasSuffix(got, ":"+port) {
+		return ""
+	}
+	return "  (" + port + " is taken)"
+}
+
+func (c *runCommand) kafkaTaken(s *stack.Stack) string {
+	if len(c.Brokers) > 0 {
+		return ""
+	}
+	return taken(net.JoinHostPort("", strconv.Itoa(c.KafkaPort)), brokers(s))
 }
 
 func brokers(s *stack.Stack) string { return strings.Join(s.Kafka.Brokers, ",") }
@@ -86,10 +105,13 @@ func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) +
 
 // tracesLine says where traces are to be seen.
 func tracesLine(page *traces.Server) string {
-	if page == nil {
+	switch {
+	case page != nil:
+		return page.URL()
+	case tracesGoElsewhere():
 		return "where OTEL_* sends them"
 	}
-	return page.URL()
+	return "none"
 }
 
 // apiLine asks the API for the same as dlq list.
@@ -130,12 +152,17 @@ func ownWebhook(address string) string {
 }
 
 // freeUnlessTaken is address, or its host with a free port where it is taken.
-func freeUnlessTaken(address string) string {
-	ln, err := net.Listen("tcp", address) //nolint:noctx // closed at once
-	if err == nil {
-		_ = ln.Close()
-		return address
+func freeUnlessTaken(flag, address string) (string, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || port == "" {
+		return "", fmt.Errorf("%s %q: want HOST:PORT", flag, address)
 	}
-	host, _, _ := net.SplitHostPort(address)
-	return net.JoinHostPort(host, "0")
+	ln, err := net.Listen("tcp", address) //nolint:noctx // closed at once
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return net.JoinHostPort(host, "0"), nil
+	case err != nil:
+		return "", fmt.Errorf("%s: %w", flag, err)
+	}
+	return address, ln.Close()
 }

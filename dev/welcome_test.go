@@ -3,6 +3,7 @@
 package main
 
 import (
+	"net"
 	"os/exec"
 	"strings"
 	"testing"
@@ -11,6 +12,35 @@ import (
 	"github.com/hookstream/hookstream/dev/internal/traces"
 	"github.com/hookstream/hookstream/stage/kafka"
 )
+
+// TestATakenPortFallsBackToItsHost and to no other: what is only for this machine
+// must not be open to all because of a typing error.
+func TestATakenPortFallsBackToItsHost(t *testing.T) {
+	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	if got, err := freeUnlessTaken("--address", ln.Addr().String()); err != nil || got != "127.0.0.1:0" {
+		t.Errorf("taken: %q, %v", got, err)
+	}
+	for _, wrong := range []string{"", "nonsense", "127.0.0.1", "127.0.0.1:", "127.0.0.1:99999"} {
+		if got, err := freeUnlessTaken("--address", wrong); err == nil || !strings.Contains(err.Error(), "--address") {
+			t.Errorf("%q: %q, %v", wrong, got, err)
+		}
+	}
+}
+
+func TestTakenPortsAreTold(t *testing.T) {
+	for _, c := range [][3]string{
+		{"127.0.0.1:8080", "127.0.0.1:8080", ""}, {"127.0.0.1:8080", "127.0.0.1:41234", "  (8080 is taken)"},
+		{"127.0.0.1:0", "127.0.0.1:41234", ""}, {":9092", "127.0.0.1:41234", "  (9092 is taken)"}, {"[::1]:80", "[::1]:8080", "  (80 is taken)"},
+	} {
+		if got := taken(c[0], c[1]); got != c[2] {
+			t.Errorf("wanted %s, got %s: %q, want %q", c[0], c[1], got, c[2])
+		}
+	}
+}
 
 // TestWelcomeLeadsToThisStack: the tools' defaults are the usual ports, where another
 // stack may be.

@@ -8,28 +8,33 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/hookstream/hookstream/dev/internal/status"
 )
 
 const (
 	readyPoll     = 50 * time.Millisecond
 	maxReadyBytes = 64 << 10
+	// tellAfter is how long a wait is that is worth a word, and until the next.
+	tellAfter = 5 * time.Second
 )
 
 // waitReady waits until every service says so, as an orchestrator would.
 func (s *Stack) waitReady(ctx context.Context) error {
-	for _, address := range s.admin {
-		if err := s.waitFor(ctx, "http://"+address+"/readyz"); err != nil {
+	for name := range s.admin {
+		if err := s.waitFor(ctx, status.Service{Name: name, URL: s.AdminURL(name)}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Stack) waitFor(ctx context.Context, url string) error {
-	ticker := time.NewTicker(readyPoll)
-	defer ticker.Stop()
+func (s *Stack) waitFor(ctx context.Context, service status.Service) error {
+	poll, tell := time.NewTicker(readyPoll), time.NewTicker(tellAfter)
+	defer poll.Stop()
+	defer tell.Stop()
 	for {
-		answer, ready := probe(ctx, url)
+		answer, ready := probe(ctx, service.URL+"/readyz")
 		if ready {
 			return nil
 		}
@@ -38,7 +43,11 @@ func (s *Stack) waitFor(ctx context.Context, url string) error {
 			return err
 		case <-ctx.Done():
 			return fmt.Errorf("not ready: %s: %w", answer, ctx.Err())
-		case <-ticker.C:
+		case <-tell.C:
+			if s.opts.Waiting != nil {
+				s.opts.Waiting(service.Waits(ctx))
+			}
+		case <-poll.C:
 		}
 	}
 }

@@ -60,7 +60,9 @@ type Options struct {
 	SecretsDir string
 	// Unsafe turns the database's fsync off, for tests.
 	Unsafe bool
-	Log    *slog.Logger
+	// Waiting is told what the start waits for, now and then; it may be nil.
+	Waiting func(what string)
+	Log     *slog.Logger
 }
 
 // Stack is a running installation.
@@ -108,7 +110,7 @@ func Start(ctx context.Context, opts Options) (_ *Stack, err error) {
 		}
 	}()
 	for _, start := range []func(context.Context) error{
-		s.startBroker, s.startRegistry, s.startPostgres, s.configure, s.startServices, s.startAPI, s.waitReady,
+		s.lockData, s.startBroker, s.startRegistry, s.startPostgres, s.configure, s.startServices, s.startAPI, s.waitReady,
 	} {
 		if err := start(ctx); err != nil {
 			return nil, err

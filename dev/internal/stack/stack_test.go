@@ -4,7 +4,15 @@ package stack_test
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -129,6 +137,78 @@ func TestGracefulRestartLosesAndRepeatsNothing(t *testing.T) {
 		r.send(t, s, phase)
 	}
 	r.mustBeOK(t, s)
+}
+
+// TestAFolderIsOneStacks: of two on the same data, the second would write over the
+// first's when it ends.
+func TestAFolderIsOneStacks(t *testing.T) {
+	opts := stack.Options{
+		DataDir: stacktest.PublicDir(t), Address: "127.0.0.1:0", RegistryAddress: "127.0.0.1:0",
+		Secrets: workload.SecretList(), Unsafe: true, Log: slog.New(slog.DiscardHandler),
+	}
+	s := start(t, opts)
+	_, err := stack.Start(t.Context(), opts)
+	if want := fmt.Sprintf("data folder %s is in use by process %d: ", opts.DataDir, os.Getpid()); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %q", err, want)
+	}
+	stop(t, s)
+	start(t, opts)
+}
+
+// TestAProviderOfOnesOwn: its definition and its secret lie in folders, and those of
+// the samples stay in force.
+func TestAProviderOfOnesOwn(t *testing.T) {
+	opts := options(t)
+	opts.DefinitionsDir, opts.SecretsDir = t.TempDir(), t.TempDir()
+	write(t, filepath.Join(opts.DefinitionsDir, "acme.yaml"), `# Acme.
+provider: acme
+title: Acme
+docs: https://acme.example/docs
+revision: 1
+confirmed: true
+verify: {scheme: hmac, algorithm: sha256, encoding: hex, signature: {header: Acme-Signature}, signed: "{body}", secret: {encoding: raw}}
+identity:
+  id: [{from: "{body.id}"}]
+  type: [{from: "{body.type}"}]
+  key: [{from: "{body.id}"}]
+unmapped: generic
+`)
+	write(t, filepath.Join(opts.SecretsDir, "default", "acme"), "acme-s3cret\n")
+	s := start(t, opts)
+	const body = `{"id":"evt_81","type":"order.paid"}`
+	mac := hmac.New(sha256.New, []byte("acme-s3cret"))
+	mac.Write([]byte(body))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.Address()+"/webhooks/acme", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Acme-Signature", hex.EncodeToString(mac.Sum(nil)))
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusAccepted {
+		t.Errorf("acme's webhook is answered %s", res.Status)
+	}
+	r := newTrial(4, 20)
+	r.send(t, s, r.plan.Phases[0])
+	for _, o := range r.outcomes {
+		if o.Code >= http.StatusNotFound {
+			t.Errorf("a sample of %s is answered %d", o.Event.Provider, o.Code)
+		}
+	}
+}
+
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestCheckerSeesRealFaults breaks what a sound pipeline did, on the real

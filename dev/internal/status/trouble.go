@@ -62,6 +62,15 @@ func (o *Observer) trouble(ctx context.Context, behind Lag) (t Trouble) {
 	return t
 }
 
+// Waits is what a service waits for, in words.
+func (s Service) Waits(ctx context.Context) string {
+	what, why := s.waitsFor(ctx)
+	if why != "" {
+		what += ": " + why
+	}
+	return s.Name + ": " + what
+}
+
 // since is how long a wait has lasted.
 func (w waits) since(wait string) time.Duration {
 	if w[wait].IsZero() {
