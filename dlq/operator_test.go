@@ -61,10 +61,14 @@ func TestASignalEndsAReplay(t *testing.T) {
 	if named == nil || !strings.Contains(errs.String(), "interrupted; what is done stays done") {
 		t.Fatalf("it says %s", errs.String())
 	}
+	w.dlq("history").want(t, exitOK, "in part, ", "of 10 planned")
 	if done := len(w.read(w.cfg.Topics.Resolutions)); done == 0 || done == n || !strings.Contains(out.String(), fmt.Sprintf("%d of %d replayed", done, n)) {
 		t.Errorf("%d are done: %s", done, out.String())
 	}
 	w.dlq("replay", "--all", "--yes", "--replay-id", named[1]).want(t, exitOK)
+	if r := w.dlq("history").want(t, exitOK, "done, all that was planned"); strings.Contains(r.out, "in part") {
+		t.Errorf("the history has\n%s", r.out)
+	}
 	w.eachOnce(n)
 	if got := w.ids("--run", named[1]); len(got) != n {
 		t.Errorf("%d were sent as %s", len(got), named[1])

@@ -36,6 +36,9 @@ type Resolution struct {
 	Target   string `json:"target,omitempty"`
 	// RunID names the run of what is no replay.
 	RunID string `json:"run_id,omitempty"`
+	// Planned is how many dead letters the run was to change, what it had done before
+	// included; 0 where a version that wrote no such number wrote it.
+	Planned int `json:"planned,omitempty"`
 	// Edit is what was changed in the record before it was sent.
 	Edit *Edit `json:"edit,omitempty"`
 	// Identity is what a replay gave to a record that ingest could not identify.

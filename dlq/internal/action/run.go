@@ -257,6 +257,7 @@ func (r *run) add(ctx context.Context, l *letters.Letter) error {
 		return nil
 	}
 	res := r.resolution(l, act, r.resolved.Get(l))
+	res.Planned = r.plan.Total() + r.plan.Sent
 	resolution, err := res.Record(r.Kafka.Topics.Resolutions)
 	if err != nil {
 		return err

@@ -23,6 +23,10 @@ type Run struct {
 	From     time.Time `json:"from"`
 	To       time.Time `json:"to"`
 	Count    int       `json:"count"`
+	// Planned is how many were to be changed when the run was last begun, and State
+	// how far that is; both are empty where they are not known.
+	Planned int   `json:"planned,omitempty"`
+	State   State `json:"state,omitempty"`
 	// Edited counts the records that were sent with another payload; Patch is
 	// the jq program that changed them, and Diff the first difference.
 	Edited int    `json:"edited,omitempty"`
@@ -30,7 +34,21 @@ type Run struct {
 	Diff   string `json:"diff,omitempty"`
 	// Example is one dead letter's ID.
 	Example string `json:"example"`
+
+	planned time.Time
 }
+
+// State is how far a run is.
+type State string
+
+// The states.
+const (
+	// Done is that all was changed that was planned.
+	Done State = "done"
+	// InPart is that less was: it is under way, was cancelled, failed or fenced by
+	// another operator, or found some changed meanwhile.
+	InPart State = "in-part"
+)
 
 // gap is the time after which the same operator's next resolutions for the same
 // reason are another run, where they have no ID that says so.
@@ -84,6 +102,7 @@ func (h *History) count(id string, r *record.Resolution) {
 	}
 	h.seen[d] = struct{}{}
 	run := h.run(r)
+	run.plan(r)
 	if run.Count++; run.Example == "" || r.At.Equal(run.From) {
 		run.Example = id
 	}
@@ -133,10 +152,35 @@ func (h *History) run(r *record.Resolution) *Run {
 	return run
 }
 
+// plan takes over what the newest resolution says was planned: a run that is gone on
+// with plans anew.
+func (r *Run) plan(res *record.Resolution) {
+	if res.Planned > 0 && !res.At.Before(r.planned) {
+		r.Planned, r.planned = res.Planned, res.At
+	}
+}
+
+// whole reports whether all resolutions of a run are counted.
+func (h *History) whole() bool { return h.id == "" && h.by == "" && h.since.IsZero() }
+
 // Runs are the newest first.
 func (h *History) Runs() []*Run {
-	all := []*Run{}
-	for _, runs := range h.runs {
+	all, done := []*Run{}, map[string]int{} // several operators may go on with one run
+	for k, runs := range h.runs {
+		for _, r := range runs {
+			done[k.run] += r.Count
+		}
+	}
+	for k, runs := range h.runs {
+		for _, r := range runs {
+			switch {
+			case !h.whole() || r.Planned == 0:
+			case done[k.run] < r.Planned:
+				r.State = InPart
+			default:
+				r.State = Done
+			}
+		}
 		all = append(all, runs...)
 	}
 	slices.SortFunc(all, newestFirst)

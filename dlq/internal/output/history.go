@@ -12,6 +12,17 @@ import (
 	"github.com/hookstream/hookstream/stage/terminal"
 )
 
+// howFar says how far a run is.
+func howFar(r *history.Run) string {
+	switch r.State {
+	case history.Done:
+		return "done, all that was planned"
+	case history.InPart:
+		return fmt.Sprintf("in part, %s of %s planned: under way, cancelled, failed, fenced by another operator, or changed meanwhile", Number(r.Count), Number(r.Planned))
+	}
+	return ""
+}
+
 // History writes runs for a person.
 func History(w io.Writer, runs []*history.Run) error {
 	var b bytes.Buffer
@@ -23,6 +34,7 @@ func History(w io.Writer, runs []*history.Run) error {
 			}
 		}
 		line("why", terminal.Clean(r.Why))
+		line("ended", howFar(r))
 		line("replay", terminal.Clean(r.ReplayID))
 		line("run", terminal.Clean(r.RunID))
 		if r.Count == 1 {
