@@ -38,6 +38,7 @@ type Service struct {
 	store  *apply.Store
 	// attempts is what is being tried again.
 	attempts *attempts.Board
+	watch    watchdog
 }
 
 // The parts that health reports on.
@@ -54,6 +55,7 @@ func New(cfg Config, log *slog.Logger) (*Service, error) {
 		return nil, failure.NewFatal("%w", err)
 	}
 	s := &Service{cfg: cfg, log: log, health: admin.NewHealth("sink", partTopics, partDatabase, partConsumer)}
+	s.watch = watchdog{service: s, every: watchEvery, renew: watchRenew}
 	if err := s.open(); err != nil {
 		s.close()
 		return nil, err
@@ -117,6 +119,7 @@ func (s *Service) work(ctx context.Context) error {
 		defer close(prepared)
 		return stopped(ctx, s.prepareDatabase(ctx))
 	})
+	g.Go(func() error { return s.watch.run(ctx, prepared) })
 	g.Go(func() error {
 		return s.cfg.Kafka.OnTopics(ctx, "sink", s.log, s.health.Reporter(partTopics), func(ctx context.Context) error {
 			select {
@@ -140,7 +143,7 @@ func stopped(ctx context.Context, err error) error {
 }
 
 func (s *Service) prepareDatabase(ctx context.Context) error {
-	s.health.Set(partDatabase, false, "migrating: bringing the tables up to date")
+	s.health.Set(partDatabase, false, migrating)
 	err := failure.Retry(ctx, failure.DefaultBackoff, func(ctx context.Context) error {
 		return s.keeper().Ensure(ctx, time.Now())
 	}, func(failures int, _ time.Duration, err error) {
@@ -165,7 +168,6 @@ func (s *Service) consume(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return loop.Run(ctx) })
 	g.Go(func() error { return s.upkeep(ctx) })
-	g.Go(func() error { s.watchDatabase(ctx); return nil })
 	return g.Wait()
 }
 

@@ -166,13 +166,21 @@ func (s *Store) Claims(ctx context.Context, parts []kafka.Partition) (map[kafka.
 func (s *Store) claims(ctx context.Context, sql string, parts []kafka.Partition) (map[kafka.Partition]fenced.Claim, error) {
 	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
 	defer cancel()
+	claims, err := s.askClaims(ctx, sql, parts)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return nil, fmt.Errorf("Postgres does not answer: %w", err) //nolint:staticcheck // it is a name
+	}
+	return claims, s.classify(err)
+}
+
+func (s *Store) askClaims(ctx context.Context, sql string, parts []kafka.Partition) (map[kafka.Partition]fenced.Claim, error) {
 	topics, partitions := make([]string, len(parts)), make([]int32, len(parts))
 	for i, p := range parts {
 		topics[i], partitions[i] = p.Topic, p.Partition
 	}
 	rows, err := s.cfg.Pool.Query(ctx, sql, s.cfg.Group, topics, partitions)
 	if err != nil {
-		return nil, s.classify(err)
+		return nil, err
 	}
 	claims := map[kafka.Partition]fenced.Claim{}
 	var p kafka.Partition
@@ -181,5 +189,5 @@ func (s *Store) claims(ctx context.Context, sql string, parts []kafka.Partition)
 		claims[p] = c
 		return nil
 	})
-	return claims, s.classify(err)
+	return claims, err
 }

@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -116,6 +118,30 @@ func (s *Server) Stop() {
 	_ = s.leash.Close()
 	_ = s.cmd.Wait()
 	s.cmd = nil
+}
+
+// Freeze stops the server's main process, and with all also those of its sessions, as
+// a host does whose disk hangs. They keep their connections. Thaw lets them go on.
+func (s *Server) Freeze(t TB, all bool) (thaw func()) {
+	t.Helper()
+	file, err := os.ReadFile(filepath.Join(s.data(), "postmaster.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	main, _, _ := strings.Cut(string(file), "\n")
+	signal := func(name string) {
+		t.Helper()
+		if out, err := exec.Command("kill", "-"+name, main).CombinedOutput(); err != nil { //nolint:gosec,noctx // a fixed program, and it ends by itself
+			t.Fatal(fmt.Errorf("kill -%s: %w: %s", name, err, out))
+		}
+		if all { // pkill fails where there are none
+			_ = exec.Command("pkill", "-"+name, "-P", main).Run() //nolint:gosec,noctx // as above
+		}
+	}
+	signal("STOP")
+	thawed := sync.OnceFunc(func() { signal("CONT") })
+	t.Cleanup(thawed)
+	return thawed
 }
 
 // URL of the server's maintenance database.
