@@ -24,9 +24,9 @@ type chaosCommand struct {
 	Kafka    int           `help:"Brokers of the cluster: 1, or 3 with replication factor 3 and min.insync.replicas 2." enum:"1,3" default:"1"`
 	Dir      string        `help:"Folder for data, programs and logs; a temporary one by default." type:"path"`
 	Output   string        `short:"o" help:"text or json." enum:"text,json" default:"text"`
-	Fault    []string      `help:"Faults to apply instead of the seed's: restart-postgres, kill-broker." enum:"restart-postgres,kill-broker" placeholder:"KIND"`
+	Fault    []string      `help:"Faults to apply instead of the seed's: restart-postgres, kill-broker, break-definition." enum:"restart-postgres,kill-broker,break-definition" placeholder:"KIND"`
 	Outage   time.Duration `help:"How long a part that is stopped, cut or slowed stays so." default:"2s"`
-	Sabotage string        `help:"Make the services wrong on purpose, to see that it is noticed." enum:",offsets-before-write,no-epoch-check,state-before-commit" default:""`
+	Sabotage string        `help:"Make the services wrong on purpose, to see that it is noticed." enum:",offsets-before-write,no-epoch-check,state-before-commit,pass-held-keys" default:""`
 	Schedule bool          `help:"Print the seed's faults and exit."`
 }
 
@@ -43,7 +43,8 @@ wrote, and no dead letter is there that should not be.
 
   go run ./dev chaos --kills 60 --seed 1
   go run ./dev chaos --kills 30 --seed 2 --kafka 3 -o json
-  go run ./dev chaos --fault restart-postgres --outage 3m`
+  go run ./dev chaos --fault restart-postgres --outage 3m
+  go run ./dev chaos --fault break-definition   # for one type, and mended, with kills while its records are held and in each release`
 }
 
 // Run implements the command.
@@ -121,6 +122,12 @@ func (c *chaosCommand) print(r *chaos.Report) error {
 		r.Unique, r.Events, r.Rows, r.DeadLetters,
 		r.Lost, r.Duplicated, r.Reordered, r.Torn, r.WrongRows, r.ZombieWrite, r.Unexpected,
 		r.RecoveryP50, r.RecoveryP99, r.RecoveryMax)
+	for _, h := range r.Holds {
+		fmt.Printf("  definition broken for %.1f s: %d records held, %d rows of other providers meanwhile, released %.1f s after it was mended\n", h.Seconds, h.Held, h.Others, h.Release)
+	}
+	if r.Early > 0 {
+		fmt.Printf("  %d dead letters from before the breaker opened, replayed\n", r.Early)
+	}
 	for _, k := range r.Journeys {
 		fmt.Printf("  journeys %s: %d known, %d reconstructed, %d with a gap\n", k.Name, k.Known, k.Traced, len(k.Gaps))
 		for _, gap := range k.Gaps {

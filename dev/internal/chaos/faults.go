@@ -23,6 +23,8 @@ const (
 	restartPostgres kind = "restart-postgres" // stop it for a while
 	cutLink         kind = "cut"              // cut a connection for a while
 	slowLink        kind = "slow"             // slow a connection for a while
+	breakDefinition kind = "break-definition" // put one that fails for a type in force
+	mendDefinition  kind = "mend-definition"  // put it right, and SIGKILL at a named point of the release
 )
 
 // Fault is one entry of the schedule.
@@ -47,14 +49,37 @@ func (f Fault) String() string {
 
 // kills reports whether the fault kills a process.
 func (f Fault) kills() bool {
-	return f.Kind == killProcess || f.Kind == crashPoint || f.Kind == killBroker || f.Kind == crashReplay
+	return f.Kind == killProcess || f.Kind == crashPoint || f.Kind == killBroker || f.Kind == crashReplay || f.Kind == mendDefinition && f.Point != ""
 }
 
 // Named are faults of the parts, by kind; nil where there are no names.
 func Named(kinds []string) []Fault {
 	var faults []Fault
 	for _, k := range kinds {
+		if kind(k) == breakDefinition {
+			faults = append(faults, brokenDefinitions()...)
+			continue
+		}
 		faults = append(faults, Fault{Kind: kind(k), Target: map[kind]string{killBroker: "kafka", restartPostgres: "postgres"}[kind(k)]})
+	}
+	return faults
+}
+
+// brokenDefinitions breaks a definition and mends it again, over and over, with
+// other faults while its records are held, and one in each release.
+func brokenDefinitions() []Fault {
+	var faults []Fault
+	for i, p := range []struct {
+		crash.Point
+		pass int
+	}{
+		{crash.BeforeRelease, 1}, {crash.AfterProduce, 2}, {crash.BeforeEnd, 2}, {crash.AfterEnd, 2}, {crash.AfterRelease, 1}, {crash.InHeldRestore, 5},
+	} {
+		one, other := i%sizes["transform"], (i+1)%sizes["transform"]
+		faults = append(faults, Fault{Kind: breakDefinition, Target: "transform"},
+			Fault{Kind: killProcess, Target: "transform", Instance: one},
+			Fault{Kind: pauseProcess, Target: "transform", Instance: other},
+			Fault{Kind: mendDefinition, Target: "transform", Instance: one, Point: p.Point, Pass: p.pass})
 	}
 	return faults
 }

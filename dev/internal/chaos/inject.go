@@ -92,6 +92,10 @@ func (r *run) fault(ctx context.Context, f Fault) (at time.Time, err error) {
 		}
 		defer r.in.links[f.Target].quicken(ctx)
 		return at, failure.Sleep(ctx, r.Outage)
+	case breakDefinition:
+		return time.Now(), r.breakDefinition(ctx)
+	case mendDefinition:
+		return r.mendDefinition(ctx, f)
 	}
 	return at, fmt.Errorf("no fault is called %s", f.Kind)
 }
@@ -107,9 +111,18 @@ func (r *run) kill(f Fault) (time.Time, error) {
 // crash arms an instance, by starting it anew, and waits until it has died at
 // its point. A point that nothing leads to in time is a plain kill.
 func (r *run) crash(ctx context.Context, f Fault) (time.Time, error) {
+	return r.crashAfter(ctx, f, func() error { return nil })
+}
+
+// crashAfter is crash with something that leads to the point, once the instance is
+// armed.
+func (r *run) crashAfter(ctx context.Context, f Fault, lead func() error) (time.Time, error) {
 	i := r.instance(f)
 	i.kill()
 	if err := i.start(fmt.Sprintf("%s@%d", f.Point, f.Pass)); err != nil {
+		return time.Now(), err
+	}
+	if err := lead(); err != nil {
 		return time.Now(), err
 	}
 	timer := time.NewTimer(crashPatience)

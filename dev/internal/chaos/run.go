@@ -52,9 +52,11 @@ type Options struct {
 // Report is the checker's verdict and what the run did.
 type Report struct {
 	*check.Report
-	Faults      map[kind]int `json:"faults"`
-	Kills       int          `json:"kills"`
-	ZombieWrite int          `json:"zombie_writes"`
+	Faults map[kind]int `json:"faults"`
+	Kills  int          `json:"kills"`
+	// Holds are the times that a definition was broken.
+	Holds       []Hold `json:"holds,omitempty"`
+	ZombieWrite int    `json:"zombie_writes"`
 	// Recovery from a fault to the first webhook received after it whose row
 	// is there, in seconds.
 	RecoveryP50 float64 `json:"recovery_p50_seconds"`
@@ -106,6 +108,9 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 	}
 	defer func() { err = errors.Join(err, in.stop(context.WithoutCancel(ctx))) }()
 	r := &run{Options: o, in: in, programs: programs, struck: map[kind]int{}}
+	if r.definitions, err = newDefinitions(o.Root, o.Dir); err != nil {
+		return nil, err
+	}
 	if err := r.launch(ctx, logFile); err != nil {
 		return nil, err
 	}
@@ -115,11 +120,12 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 // run is one run under way.
 type run struct {
 	Options
-	in       *installation
-	fleet    *fleet
-	programs map[string]string
-	env      []string
-	plan     *workload.Plan
+	in          *installation
+	fleet       *fleet
+	programs    map[string]string
+	env         []string
+	plan        *workload.Plan
+	definitions *definitions
 
 	mu       sync.Mutex
 	outcomes []workload.Outcome
@@ -132,7 +138,7 @@ type run struct {
 func (r *run) launch(ctx context.Context, log io.Writer) error {
 	replication := r.Brokers
 	r.env = environment(r.in.bootstrap(), replication, r.in.registryURL(), r.in.databaseURL())
-	r.env = append(r.env, crash.SabotageVariable+"="+string(r.Sabotage))
+	r.env = append(r.env, crash.SabotageVariable+"="+string(r.Sabotage), "HOOKSTREAM_DEFINITIONS_DIR="+r.definitions.dir)
 	r.Progress("launching the services")
 	var err error
 	if r.fleet, err = launch(r.Dir, r.programs, r.env, log); err != nil {
@@ -161,6 +167,7 @@ func (r *run) run(ctx context.Context) (_ *Report, err error) {
 	// Enough for all faults, whatever they take; what is not sent is not judged.
 	most := max(r.Events, int(r.Rate*float64(len(schedule))*20))
 	r.plan = workload.NewPlan(r.Seed, most, workload.Run(started), started, mix)
+	r.plan.Broken = brokenProvider
 
 	g, gctx := errgroup.WithContext(ctx)
 	faulty, over := context.WithCancel(gctx)
@@ -197,12 +204,29 @@ func (r *run) conclude(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := r.replayEarly(ctx, cfg); err != nil {
+		return nil, err
+	}
 	report, err := r.judge(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
 	report.Journeys, err = r.follow(ctx, cfg)
 	return report, err
+}
+
+// replayEarly sends again what a broken definition made dead letters of before the
+// breaker opened, as an operator does once it is mended.
+func (r *run) replayEarly(ctx context.Context, cfg kafka.Config) error {
+	if len(r.definitions.holds) == 0 {
+		return nil
+	}
+	x := journeys.Installation{Kafka: cfg, DatabaseURL: r.in.pg.URL(), Programs: r.Dir, Env: r.env, Log: r.Log}
+	args := []string{"replay", "--reason", "mapping_failed", "--provider", brokenProvider, "--yes", "--wait"}
+	if out, code, err := x.Run(ctx, "dlq", args...); err != nil || code != 0 && code != 3 {
+		return fmt.Errorf("dlq %q: exit code %d, %w\n%s", args, code, err, out)
+	}
+	return nil
 }
 
 // sendLate sends the conflicts: which of two is the first is only known once the
@@ -264,7 +288,7 @@ func (r *run) judge(ctx context.Context, cfg kafka.Config) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	report := &Report{Report: check.Judge(r.plan, r.outcomes, seen), Faults: r.struck, Kills: r.kills}
+	report := &Report{Report: check.Judge(r.plan, r.outcomes, seen), Faults: r.struck, Kills: r.kills, Holds: r.definitions.holds}
 	report.Seed = r.Seed
 	if report.ZombieWrite, err = zombieWrites(ctx, r.in.pg.URL()); err != nil {
 		return nil, err

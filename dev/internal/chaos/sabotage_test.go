@@ -36,6 +36,10 @@ func TestDeliberateBugsAreCaught(t *testing.T) {
 			repeat(10, Fault{Kind: scale, Target: "transform"}),
 			func(r *Report) int { return r.Lost },
 		},
+		crash.PassHeldKeys: {
+			[]Fault{{Kind: breakDefinition, Target: "transform"}, {Kind: mendDefinition, Target: "transform"}},
+			func(r *Report) int { return r.Reordered },
+		},
 	}
 	for bug, c := range bugs {
 		t.Run(string(bug), func(t *testing.T) {

@@ -78,7 +78,7 @@ func (c *collector) raw(ctx context.Context) error {
 		}
 		// A replayed record is a second copy by intent, and must be the only one.
 		if count := header(r, "hookstream-replay-count"); count != "" {
-			origin, err := replayOrigin(r)
+			origin, err := position(r, "hookstream-origin-")
 			if err != nil {
 				return fmt.Errorf("%s/%d/%d: %w", r.Topic, r.Partition, r.Offset, err)
 			}
@@ -90,17 +90,18 @@ func (c *collector) raw(ctx context.Context) error {
 	})
 }
 
-// replayOrigin is where a replayed record was stored first.
-func replayOrigin(r *kgo.Record) (Position, error) {
-	partition, err := strconv.ParseInt(header(r, "hookstream-origin-partition"), 10, 32)
+// position is the one in headers whose names begin alike: where a replayed record was
+// stored first, or where a dead letter's failed.
+func position(r *kgo.Record, headers string) (Position, error) {
+	partition, err := strconv.ParseInt(header(r, headers+"partition"), 10, 32)
 	if err != nil {
 		return Position{}, err
 	}
-	offset, err := strconv.ParseInt(header(r, "hookstream-origin-offset"), 10, 64)
+	offset, err := strconv.ParseInt(header(r, headers+"offset"), 10, 64)
 	if err != nil {
 		return Position{}, err
 	}
-	return Position{header(r, "hookstream-origin-topic"), int32(partition), offset}, nil
+	return Position{header(r, headers+"topic"), int32(partition), offset}, nil
 }
 
 func (c *collector) entities() []string {
@@ -172,7 +173,12 @@ func (c *collector) deadLetters(ctx context.Context) error {
 		if header(r, "hookstream-replay-count") != "" {
 			return nil // failed again
 		}
+		failed, err := position(r, "__connect.errors.")
+		if err != nil {
+			return fmt.Errorf("%s/%d/%d: %w", r.Topic, r.Partition, r.Offset, err)
+		}
 		d := DeadLetter{
+			Failed: failed,
 			ID: strings.Join([]string{
 				header(r, "__connect.errors.stage"), header(r, "__connect.errors.topic"),
 				header(r, "__connect.errors.partition"), header(r, "__connect.errors.offset"),

@@ -19,7 +19,8 @@ import (
 // drainPoll is how often a drain looks again.
 const drainPoll = 200 * time.Millisecond
 
-// WaitDrained waits until transform has read the whole raw topic and the sink
+// WaitDrained waits until transform has read the whole raw topic and holds nothing of
+// it, and the sink
 // every event that is on its topics. Progress tells how much is left; a negative
 // number is not known yet.
 func (t *Target) WaitDrained(ctx context.Context, plan *workload.Plan, group string, progress func(raw, events int64)) error {
@@ -78,11 +79,27 @@ func (d *drain) left(ctx context.Context) (raw, events int64, err error) {
 	if raw, err = d.behind(ctx, next, d.Kafka.Topics.Raw); err != nil || raw > 0 {
 		return raw, -1, err
 	}
+	if raw, err = d.Held(ctx); err != nil || raw > 0 {
+		return raw, -1, err
+	}
 	if next, err = d.applied(ctx); err != nil {
 		return 0, 0, err
 	}
 	events, err = d.behind(ctx, next, d.events...)
 	return 0, events, err
+}
+
+// Held counts the raw records that transform holds.
+func (t *Target) Held(ctx context.Context) (int64, error) {
+	held := map[string]bool{}
+	c := collector{target: t}
+	err := c.read(ctx, []string{t.Kafka.Topics.Held}, func(r *kgo.Record) error {
+		if held[string(r.Key)] = true; r.Value == nil {
+			delete(held, string(r.Key))
+		}
+		return nil
+	})
+	return int64(len(held)), err
 }
 
 // behind counts the records at or after the offsets that come next.

@@ -20,6 +20,7 @@ func Judge(plan *workload.Plan, outcomes []workload.Outcome, seen *Observed) *Re
 	}
 	j.answers(outcomes)
 	j.index()
+	j.tooEarly()
 	j.raw()
 	j.replays()
 	j.published()
@@ -39,8 +40,10 @@ type judge struct {
 	unsure   map[string]bool
 	// byIdentity are the events that must, or may, take effect.
 	byIdentity map[string]*workload.Event
-	// origin is the raw record that an event must come from: the first.
+	// origin is the raw record that an event must come from: the first, unless that
+	// is a dead letter of a broken definition, and another is not.
 	origin map[string]Position
+	early  map[Position]bool
 	// late are the origins of what was replayed.
 	late map[Position]bool
 }
@@ -82,6 +85,22 @@ func (j *judge) index() {
 	}
 }
 
+// tooEarly finds the dead letters from before a breaker opened.
+func (j *judge) tooEarly() {
+	j.early = map[Position]bool{}
+	for _, d := range j.seen.DeadLetters {
+		if j.isEarly(d) {
+			j.early[d.Failed] = true
+		}
+	}
+	j.report.Early = len(j.early)
+}
+
+func (j *judge) isEarly(d DeadLetter) bool {
+	e := j.plan.Events[d.Serial]
+	return e != nil && e.Fate == workload.Applied && e.Provider == j.plan.Broken && d.Stage == "transform" && d.Reason == "mapping_failed"
+}
+
 // raw finds each event's first raw record. Accepted webhooks must be there, and
 // all deliveries of one event in one partition.
 func (j *judge) raw() {
@@ -102,7 +121,7 @@ func (j *judge) raw() {
 			if e.Fate == workload.Applied && p.Partition != first.Partition {
 				j.report.problem(&j.report.Reordered, "%s %s lies in raw partitions %d and %d", e.Provider, serial, first.Partition, p.Partition)
 			}
-			if p.Offset < first.Offset {
+			if early := j.early[p]; early == j.early[first] && p.Offset < first.Offset || !early && j.early[first] {
 				first = p
 			}
 		}
@@ -261,6 +280,9 @@ func (j *judge) deadLetters() {
 		}
 		ids[d.ID] = true
 		r.DeadLetters++
+		if j.isEarly(d) {
+			continue
+		}
 		if e == nil || e.Fate != workload.DeadLettered || e.Stage != d.Stage || e.Reason != d.Reason {
 			r.problem(&r.Unexpected, "dead letter %s (%s%s): %s by %s", d.ID, d.Serial, d.Identity, d.Reason, d.Stage)
 			continue

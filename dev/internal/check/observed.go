@@ -33,6 +33,8 @@ type Published struct {
 type DeadLetter struct {
 	ID            string
 	Stage, Reason string
+	// Failed is where the record was that failed.
+	Failed Position
 	// Serial of the webhook, where the dead letter holds its body; Identity
 	// where it holds an event.
 	Serial, Identity string

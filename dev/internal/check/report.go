@@ -24,6 +24,9 @@ type Report struct {
 	Events      int `json:"events"`
 	Rows        int `json:"rows"`
 	DeadLetters int `json:"dead_letters"`
+	// Early are dead letters of a definition that the run broke, from before its
+	// breaker opened.
+	Early int `json:"early_dead_letters,omitempty"`
 
 	// Lost: accepted, and missing where it must be.
 	Lost int `json:"lost"`

@@ -13,6 +13,9 @@ type Plan struct {
 	Run string
 	// Events by serial.
 	Events map[string]*Event
+	// Broken is the provider whose definition the run breaks for a while, or "".
+	// What fails before that is noticed may be a dead letter.
+	Broken string
 	// Deliveries in sending order. Those of a phase are sent at once, by
 	// many connections; the next phase starts when all are answered.
 	Phases [][]*Event
