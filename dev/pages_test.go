@@ -301,7 +301,7 @@ exec "$PROGRAM" "$@"`,
 func (r *reader) build(t *testing.T) {
 	t.Helper()
 	programs := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", programs+"/",
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-o", programs+"/",
 		"./ingest/cmd/ingest", "./transform/cmd/transform", "./sink/cmd/sink", "./dlq/cmd/dlq", "./dlq/cmd/hookstream", "./schemas/cmd/schemas")
 	cmd.Dir = r.root
 	if out, err := cmd.CombinedOutput(); err != nil {

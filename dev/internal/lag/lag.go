@@ -8,6 +8,8 @@ import (
 	"errors"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/hookstream/hookstream/stage/kafka"
 )
 
 // Of is the lag of group on topic, in records. Where the last thing in a
@@ -18,16 +20,13 @@ func Of(ctx context.Context, admin *kadm.Client, group, topic string) (int64, er
 	if err := errors.Join(err, ends.Error()); err != nil {
 		return 0, err
 	}
-	committed, err := admin.FetchOffsets(ctx, group)
+	committed, err := Committed(ctx, admin, group)
 	if err != nil {
 		return 0, err
 	}
 	var lag int64
 	ends.Each(func(end kadm.ListedOffset) {
-		at := int64(0)
-		if o, ok := committed.Lookup(end.Topic, end.Partition); ok {
-			at = max(0, o.At)
-		}
+		at := committed[kafka.Partition{Topic: end.Topic, Partition: end.Partition}]
 		lag += max(0, end.Offset-at)
 	})
 	return lag, nil

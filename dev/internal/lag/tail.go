@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/hookstream/hookstream/stage/kafka"
@@ -149,10 +150,13 @@ func listed(offsets kadm.ListedOffsets, err error) (Offsets, error) {
 	return out, nil
 }
 
-// Committed are the offsets that a consumer group has committed.
+// Committed are the offsets that a consumer group has committed. A group that
+// nobody has joined yet has none.
 func Committed(ctx context.Context, admin *kadm.Client, group string) (Offsets, error) {
 	committed, err := admin.FetchOffsets(ctx, group)
-	if err := errors.Join(err, committed.Error()); err != nil {
+	if err := errors.Join(err, committed.Error()); errors.Is(err, kerr.GroupIDNotFound) {
+		return Offsets{}, nil
+	} else if err != nil {
 		return nil, fmt.Errorf("read the offsets of group %s: %w", group, err)
 	}
 	out := Offsets{}

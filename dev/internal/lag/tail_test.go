@@ -2,7 +2,32 @@
 
 package lag
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/hookstream/hookstream/stage/kafkatest"
+)
+
+// TestAGroupThatNobodyHasJoined is the sink's in the first moments of a stack.
+func TestAGroupThatNobodyHasJoined(t *testing.T) {
+	b := kafkatest.New(t)
+	topic := b.CreateTopic(t, 2, "raw")
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.Addresses...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	admin := kadm.NewClient(client)
+	if offsets, err := Committed(t.Context(), admin, b.Name("nobody")); err != nil || len(offsets) != 0 {
+		t.Errorf("got %v, %v", offsets, err)
+	}
+	if behind, err := Of(t.Context(), admin, b.Name("nobody"), topic); err != nil || behind != 0 {
+		t.Errorf("%d behind, %v", behind, err)
+	}
+}
 
 // TestBehind counts records where they are known, and offsets elsewhere.
 func TestBehind(t *testing.T) {
