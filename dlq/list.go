@@ -46,7 +46,7 @@ func (l *listCommand) Run(s *session) error {
 	if err := s.openTopic(l.Topic); err != nil {
 		return err
 	}
-	list := output.NewList(s.Out, listFormat(s, l.Output), s.Color())
+	list := output.NewList(s.Out, listFormat(s, l.Output), s.Color(), s.Columns)
 	after, _ := parseCursor(l.Cursor) // Validate has checked it
 	newest, matched := newest{limit: l.Limit}, 0
 	if l.Replay != "" && l.Status == resolutions.Open {

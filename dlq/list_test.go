@@ -5,6 +5,7 @@ package dlq
 import (
 	"bytes"
 	"encoding/json"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/hookstream/hookstream/dlq/internal/console"
 	"github.com/hookstream/hookstream/dlq/internal/output"
+	"github.com/hookstream/hookstream/schemas/golden"
 	"github.com/hookstream/hookstream/schemas/header"
 	"github.com/hookstream/hookstream/schemas/reason"
 	"github.com/hookstream/hookstream/schemas/record"
@@ -146,6 +148,20 @@ func TestListFormats(t *testing.T) {
 	w.dlq("discard", "--event-id", "evt_1", "--why", "test", "--yes").want(t, exitOK)
 
 	terminal := &console.Console{OutTerminal: true, NoColor: true}
+	wide := *terminal
+	wide.Columns = 120
+	r := w.with(&wide, "list", "--status", "all").want(t, exitOK)
+	for line := range strings.Lines(r.out) {
+		if n := len([]rune(line)); n > 120+1 {
+			t.Errorf("%d columns: %s", n, line)
+		}
+		if !strings.Contains(line, "FAILED AT") && !strings.Contains(line, "2026-03-01 ") {
+			t.Errorf("a dead letter takes more than a line: %s", line)
+		}
+	}
+	if w.broker.Embedded() {
+		golden.Check(t, filepath.Join("testdata", "golden", "list.wide.txt"), []byte(r.out))
+	}
 	w.golden("list.table.txt", w.with(terminal, "list", "--status", "all").want(t, exitOK).out)
 	tsv := w.dlq("list").want(t, exitOK).out
 	for line := range strings.Lines(tsv) {

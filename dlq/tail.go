@@ -38,7 +38,7 @@ func (c *tailCommand) Run(s *session) error {
 		return err
 	}
 	defer client.Close()
-	t := tailing{session: s, filter: &c.Filter, resolved: resolved, list: output.NewList(s.Out, listFormat(s, c.Output), s.Color())}
+	t := tailing{session: s, filter: &c.Filter, resolved: resolved, list: output.NewList(s.Out, listFormat(s, c.Output), s.Color(), s.Columns)}
 	for !end.reached() {
 		fetches, err := end.poll(s.ctx, client)
 		if s.ctx.Err() != nil {

@@ -22,6 +22,8 @@ type Console struct {
 	Out, Err io.Writer
 	// Whether a person is at the other end.
 	InTerminal, OutTerminal, ErrTerminal bool
+	// Columns is how wide Out is; 0 where nobody knows.
+	Columns int
 	// NoColor turns colour off (https://no-color.org).
 	NoColor bool
 }
@@ -31,7 +33,7 @@ func Standard() *Console {
 	return &Console{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		InTerminal: terminal.Is(os.Stdin), OutTerminal: terminal.Is(os.Stdout), ErrTerminal: terminal.Is(os.Stderr),
-		NoColor: !terminal.Colour(),
+		Columns: terminal.Columns(os.Stdout), NoColor: !terminal.Colour(),
 	}
 }
 

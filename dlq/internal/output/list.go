@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 
@@ -21,10 +22,10 @@ type List interface {
 	Write(l *Letter) error
 }
 
-// NewList makes the list of a format: table (two lines a dead letter, for 80
-// columns), tsv (one line, columns separated by tabs), json (one object a line)
+// NewList makes the list of a format: table (a line a dead letter where the terminal is
+// wide, and otherwise two, for 80 columns), tsv (one line, columns separated by tabs), json (one object a line)
 // or yaml (one document each).
-func NewList(w io.Writer, format string, color terminal.Painter) List {
+func NewList(w io.Writer, format string, color terminal.Painter, columns int) List {
 	switch format {
 	case "json":
 		return jsonList{w}
@@ -32,6 +33,9 @@ func NewList(w io.Writer, format string, color terminal.Painter) List {
 		return yamlList{w}
 	case "tsv":
 		return &tsvList{w: w}
+	}
+	if columns >= wideColumns {
+		return &wideList{w: w, color: color}
 	}
 	return &tableList{w: w, color: color}
 }
@@ -147,6 +151,38 @@ func (t *tableList) Write(l *Letter) error {
 	_, err := fmt.Fprintf(t.w, tableTop+tableBottom,
 		terminal.Clean(l.ID), second(l.FailedAt), t.color.Text(terminal.Clean(l.Text()), statusColor(l.Text())),
 		fit(terminal.Clean(string(l.Stage)), 9), fit(orDash(l.Provider), 17), fit(orDash(l.EventType), 27), fit(orDash(string(l.Reason)), 22))
+	return err
+}
+
+type wideList struct {
+	w      io.Writer
+	color  terminal.Painter
+	headed bool
+}
+
+// The widths of a list with a line a dead letter add up to wideColumns. The stage is in
+// the ID. What an ID takes beyond its width, the type has less.
+const (
+	wideColumns = 120
+	wideID      = 38
+	wideType    = 21
+	wideFormat  = "%-*s%-17s%s%-11s%-*s%s\n"
+)
+
+func (t *wideList) Write(l *Letter) error {
+	if !t.headed {
+		t.headed = true
+		head := fmt.Sprintf(wideFormat, wideID, "ID", "FAILED AT (UTC)", "STATUS       ", "PROVIDER", wideType, "TYPE", "REASON")
+		if _, err := io.WriteString(t.w, t.color.Text(head, terminal.Bold)); err != nil {
+			return err
+		}
+	}
+	id := terminal.Clean(l.ID)
+	taken := max(wideID, utf8.RuneCountInString(id)+1)
+	kind := max(3, wideType-(taken-wideID))
+	status := t.color.Text(fmt.Sprintf("%-13s", fit(terminal.Clean(l.Text()), 12)), statusColor(l.Text()))
+	_, err := fmt.Fprintf(t.w, wideFormat, taken, id, l.FailedAt.UTC().Format("2006-01-02 15:04"), status,
+		fit(orDash(l.Provider), 10), kind, fit(orDash(l.EventType), kind-1), fit(orDash(string(l.Reason)), 20))
 	return err
 }
 
