@@ -425,7 +425,7 @@ func TestAPIDiscardsAndTakesItBack(t *testing.T) {
 // TestAPISimulatesWhatIsIdentified: without an identity a mended body would fail again.
 func TestAPISimulatesWhatIsIdentified(t *testing.T) {
 	w := newAPI(t)
-	cut := w.defective(9, reason.MalformedBody, `{"id":"evt_9","type":"charge.failed","amount":9}`)
+	cut := w.defective(9, reason.MalformedBody, `{"id":"evt_9","type":"charge.failed","amount":9,"data":{"object":{"id":"ch_9"}}}`)
 	w.write(cut)
 	body := object{"ids": []string{cut.ID()}}
 	if sim := want[output.Simulation](t, w.call("simulate", "POST", "/v1/simulations", body), 200); sim.Failed != 1 || sim.Failures[0].Reason != reason.MalformedBody {

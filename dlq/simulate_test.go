@@ -32,6 +32,7 @@ unmapped: generic
 events:
   - types: [charge.failed]
     entity: customer
+    requires: {body.id: "*"}
     fields:
       balance: '` + balance + `'
 `

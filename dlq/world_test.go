@@ -59,7 +59,7 @@ func (w *world) letter(n int) *record.DeadLetter {
 		EventType: "charge.failed", BusinessKey: fmt.Sprintf("pi_%d", n%7),
 		OccurredAt: day.Add(time.Duration(n) * time.Second), ReceivedAt: day.Add(time.Duration(n+1) * time.Second),
 		CorrelationID: fmt.Sprintf("corr-%d", n), ContentType: "application/json",
-		Body: fmt.Appendf(nil, `{"id":"evt_%d","amount":%d}`, n, n),
+		Body: fmt.Appendf(nil, `{"id":"evt_%d","amount":%d,"data":{"object":{"id":"ch_%d"}}}`, n, n, n),
 	}
 	r := hook.Record(w.cfg.Topics.Raw)
 	h := header.List(r.Headers)

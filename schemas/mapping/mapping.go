@@ -48,11 +48,13 @@ type Mapper struct {
 
 // rule is one compiled provider.Rule.
 type rule struct {
-	source  *provider.Rule
-	entity  *event.Entity
-	deleted *expression
-	suffix  *expression
-	fields  []fieldExpression
+	source *provider.Rule
+	entity *event.Entity
+	// requires are the ways in which a body is of the rule's types; none takes any.
+	requires []requirement
+	deleted  *expression
+	suffix   *expression
+	fields   []fieldExpression
 	// shape is what the expressions read of the body.
 	shape *body.Shape
 	// headers is set where an expression may refer to them.
@@ -94,6 +96,13 @@ func compileRule(def *provider.Definition, i int) (rule, error) {
 			errs = append(errs, def.Problem(fmt.Sprintf("%v in %q", err, source), append([]any{"events", i}, at...)...))
 		}
 		return e
+	}
+	for j, conditions := range src.Requires {
+		one := make(requirement, len(conditions))
+		for k := range conditions {
+			one[k] = condition{&conditions[k], compile(pathExpression(conditions[k].Ref.Name), "requires", j)}
+		}
+		r.requires = append(r.requires, one)
 	}
 	r.deleted = compile(src.Deleted, "deleted")
 	r.suffix = compile(src.IDSuffix, "id_suffix")
@@ -155,6 +164,12 @@ func (m *Mapper) apply(ctx context.Context, r *rule, w *record.Webhook, input an
 	ev := &event.Event{Entity: r.entity.Name, ID: w.BusinessKey, Fields: make([]any, len(r.entity.Fields))}
 	ev.Meta = m.meta(w)
 	ev.Meta.Groups = r.source.Groups
+	if unmet := run.unmet(r.requires); unmet != "" {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, failed(reason.TypeMismatch, "the body is not one of %s: %s", w.EventType, unmet)
+	}
 	var err error
 	if ev.Meta.Deleted, err = run.bool(r.deleted); err != nil {
 		return nil, m.failure(ctx, w, "deleted", r.source.Deleted, err)

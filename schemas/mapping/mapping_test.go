@@ -17,17 +17,19 @@ import (
 	"github.com/hookstream/hookstream/schemas/record"
 )
 
-// definition is a provider acme with one rule; fields are lines of its mapping.
+// definition is a provider acme with one rule, which takes any body; fields are lines
+// of its mapping.
 func definition(t *testing.T, entity string, lines ...string) *provider.Definition {
 	t.Helper()
 	text := strings.Replace(providertest.Acme("key"), "revision: 1", "revision: 3", 1) + `unmapped: dead-letter
 events:
   - types: ["a.*"]
-    entity: ` + entity + "\n    " + strings.Join(lines, "\n    ") + "\n"
+    entity: ` + entity + "\n    " + strings.Join(lines, "\n    ") + "\n    requires: {body.key: '*'}\n"
 	def, err := provider.Parse("acme.yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
+	def.Events[0].Requires = nil
 	return def
 }
 

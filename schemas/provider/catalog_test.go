@@ -29,6 +29,7 @@ func TestEmbeddedDefinitionsLoad(t *testing.T) {
 var minimal = providertest.Acme("customer") + `events:
   - types: ["customer.*"]
     entity: customer
+    requires: {body.customer: "*"}
     fields:
       name: .name
 `
@@ -38,20 +39,23 @@ func TestProblemsNameFileLineAndField(t *testing.T) {
 		t.Fatal(err)
 	}
 	cases := map[string]struct{ from, to, want string }{
-		"algorithm":       {"algorithm: sha256", "algorithm: md5", `acme.yaml:7: verify.algorithm: "md5" is not one of sha1, sha256, sha512`},
-		"body not signed": {`signed: "{body}"`, `signed: "{url}"`, "acme.yaml:10: verify.signed: must contain {body}"},
-		"unsigned time":   {`signed: "{body}"`, `signed: "{timestamp}.{body}"`, "acme.yaml:10: verify.signed: {timestamp}"},
-		"no key":          {`  key: [{from: "{body.customer}"}]`, "", "acme.yaml:12: identity.key: needs at least one alternative"},
-		"unknown entity":  {"entity: customer", "entity: client", `acme.yaml:18: events[0].entity: "client" is not one of`},
-		"unknown field":   {"name: .name", "nmae: .name", `acme.yaml:20: events[0].fields.nmae: customer has no field "nmae"`},
-		"bad glob":        {`["customer.*"]`, `["customer.["]`, "acme.yaml:17: events[0].types[0]: pattern"},
-		"unknown key":     {"title: Acme", "titel: Acme", "acme.yaml:2: field titel not found"},
-		"bad reference":   {"{body.id}", "{boody.id}", "acme.yaml:13: template"},
-		"revision":        {"revision: 1", "revision: 0", "acme.yaml:4: revision: must be at least 1"},
-		"not yaml":        {"provider: acme", "provider: [", "acme.yaml:3: "},
-		"id of nothing":   {"{body.id}", "constant", "acme.yaml:13: identity.id[0].from: refers to no part"},
-		"stage of all":    {"events:", "  sequence: [{from: \"1\"}]\nevents:", "identity.sequence[0].from: refers to no part"},
-		"stage in words":  {"events:", "  sequence: [{when: [\"a.*\"], from: last}]\nevents:", "identity.sequence[0].from: refers to no part"},
+		"algorithm":         {"algorithm: sha256", "algorithm: md5", `acme.yaml:7: verify.algorithm: "md5" is not one of sha1, sha256, sha512`},
+		"body not signed":   {`signed: "{body}"`, `signed: "{url}"`, "acme.yaml:10: verify.signed: must contain {body}"},
+		"unsigned time":     {`signed: "{body}"`, `signed: "{timestamp}.{body}"`, "acme.yaml:10: verify.signed: {timestamp}"},
+		"no key":            {`  key: [{from: "{body.customer}"}]`, "", "acme.yaml:12: identity.key: needs at least one alternative"},
+		"unknown entity":    {"entity: customer", "entity: client", `acme.yaml:18: events[0].entity: "client" is not one of`},
+		"unknown field":     {"name: .name", "nmae: .name", `acme.yaml:21: events[0].fields.nmae: customer has no field "nmae"`},
+		"nothing required":  {"    requires: {body.customer: \"*\"}\n", "", "acme.yaml:17: events[0].requires: says not by what a body is known"},
+		"requires a header": {"{body.customer: \"*\"}", "{body.customer: \"*\", header.X-Topic: customer}", "acme.yaml:19: events[0].requires: {header.X-Topic} is not body.PATH"},
+		"requires no key":   {"requires: {body.customer: \"*\"}", "requires: [{body.customer: \"*\"}, {body.name: \"*\", body.customer: \"\"}]", "acme.yaml:19: events[0].requires[1]: does not make sure that bodies of customer.* have one of identity.key"},
+		"bad glob":          {`["customer.*"]`, `["customer.["]`, "acme.yaml:17: events[0].types[0]: pattern"},
+		"unknown key":       {"title: Acme", "titel: Acme", "acme.yaml:2: field titel not found"},
+		"bad reference":     {"{body.id}", "{boody.id}", "acme.yaml:13: template"},
+		"revision":          {"revision: 1", "revision: 0", "acme.yaml:4: revision: must be at least 1"},
+		"not yaml":          {"provider: acme", "provider: [", "acme.yaml:3: "},
+		"id of nothing":     {"{body.id}", "constant", "acme.yaml:13: identity.id[0].from: refers to no part"},
+		"stage of all":      {"events:", "  sequence: [{from: \"1\"}]\nevents:", "identity.sequence[0].from: refers to no part"},
+		"stage in words":    {"events:", "  sequence: [{when: [\"a.*\"], from: last}]\nevents:", "identity.sequence[0].from: refers to no part"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -88,6 +88,8 @@ type Alternative struct {
 type Rule struct {
 	Types  Globs  `yaml:"types"`
 	Entity string `yaml:"entity"`
+	// Requires says by what a body is known to be of these types.
+	Requires Requires `yaml:"requires"`
 	// Groups are the field groups that these events own; none means all.
 	Groups []string `yaml:"groups"`
 	// IDSuffix is a jq expression. The entity's id is the business key, or

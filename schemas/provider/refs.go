@@ -155,7 +155,14 @@ func (v *Verify) Covers(ref Ref) bool {
 	case MTLS: // the whole connection
 		return true
 	}
-	return slices.ContainsFunc(v.Signed.Refs(), func(signed Ref) bool { return signed.covers(ref) })
+	return slices.ContainsFunc(v.Signed.Refs(), func(signed Ref) bool {
+		return signed.covers(ref) || signed.Kind == RefTimestamp && v.Timestamp.is(ref)
+	})
+}
+
+// is reports whether the timestamp is all of a part of the request.
+func (t *Timestamp) is(ref Ref) bool {
+	return t != nil && t.Prefix == "" && t.Separator == "" && slices.ContainsFunc(t.refs(), func(r Ref) bool { return r.Is(ref.Kind, ref.Name) })
 }
 
 // covers reports whether signing r proves other too. A CRC proves nothing: other

@@ -98,7 +98,7 @@ func (d *Definition) validateAlternative(p *problems, list string, a Alternative
 		if slices.Contains(ref.Filters, Sign) || d.holdsSecret(ref) {
 			p.add(fmt.Sprintf("{%s} is or needs a secret, which has no place on a record", ref), append(at, "from")...)
 		}
-		if list == "tenant" && !d.covers(ref) {
+		if list == "tenant" && !d.Covers(ref) {
 			p.add(fmt.Sprintf("{%s} is not signed under every scheme: whoever has one valid request could choose the tenant", ref), append(at, "from")...)
 		}
 	}
@@ -116,8 +116,8 @@ func (a *Alternative) isStage(list string) bool {
 	return list == "sequence" && len(a.When) > 0 && err == nil
 }
 
-// covers reports whether every scheme proves a part of the request.
-func (d *Definition) covers(ref Ref) bool {
+// Covers reports whether every scheme proves a part of the request.
+func (d *Definition) Covers(ref Ref) bool {
 	for i := range d.Verify {
 		if !d.Verify[i].Covers(ref) {
 			return false
@@ -151,6 +151,7 @@ func (d *Definition) validateRule(p *problems, i int) {
 		p.add("names no event types", "events", i, "types")
 	}
 	validateGlobs(p, r.Types, []any{"events", i, "types"})
+	d.validateRequires(p, i)
 	entity, ok := event.Lookup(r.Entity)
 	if !ok {
 		oneOf(p, r.Entity, true, event.Names(), "events", i, "entity")

@@ -25,6 +25,9 @@ const (
 	InvalidTenant Code = "invalid_tenant"
 	// BatchTooLarge: the body holds more items than are taken apart.
 	BatchTooLarge Code = "batch_too_large"
+	// TypeMismatch: the body lacks what the event type is about, or is one of
+	// another type: the type may come from a header that nobody signed.
+	TypeMismatch Code = "type_mismatch"
 	// MappingFailed: an expression of the definition failed or gave a value
 	// of the wrong type.
 	MappingFailed Code = "mapping_failed"
@@ -88,6 +91,7 @@ func All() []Info {
 		{MissingKey, "No business key was found where the definition says.", Definers, "Correct identity.key in the definition, at the edge and for dlq, then replay with --identify.", false},
 		{InvalidTenant, "What identity.tenant found is not a name of lower-case letters, digits and dashes, at most 63.", Definers, "Correct identity.tenant in the definition, at the edge and for dlq, then replay with --identify.", false},
 		{BatchTooLarge, "The request holds more events, or takes more room when it is split, than one request may.", Providers, "Ask the provider for smaller batches; the whole body is in the dead letter. Split and send it by hand.", false},
+		{TypeMismatch, "The body is not one of its event type: it lacks what the type is about, or is another type's.", Providers, "See what the provider sent. If it is genuine, correct requires in the definition, raise its revision, deploy, then replay. If the type came from an unsigned header, somebody may have sent a captured body again: discard.", true},
 		{MappingFailed, "A mapping expression failed or gave a value of the wrong type.", Definers, "Correct the definition, raise its revision, deploy, then replay.", true},
 		{Unmapped, "The definition dead-letters event types that it does not map.", Definers, "Map the type or discard.", true},
 		{IdentityConflict, "An event with the same identity and other data was accepted before.", Providers, "Compare both; if this one is right, ask the provider to send it under its own id. Discard.", false},

@@ -43,6 +43,10 @@ type Entry struct {
 	// Unmapped says what becomes of event types without a rule.
 	Unmapped string `json:"unmapped"`
 
+	// Unsigned are the parts of the identity that no signature proves, and from
+	// where they are.
+	Unsigned []string `json:"unsigned,omitempty"`
+
 	Configure []Setting `json:"configure"`
 }
 
@@ -105,7 +109,7 @@ func Describe(def *provider.Definition) *Entry {
 			ID: places(def.Identity.ID), Type: places(def.Identity.Type), Key: places(def.Identity.Key),
 			Time: places(def.Identity.Time), Sequence: places(def.Identity.Sequence), Tenant: places(def.Identity.Tenant),
 		},
-		Configure: configure(def),
+		Configure: configure(def), Unsigned: unsigned(def),
 	}
 	for i := range def.Verify {
 		v := &def.Verify[i]
@@ -121,6 +125,29 @@ func Describe(def *provider.Definition) *Entry {
 		e.Events = append(e.Events, Event{r.Types, r.Entity})
 	}
 	return e
+}
+
+// unsigned lists the parts of the identity that whoever has seen a request can
+// change, under one of the schemes at least.
+func unsigned(def *provider.Definition) (out []string) {
+	id := &def.Identity
+	for _, part := range []struct {
+		name string
+		list []provider.Alternative
+	}{{"event id", id.ID}, {"event type", id.Type}, {"business key", id.Key}, {"time", id.Time}, {"sequence", id.Sequence}} {
+		var from []string
+		for _, a := range part.list {
+			for _, ref := range a.From.Refs() {
+				if text := code(ref.String()); !def.Covers(ref) && !slices.Contains(from, text) {
+					from = append(from, text)
+				}
+			}
+		}
+		if len(from) > 0 {
+			out = append(out, part.name+", from "+strings.Join(from, ", "))
+		}
+	}
+	return out
 }
 
 // SchemeNames lists the kinds of schemes, each once.

@@ -37,6 +37,17 @@ counts.
 			joined(e.SchemeNames()), joined(e.HandshakeNames()), cell(e.bodies()), e.TenantFrom(), joined(e.Entities()), yes(e.Confirmed))
 	}
 	weakerSchemes(&b, entries)
+	b.WriteString(`
+## What is not signed
+
+Whoever has seen a genuine request can send it again with another of what a provider
+does not sign; each section lists what of an event's identity that is. With another event
+id it is no duplicate, so the version guard of the rows has to hold it back, and
+consumers of the topics see it twice. With another event type its body must still be one
+of that type, which every mapping requires: else it becomes a dead letter
+(type_mismatch). What no body shows, such as the deletion of something of which only the
+id is sent, is as trustworthy as the way there: use TLS, and keep requests out of logs.
+`)
 	for _, e := range entries {
 		e.section(&b)
 	}
@@ -130,6 +141,7 @@ func (e *Entry) Sections() []Section {
 	add("Time", e.Identity.Time...)
 	add("Sequence", e.Identity.Sequence...)
 	add("Tenant", e.Identity.Tenant...)
+	add("Not signed", e.Unsigned...)
 	add("Answer", e.Answer)
 	add("Events", e.mapped()...)
 	if !e.Confirmed || e.Unconfirmed != "" {

@@ -42,7 +42,7 @@ func TestCheckHoldsTheMappingToFixtures(t *testing.T) {
 		"another event comes out":   {change(acme, "number: .order", `number: .order + "x"`), sound, `case.yaml:14: fields.number: is "A-7x", want "A-7"`},
 		"an expression is impure":   {change(acme, "number: .order", "number: now"), sound, "jq uses now"},
 		"an expression fails":       {change(acme, "number: .order", "number: .order.x"), sound, "case.yaml: acme revision 1: order.paid: field number"},
-		"a rule that nothing tries": {acme + "  - types: [refund]\n    entity: order\n", sound, "acme.yaml:21: events[1]: no example or fixture has one of the types [refund]"},
+		"a rule that nothing tries": {acme + "  - types: [refund]\n    entity: order\n    requires: {body.order: '*'}\n", sound, "acme.yaml:22: events[1]: no example or fixture has one of the types [refund]"},
 		"a field that is not one":   {acme, change(sound, "number:", "numbre:"), "fields.numbre: order has no such field"},
 		"a fixture of nobody":       {acme, change(sound, "provider: acme", "provider: other"), "which is not the folder's name"},
 		"a fixture that is no YAML": {acme, sound + "\t- x", "case.yaml"},
@@ -93,7 +93,7 @@ func TestCheckSaysWhatIsWrongAndWhere(t *testing.T) {
 	}{
 		"definition": {[2]string{"algorithm: sha256", "algorithm: md5"}, [2]string{}, `acme.yaml:7: verify.algorithm: "md5" is not one of sha1, sha256, sha512`},
 		"field":      {[2]string{"encoding: hex", "encodeing: hex"}, [2]string{}, "acme.yaml:8: "},
-		"expression": {[2]string{"number: .order", "number: .order |"}, [2]string{}, "acme.yaml:20: events[0].fields.number: "},
+		"expression": {[2]string{"number: .order", "number: .order |"}, [2]string{}, "acme.yaml:21: events[0].fields.number: "},
 		"mapping":    {[2]string{"number: .order", "number: .order | tonumber"}, [2]string{}, "paid.yaml:10: want.records[0]: transform would dead-letter it: "},
 		"example":    {[2]string{}, [2]string{"key: A-7", "key: A-8"}, `paid.yaml:10: want.records[0].key: got "A-7", want "A-8"`},
 		"unreadable": {[2]string{}, [2]string{"secret:", "sekret:"}, "paid.yaml:7: "},

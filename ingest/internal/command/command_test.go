@@ -82,6 +82,7 @@ func write(t *testing.T, files map[string]string) string {
 var acme = providertest.Acme("order") + `events:
   - types: [order.paid]
     entity: order
+    requires: {body.order: "*"}
     fields:
       number: .order
 `

@@ -175,7 +175,7 @@ func TestMappingsThatFailAreFound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mapped := acme + "events:\n  - types: [order.paid]\n    entity: order\n    fields:\n      number: "
+	mapped := acme + "events:\n  - types: [order.paid]\n    entity: order\n    requires: {body.order: \"*\"}\n    fields:\n      number: "
 	out, err := checker(t, mapped+".order\n").Check(e)
 	if err != nil || out.Events[0].Fields["number"] != "A-7" {
 		t.Errorf("got %+v, %v", out, err)

@@ -16,6 +16,7 @@ import (
 var definition = providertest.Acme("key") + `events:
   - types: [payment]
     entity: payment
+    requires: {body.key: "*"}
     fields:
       amount: AMOUNT
 `
