@@ -139,7 +139,7 @@ func TestEdit(t *testing.T) {
 		return w.with(&console.Console{In: strings.NewReader(payload)}, append([]string{"edit", id, "--file", "-", "--yes"}, args...)...)
 	}
 	with("{\n\"amount\": }").want(t, exitUsage, "the edited payload is not JSON: line 2, column 11: invalid character")
-	with(`{"amount":1,"id":"evt_1"}`).want(t, exitPartial, "nothing was edited")
+	with(`{"amount":1,"data":{"object":{"id":"ch_1"}},"id":"evt_1"}`).want(t, exitPartial, "nothing was edited")
 	w.dlq("edit", id).want(t, exitUsage, "nobody is at a terminal to edit")
 	with(`{"id":"evt_1","amount":7}`, "--why", "typo").want(t, exitOK, `+  "amount": 7`, "1 of 1 replayed")
 	with(`{"id":"evt_1","amount":8}`).want(t, exitPartial, "replayed already")
