@@ -30,6 +30,7 @@ help: ## List these targets
 .PHONY: run
 run: ## Start everything in one process with sample traffic (ARGS=...)
 	@.ci/setup postgres
+	@echo "Building; the first time that takes a minute or two …"
 	go run ./dev $(ARGS)
 
 .PHONY: check
