@@ -39,6 +39,7 @@ type Service struct {
 	// attempts is what is being tried again.
 	attempts *attempts.Board
 	watch    watchdog
+	clock    func() time.Time
 }
 
 // The parts that health reports on.
@@ -54,7 +55,7 @@ func New(cfg Config, log *slog.Logger) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, failure.NewFatal("%w", err)
 	}
-	s := &Service{cfg: cfg, log: log, health: admin.NewHealth("sink", partTopics, partDatabase, partConsumer)}
+	s := &Service{cfg: cfg, log: log, clock: time.Now, health: admin.NewHealth("sink", partTopics, partDatabase, partConsumer)}
 	s.watch = watchdog{service: s, every: watchEvery, renew: watchRenew}
 	if err := s.open(); err != nil {
 		s.close()
@@ -145,7 +146,11 @@ func stopped(ctx context.Context, err error) error {
 func (s *Service) prepareDatabase(ctx context.Context) error {
 	s.health.Set(partDatabase, false, migrating)
 	err := failure.Retry(ctx, failure.DefaultBackoff, func(ctx context.Context) error {
-		return s.keeper().Ensure(ctx, time.Now())
+		now, err := s.now(ctx)
+		if err != nil {
+			return err
+		}
+		return s.keeper().Ensure(ctx, now)
 	}, func(failures int, _ time.Duration, err error) {
 		s.health.Set(partDatabase, false, err.Error())
 		s.log.WarnContext(ctx, "waiting for Postgres", "attempt", failures, "error", err)

@@ -4,6 +4,7 @@ package sink
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/hookstream/hookstream/sink/internal/database"
@@ -28,12 +29,18 @@ func (s *Service) upkeep(ctx context.Context) error {
 	job := retention.Job{Pool: s.pool, Tables: s.tables, Ledger: s.cfg.LedgerRetention, Tombstones: s.cfg.PurgeAfter, Log: s.log}
 	tick := time.NewTicker(upkeepInterval)
 	defer tick.Stop()
-	for now := time.Now(); ; {
-		err := failure.Retry(ctx, failure.DefaultBackoff, func(ctx context.Context) error { return keeper.Partitions(ctx, now) },
+	for {
+		var now time.Time
+		err := failure.Retry(ctx, failure.DefaultBackoff, func(ctx context.Context) (err error) {
+			if now, err = s.now(ctx); err != nil {
+				return err
+			}
+			return keeper.Partitions(ctx, now)
+		},
 			func(failures int, _ time.Duration, err error) {
 				s.log.WarnContext(ctx, "cannot bring the ledger's partitions up to date yet", "attempt", failures, "error", err)
 			})
-		if err == nil {
+		if err == nil && !now.IsZero() {
 			err = job.Run(ctx, now)
 		}
 		switch {
@@ -45,7 +52,17 @@ func (s *Service) upkeep(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case now = <-tick.C:
+		case <-tick.C:
 		}
 	}
+}
+
+// now is the database's time, or zero where our clock says another: then nobody knows.
+func (s *Service) now(ctx context.Context) (time.Time, error) {
+	now, err := database.Clock(ctx, s.pool, s.clock())
+	if errors.Is(err, database.ErrSkew) {
+		s.log.ErrorContext(ctx, "a clock is wrong", "error", err)
+		return time.Time{}, nil
+	}
+	return now, err
 }

@@ -91,5 +91,9 @@ func (c *ddlCommand) statements(ctx context.Context, keeper *database.Keeper) ([
 	}
 	defer pool.Close()
 	keeper.Pool = pool
-	return keeper.Diff(ctx, time.Now())
+	now, err := database.Clock(ctx, pool, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return keeper.Diff(ctx, now)
 }

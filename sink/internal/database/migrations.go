@@ -5,8 +5,10 @@ package database
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -14,7 +16,9 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 
+	"github.com/hookstream/hookstream/sink/internal/sqlstate"
 	"github.com/hookstream/hookstream/sink/internal/table"
+	"github.com/hookstream/hookstream/stage/failure"
 )
 
 //go:embed migrations/*.sql
@@ -46,9 +50,23 @@ func migrate(ctx context.Context, pool *pgxpool.Pool) error {
 		return fmt.Errorf("migrations: %w", err)
 	}
 	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("migrate schema %s: %w", Schema, err)
+		return noted(fmt.Errorf("migrate schema %s: %w", Schema, err))
 	}
 	return nil
+}
+
+// The codes with which the server says that what is to be made is there.
+var duplicate = []string{"42P07", "42701", "42710"}
+
+// noted says what to do where a migration was run and nothing says so: its note was
+// deleted, or the table of the notes.
+func noted(err error) error {
+	var partial *goose.PartialError
+	if !slices.Contains(duplicate, sqlstate.Code(err)) || !errors.As(err, &partial) {
+		return err
+	}
+	return failure.NewFatal("what migration %[2]d makes is there, and table %[1]s does not say that it was run; to have it said, run\n  INSERT INTO %[1]s (version_id, is_applied) VALUES (%[2]d, true);\nand start the sink again: %[3]w",
+		migrationsTable, partial.Failed.Source.Version, err)
 }
 
 // migration is one file, for those who run the DDL themselves.

@@ -45,11 +45,20 @@ func partitionName(day time.Time) string {
 func createPartition(day time.Time) table.Statement {
 	return table.Statement{Need: table.Wanted, SQL: fmt.Sprintf(`DO $partition$ BEGIN
 IF to_regclass('%[1]s') IS NULL AND NOT EXISTS (
-    SELECT FROM hookstream.ledger_default WHERE occurred_at >= '%[2]s' AND occurred_at < '%[3]s') THEN
+    SELECT FROM hookstream.ledger_default WHERE occurred_at >= '%[2]s' AND occurred_at < '%[3]s') AND NOT EXISTS (
+    %[4]s) THEN
 CREATE TABLE %[1]s PARTITION OF hookstream.ledger FOR VALUES FROM ('%[2]s') TO ('%[3]s');
 END IF;
-END $partition$`, partitionName(day), day.Format(time.RFC3339), day.AddDate(0, 0, 1).Format(time.RFC3339))}
+END $partition$`, partitionName(day), day.Format(time.RFC3339), day.AddDate(0, 0, 1).Format(time.RFC3339), fmt.Sprintf(covered, "'"+day.Format(time.RFC3339)+"'", "'"+day.AddDate(0, 0, 1).Format(time.RFC3339)+"'"))}
 }
+
+// covered looks for a partition that has some of a day, whatever its name is: a person
+// may have renamed it, or made one of a month.
+const covered = `SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid,
+        regexp_match(pg_get_expr(c.relpartbound, c.oid), 'FROM \((.*)\) TO \((.*)\)') AS bound
+    WHERE i.inhparent = to_regclass('hookstream.ledger') AND bound IS NOT NULL
+        AND (bound[1] = 'MINVALUE' OR replace(bound[1], chr(39), '')::timestamptz < %[2]s::timestamptz)
+        AND (bound[2] = 'MAXVALUE' OR replace(bound[2], chr(39), '')::timestamptz > %[1]s::timestamptz)`
 
 // missingPartitions are statements for the days that lack one.
 func missingPartitions(ctx context.Context, tx pgx.Tx, now time.Time) ([]table.Statement, error) {
@@ -79,7 +88,8 @@ func daysWithout(ctx context.Context, tx pgx.Tx, days []time.Time) ([]bool, erro
 			continue
 		}
 		err := tx.QueryRow(ctx, `select to_regclass($1) is null
-			and not exists (select from hookstream.ledger_default where occurred_at >= $2 and occurred_at < $3)`,
+			and not exists (select from hookstream.ledger_default where occurred_at >= $2 and occurred_at < $3)
+			and not exists (`+fmt.Sprintf(covered, "$2", "$3")+`)`,
 			partitionName(day), day, day.AddDate(0, 0, 1)).Scan(&missing[i])
 		if err != nil {
 			return nil, fmt.Errorf("look for partition %s: %w", partitionName(day), err)

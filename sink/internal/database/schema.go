@@ -143,6 +143,11 @@ func (k *Keeper) diffTables(ctx context.Context, tx pgx.Tx) ([]table.Statement, 
 	if err != nil {
 		return nil, err
 	}
+	if len(ddl) == 0 {
+		if ddl, err = diffBooks(ctx, tx); err != nil {
+			return nil, err
+		}
+	}
 	for _, name := range k.schemas() {
 		missing, err := schemaMissing(ctx, tx, name)
 		if err != nil {

@@ -75,7 +75,7 @@ var meanings = map[string]meaning{
 
 	"0A": {class: failure.Fatal, act: "the table is one that the sink cannot write: with row-level security, for example, its user needs BYPASSRLS"},
 	"28": {class: failure.Fatal, act: "check the user and password in HOOKSTREAM_DATABASE_URL, and pg_hba.conf"},
-	"42": {class: failure.Fatal, act: "the tables or the user's rights are not as the sink made them; restart it to create what is missing, or grant the rights"},
+	"42": {class: failure.Fatal, act: "the tables or the user's rights are not as the sink made them; restart it: it creates what is missing, or says what to run; or grant the rights"},
 	"3D": {class: failure.Fatal, act: "create the database, or correct HOOKSTREAM_DATABASE_URL"},
 	"3F": {class: failure.Fatal, act: "create the schema, or restart the sink to have it created"},
 }
@@ -89,7 +89,7 @@ const checkViolation = "23514"
 // names wrongly. Our own statements have none, so the tables are as they should be.
 var ofTrigger = meaning{class: failure.Transient, act: "a trigger's function fails, and its row is tried again: correct the function, or have it refuse the row for good with RAISE … USING ERRCODE = 'check_violation'"}
 
-var noPartition = meaning{class: failure.Fatal, act: "the table lacks a partition for the row: create one, or a default partition"}
+var noPartition = meaning{class: failure.Fatal, act: "the table lacks a partition for the row: restart the sink, which makes the ledger's again, or says what to run; of a table of your own, create one, or a default partition"}
 
 // Code is the SQLSTATE of err, or "" where no server answered.
 func Code(err error) string {
