@@ -29,9 +29,9 @@ func rendered(a *provider.Answer, body, outcome string) *reply {
 
 // answer registers work for a pattern, with what every request gets around it: a correlation id, a trace, a
 // metric, a log line and exactly one answer.
-func (h *Handler) answer(pattern string, work func(*exchange) (*reply, *refusal)) {
+func (h *Handler) answer(pattern string, work func(*exchange) (*reply, *refusal)) http.HandlerFunc {
 	spans := newSpans(pattern)
-	h.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+	handle := func(w http.ResponseWriter, r *http.Request) {
 		b := spans.of(r.Method)
 		ctx, span := h.tracer.Start(r.Context(), b.name, b.linked(r)...)
 		defer span.End()
@@ -63,7 +63,9 @@ func (h *Handler) answer(pattern string, work func(*exchange) (*reply, *refusal)
 			h.keep(x, b, l)
 		}
 		h.metrics.answered(ctx, l, h.cfg.Now().Sub(x.received))
-	})
+	}
+	h.mux.HandleFunc(pattern, handle)
+	return handle
 }
 
 // lengthIsKnown is up to how many bytes net/http finds out the length of an answer

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -27,11 +28,13 @@ type Handler struct {
 	cfg Config
 	// slots bound the requests that are verified and written at once. Those
 	// whose body is still on its way hold none: slow senders stop nobody.
-	slots   chan struct{}
-	mux     *http.ServeMux
-	metrics *metrics
-	tracer  trace.Tracer
-	lines   *sampler
+	slots chan struct{}
+	mux   *http.ServeMux
+	// elsewhere answers what is no endpoint.
+	elsewhere http.HandlerFunc
+	metrics   *metrics
+	tracer    trace.Tracer
+	lines     *sampler
 }
 
 // New makes a Handler.
@@ -53,12 +56,19 @@ func New(cfg Config) (*Handler, error) {
 	}
 	h.answer("/webhooks/{provider}", h.receive)
 	h.answer("/webhooks/{tenant}/{provider}", h.receive)
-	h.answer("/", func(*exchange) (*reply, *refusal) { return nil, unknownEndpoint() })
+	h.elsewhere = h.answer("/", func(*exchange) (*reply, *refusal) { return nil, unknownEndpoint() })
 	return h, nil
 }
 
-// ServeHTTP implements http.Handler.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.ServeHTTP(w, r) }
+// ServeHTTP implements http.Handler. A path with empty or dot segments, which
+// http.ServeMux would redirect, is no endpoint: no sender follows a redirect.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if p := r.URL.Path; r.Method == http.MethodConnect || p == "" || p[0] != '/' || strings.Contains(p, "//") || strings.Contains(p, "/.") {
+		h.elsewhere(w, r)
+		return
+	}
+	h.mux.ServeHTTP(w, r)
+}
 
 // exchange is one request on its way to an answer.
 type exchange struct {
