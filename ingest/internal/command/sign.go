@@ -36,7 +36,8 @@ type signCommand struct {
 // Help is shown below the usage.
 func (*signCommand) Help() string {
 	return `Prints a curl command with everything that the provider's scheme wants, to try an
-endpoint out. The secret shows in it only where the scheme itself sends it.
+endpoint out. The secret shows in it only where the scheme itself sends it. A shell takes
+a pipe's last exit code: set -o pipefail in scripts, so that a failure here counts.
 
 Examples:
   ingest sign --provider stripe --secret-file secrets/default/stripe --body event.json
