@@ -85,6 +85,7 @@ func (s *Service) open() (err error) {
 	}
 	if s.store, err = apply.New(apply.Config{
 		Pool: s.pool, Group: cfg.Group, Topics: cfg.Kafka.Topics, Tables: s.tables,
+		TopicIDs: s.topicIDs,
 		Schemas:  registry.NewDecoder(schemas),
 		Producer: s.client,
 		Letters: &deadletter.Writer{
@@ -159,6 +160,11 @@ func (s *Service) prepareDatabase(ctx context.Context) error {
 		s.health.Set(partDatabase, true, "")
 	}
 	return err
+}
+
+// topicIDs asks Kafka for the ids of the topics that are consumed.
+func (s *Service) topicIDs(ctx context.Context) (map[string]string, error) {
+	return s.cfg.Kafka.TopicIDs(ctx, "sink", s.log, Topics(&s.cfg.Kafka)...)
 }
 
 func (s *Service) consume(ctx context.Context) error {

@@ -36,6 +36,7 @@ func TestMain(m *testing.M) { pgtest.Main(m.Run) }
 
 // pipeline is everything around the sink.
 type pipeline struct {
+	broker  *kafkatest.Broker
 	cfg     Config
 	client  *kgo.Client
 	encoder *registry.Encoder
@@ -48,7 +49,7 @@ func newPipeline(t *testing.T, databaseURL string) *pipeline {
 	broker := kafkatest.New(t)
 	reg := srfake.New()
 	t.Cleanup(reg.Close)
-	p := &pipeline{log: slog.New(slog.DiscardHandler)}
+	p := &pipeline{broker: broker, log: slog.New(slog.DiscardHandler)}
 	if os.Getenv("HOOKSTREAM_TEST_LOG") != "" {
 		p.log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
@@ -275,4 +276,34 @@ func TestStopsWhileItWaits(t *testing.T) {
 	server.Stop()
 	r := p.start(t)
 	r.Stop()
+}
+
+// TestATopicMadeAnew: that of the dead letters makes no difference, that of events
+// has the sink say what to do, since its offsets are of the old one.
+func TestATopicMadeAnew(t *testing.T) {
+	p := newPipeline(t, pgtest.Database(t))
+	r := p.start(t)
+	p.send(t, 0, 20)
+	p.await(t, 20)
+	anew := func(topic string) {
+		t.Helper()
+		p.broker.DeleteTopic(t, topic)
+		must(t, p.cfg.Kafka.EnsureTopics(t.Context(), p.client, p.log))
+		p.client.PurgeTopicsFromClient(topic)
+	}
+	anew(p.cfg.Kafka.Topics.DeadLetters)
+	p.send(t, 20, 40)
+	p.await(t, 40)
+	events := p.cfg.Kafka.Topics.Events("customer")
+	anew(events)
+	p.send(t, 40, 100) // more than there were
+	err := r.Wait()
+	if failure.Of(err) != failure.Fatal || !strings.Contains(err.Error(), "topic "+events+" was deleted and created again") {
+		t.Fatalf("Run() = %v, want a Fatal error that names the topic", err)
+	}
+	_, err = p.pool.Exec(t.Context(), "delete from hookstream.consumer_offsets where topic = $1", events)
+	must(t, err)
+	p.start(t)
+	p.await(t, 100)
+	p.wantLedger(t, 100)
 }

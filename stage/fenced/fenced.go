@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -252,8 +253,9 @@ func (l *Loop) step(ctx context.Context, client *kgo.Client) error {
 	defer client.AllowRebalance()
 	for _, e := range fetches.Errors() {
 		err := kafka.FetchError(e)
-		// Without the group the partitions are gone, and nothing would say so.
-		if failure.Of(err) == failure.Fatal || errors.As(err, new(*kgo.ErrGroupSession)) {
+		// Without the group the partitions are gone, and nothing would say so. Of
+		// another topic the client says the same again and again, at once.
+		if failure.Of(err) == failure.Fatal || errors.As(err, new(*kgo.ErrGroupSession)) || errors.Is(err, kerr.UnknownTopicID) {
 			return err
 		}
 		if err != nil {

@@ -28,7 +28,7 @@ func FetchError(e kgo.FetchError) error {
 		return nil
 	case errors.Is(e.Err, kerr.OffsetOutOfRange):
 		return failure.NewFatal("%s/%d: the stored offset is outside the log: records were deleted before they were read, or the topic was made anew. "+
-			"Compare the group's offset with the log's start (kafka-consumer-groups.sh --describe, kafka-get-offsets.sh), recover the gap, then reset the offset: %w", e.Topic, e.Partition, e.Err)
+			"What to type is in docs/runbooks/offset-outside-log.md: %w", e.Topic, e.Partition, e.Err)
 	case errors.As(e.Err, &loss):
 		return failure.NewFatal("%s/%d: the broker lost records: consumed up to offset %d, the log now ends at %d: %w",
 			loss.Topic, loss.Partition, loss.ConsumedTo, loss.ResetTo, e.Err)

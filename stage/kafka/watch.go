@@ -58,6 +58,27 @@ func (c *Config) topicsClient(clientID string, log *slog.Logger) (*kgo.Client, e
 	return c.NewClient(clientID+"-topics", log, kgo.MetadataMinAge(10*time.Millisecond))
 }
 
+// TopicIDs asks for the ids of topics, where Kafka gives them any (KIP-516). Another
+// client may answer from what it remembers of a topic that is gone.
+func (c *Config) TopicIDs(ctx context.Context, clientID string, log *slog.Logger, names ...string) (map[string]string, error) {
+	client, err := c.topicsClient(clientID, log)
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	topics, err := Look(ctx, client, names...)
+	if err != nil {
+		return nil, err
+	}
+	ids := map[string]string{}
+	for name, d := range topics.details {
+		if d.ID != (kadm.TopicID{}) {
+			ids[name] = d.ID.String()
+		}
+	}
+	return ids, nil
+}
+
 // Topics are topics as they were when somebody looked.
 type Topics struct {
 	admin   *kadm.Client

@@ -30,10 +30,12 @@ import (
 type Config struct {
 	Pool *pgxpool.Pool
 	// Group is the consumer group whose offsets the store keeps.
-	Group   string
-	Topics  topic.Names
-	Tables  []*table.Table
-	Schemas *registry.Decoder
+	Group  string
+	Topics topic.Names
+	// TopicIDs asks for the ids of the topics; those that are unknown are not compared.
+	TopicIDs func(context.Context) (map[string]string, error)
+	Tables   []*table.Table
+	Schemas  *registry.Decoder
 	// Producer writes dead letters; it must be idempotent and ask for all
 	// acknowledgements. Letters makes them.
 	Producer *kgo.Client
@@ -134,22 +136,47 @@ func (s *Store) classify(err error) error {
 // transaction that is about to end.
 const claimTimeout = 30 * time.Second
 
-const takeOver = `insert into hookstream.consumer_offsets as o (consumer_group, topic, partition, epoch)
-	select $1, p.topic, p.partition, 1 from unnest($2::text[], $3::integer[]) as p (topic, partition)
+const takeOver = `insert into hookstream.consumer_offsets as o (consumer_group, topic, partition, epoch, topic_id)
+	select $1, p.topic, p.partition, 1, nullif(p.id, '') from unnest($2::text[], $3::integer[], $4::text[]) as p (topic, partition, id)
 	order by p.topic, p.partition
-	on conflict (consumer_group, topic, partition) do update set epoch = o.epoch + 1, updated_at = now()
+	on conflict (consumer_group, topic, partition) do update set epoch = o.epoch + 1, updated_at = now(),
+		topic_id = case when o.next_offset < 0 then excluded.topic_id else coalesce(o.topic_id, excluded.topic_id) end
 	returning topic, partition, epoch, next_offset`
+
+// madeAnew finds offsets that are of another topic of the same name.
+const madeAnew = `select o.topic, o.partition, o.next_offset
+	from unnest($2::text[], $3::integer[], $4::text[]) as p (topic, partition, id)
+	join hookstream.consumer_offsets o on o.consumer_group = $1 and o.topic = p.topic and o.partition = p.partition
+	where p.id <> '' and o.topic_id <> p.id order by 1, 2 limit 1`
 
 const readClaims = `select o.topic, o.partition, o.epoch, o.next_offset
 	from unnest($2::text[], $3::integer[]) as p (topic, partition)
 	join hookstream.consumer_offsets o on o.consumer_group = $1 and o.topic = p.topic and o.partition = p.partition`
 
 // TakeOver implements fenced.Store. Rows are locked in one order, so that two
-// consumers that take over at once do not deadlock.
+// consumers that take over at once do not deadlock. Offsets of a topic that was
+// deleted are Fatal: in another of its name they would pass over records.
 func (s *Store) TakeOver(ctx context.Context, parts []kafka.Partition) (map[kafka.Partition]fenced.Claim, error) {
-	claims, err := s.claims(ctx, takeOver, parts)
+	topics, err := s.cfg.TopicIDs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(parts))
+	for i, p := range parts {
+		ids[i] = topics[p.Topic]
+	}
+	claims, err := s.claims(ctx, takeOver, parts, ids)
 	if err != nil {
 		return nil, fmt.Errorf("take %d partitions over: %w", len(parts), err)
+	}
+	old, err := s.offsets(ctx, madeAnew, parts, ids)
+	if err != nil {
+		return nil, fmt.Errorf("compare the topics of %d partitions: %w", len(parts), err)
+	}
+	for p, next := range old {
+		return nil, failure.NewFatal("topic %s was deleted and created again, and the offset %d of %s in the database is of the old one: what was in that and not applied is lost. "+
+			"To read the new one from its start, run: DELETE FROM hookstream.consumer_offsets WHERE consumer_group = '%s' AND topic = '%s'; "+
+			"the ledger takes no event twice (docs/runbooks/topic-gone.md)", p.Topic, next, p, s.cfg.Group, p.Topic)
 	}
 	return claims, nil
 }
@@ -163,22 +190,18 @@ func (s *Store) Claims(ctx context.Context, parts []kafka.Partition) (map[kafka.
 	return claims, nil
 }
 
-func (s *Store) claims(ctx context.Context, sql string, parts []kafka.Partition) (map[kafka.Partition]fenced.Claim, error) {
+func (s *Store) claims(ctx context.Context, sql string, parts []kafka.Partition, more ...any) (map[kafka.Partition]fenced.Claim, error) {
 	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
 	defer cancel()
-	claims, err := s.askClaims(ctx, sql, parts)
+	claims, err := s.askClaims(ctx, sql, append(s.args(parts), more...))
 	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return nil, fmt.Errorf("Postgres does not answer: %w", err) //nolint:staticcheck // it is a name
 	}
 	return claims, s.classify(err)
 }
 
-func (s *Store) askClaims(ctx context.Context, sql string, parts []kafka.Partition) (map[kafka.Partition]fenced.Claim, error) {
-	topics, partitions := make([]string, len(parts)), make([]int32, len(parts))
-	for i, p := range parts {
-		topics[i], partitions[i] = p.Topic, p.Partition
-	}
-	rows, err := s.cfg.Pool.Query(ctx, sql, s.cfg.Group, topics, partitions)
+func (s *Store) askClaims(ctx context.Context, sql string, args []any) (map[kafka.Partition]fenced.Claim, error) {
+	rows, err := s.cfg.Pool.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -190,4 +213,31 @@ func (s *Store) askClaims(ctx context.Context, sql string, parts []kafka.Partiti
 		return nil
 	})
 	return claims, err
+}
+
+// args are the group and the partitions, as the statements take them.
+func (s *Store) args(parts []kafka.Partition) []any {
+	topics, partitions := make([]string, len(parts)), make([]int32, len(parts))
+	for i, p := range parts {
+		topics[i], partitions[i] = p.Topic, p.Partition
+	}
+	return []any{s.cfg.Group, topics, partitions}
+}
+
+// offsets runs a statement that returns partitions and offsets.
+func (s *Store) offsets(ctx context.Context, sql string, parts []kafka.Partition, more ...any) (map[kafka.Partition]int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
+	defer cancel()
+	rows, err := s.cfg.Pool.Query(ctx, sql, append(s.args(parts), more...)...)
+	if err != nil {
+		return nil, s.classify(err)
+	}
+	found := map[kafka.Partition]int64{}
+	var p kafka.Partition
+	var next int64
+	_, err = pgx.ForEachRow(rows, []any{&p.Topic, &p.Partition, &next}, func() error {
+		found[p] = next
+		return nil
+	})
+	return found, s.classify(err)
 }

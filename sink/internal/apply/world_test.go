@@ -86,7 +86,7 @@ func newWorldAt(t testing.TB, url string) *world {
 	must(t, err)
 	t.Cleanup(producer.Close)
 	w.store, err = New(Config{
-		Pool: w.pool, Group: "test", Topics: w.kafka.Topics, Tables: tables, Schemas: registry.NewDecoder(client),
+		Pool: w.pool, Group: "test", Topics: w.kafka.Topics, TopicIDs: func(context.Context) (map[string]string, error) { return nil, nil }, Tables: tables, Schemas: registry.NewDecoder(client),
 		Producer: producer, Letters: &deadletter.Writer{Stage: record.StageSink, Topic: w.kafka.Topics.DeadLetters},
 		StatementTimeout: 10 * time.Second, Log: w.log,
 	})

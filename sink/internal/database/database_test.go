@@ -84,7 +84,7 @@ func TestInstancesThatStartTogether(t *testing.T) {
 		"select count(*) from pg_tables where schemaname = 'webhooks'":                                         len(event.Entities()),
 		"select count(*) from hookstream.events":                                                               0,
 		"select count(*) from pg_inherits where inhparent = 'hookstream.ledger'::regclass":                     daysBehind + 1 + daysAhead + 1,
-		"select count(*) from hookstream.migrations where version_id > 0":                                      3,
+		"select count(*) from hookstream.migrations where version_id > 0":                                      4,
 		"select count(*) from pg_class c join pg_namespace n on n.oid = relnamespace where nspname = 'public'": 0,
 	} {
 		if got := count(t, pool, sql); got != want {
