@@ -216,7 +216,7 @@ func (v *Verifier) unsigned(req *request.Request, keys []Key, a *alternative) *E
 	switch {
 	case a == nil:
 		return refuse(MissingSignature, "no secret is configured")
-	case weak != nil && !(a.spec.When.Hold(req.Lookup) && a.signature.occupied(req)):
+	case weak != nil && (!a.spec.When.Hold(req.Lookup) || !a.signature.occupied(req)):
 		return refuse(WeakScheme, "the request is signed by %s, which is not taken here: %s. What counts is %s; HOOKSTREAM_WEAKER_SCHEMES can allow %[1]s",
 			weak.label, weak.spec.Weaker.Why, a.named())
 	case a.spec.Scheme == provider.MTLS:
