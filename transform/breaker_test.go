@@ -27,10 +27,12 @@ func newFolder(t *testing.T) *folder {
 	}
 	return &folder{t.TempDir(), string(good) + `  - types: [customer.seen]
     entity: customer
+    requires: {body.key: "*"}
     fields:
       name: .name
   - types: [note.added]
     entity: payment
+    requires: {body.key: "*"}
     fields:
       description: .name
 `}
