@@ -10,10 +10,12 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/hookstream/hookstream/schemas/setting"
 	"github.com/hookstream/hookstream/sink/internal/database"
 	"github.com/hookstream/hookstream/sink/internal/pgtest"
+	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/runtest"
 )
 
@@ -168,4 +170,35 @@ func TestPartitionedTable(t *testing.T) {
 		t.Errorf("%d rows in %d partitions, %d of them of version 1 and %d of version 2; want 500 in 4, 95 and 5", rows, partitions, old, middle)
 	}
 	p.wantLedger(t, 905)
+}
+
+// TestRestoredDatabaseOlderThanTheLog: the gap is named, with what moves the offset,
+// and that does.
+func TestRestoredDatabaseOlderThanTheLog(t *testing.T) {
+	p := newPipeline(t, pgtest.Database(t))
+	p.send(t, 0, 50)
+	r := p.start(t)
+	p.await(t, 50)
+	r.Stop()
+	admin := kadm.NewClient(p.client)
+	topic := p.cfg.Kafka.Topics.Events("customer")
+	p.send(t, 50, 100)
+	ends, err := admin.ListEndOffsets(t.Context(), topic)
+	must(t, err)
+	_, err = admin.DeleteRecords(t.Context(), ends.Offsets())
+	must(t, err)
+	p.send(t, 100, 120)
+	for range 2 { // partitions, one at a time at worst
+		err = p.start(t).Wait()
+		if failure.Of(err) != failure.Fatal || !strings.Contains(err.Error(), "were deleted before they were applied") || !strings.Contains(err.Error(), p.cfg.Group) {
+			t.Fatalf("Run() = %v, want the gap", err)
+		}
+		_, sql, _ := strings.Cut(err.Error(), "run in the database\n")
+		sql, _, _ = strings.Cut(sql, "\n")
+		p.exec(t, sql)
+	}
+	r = p.start(t)
+	p.await(t, 70)
+	r.Stop()
+	p.wantLedger(t, 70)
 }

@@ -70,6 +70,9 @@ type Store interface {
 	// fewer records might do, ErrPartial when some of the records may be what
 	// fails, and a *kafka.Hold when some of the partitions are to wait.
 	Apply(ctx context.Context, batches []Batch, prepared any) error
+	// Reset is the statement with which a person has a partition read from an offset,
+	// in words that can be copied.
+	Reset(part kafka.Partition, next int64) string
 }
 
 // ErrClaim means that a batch's claim is not what the database holds: another
@@ -252,7 +255,7 @@ func (l *Loop) step(ctx context.Context, client *kgo.Client) error {
 	fetches := l.poll(ctx, client)
 	defer client.AllowRebalance()
 	for _, e := range fetches.Errors() {
-		err := kafka.FetchError(e)
+		err := l.fetchError(ctx, client, e)
 		// Without the group the partitions are gone, and nothing would say so. Of
 		// another topic the client says the same again and again, at once.
 		if failure.Of(err) == failure.Fatal || errors.As(err, new(*kgo.ErrGroupSession)) || errors.Is(err, kerr.UnknownTopicID) {

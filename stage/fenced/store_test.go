@@ -56,6 +56,10 @@ func (m *memory) Claims(_ context.Context, parts []kafka.Partition) (map[kafka.P
 // Prepare notes how many records there were; Apply checks it.
 func (m *memory) Prepare(_ context.Context, batches []fenced.Batch) any { return records(batches) }
 
+func (m *memory) Reset(p kafka.Partition, next int64) string {
+	return fmt.Sprintf("reset %s to %d", p, next)
+}
+
 func records(batches []fenced.Batch) (n int) {
 	for i := range batches {
 		n += len(batches[i].Records)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -188,6 +189,13 @@ func (s *Store) Claims(ctx context.Context, parts []kafka.Partition) (map[kafka.
 		return nil, fmt.Errorf("read the claims of %d partitions: %w", len(parts), err)
 	}
 	return claims, nil
+}
+
+// Reset implements fenced.Store.
+func (s *Store) Reset(part kafka.Partition, next int64) string {
+	literal := func(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+	return fmt.Sprintf("UPDATE hookstream.consumer_offsets SET next_offset = %d WHERE consumer_group = %s AND topic = %s AND partition = %d;",
+		next, literal(s.cfg.Group), literal(part.Topic), part.Partition)
 }
 
 func (s *Store) claims(ctx context.Context, sql string, parts []kafka.Partition, more ...any) (map[kafka.Partition]fenced.Claim, error) {
