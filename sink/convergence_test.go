@@ -202,3 +202,26 @@ func TestRestoredDatabaseOlderThanTheLog(t *testing.T) {
 	r.Stop()
 	p.wantLedger(t, 70)
 }
+
+// TestSecondGroupIsRefused: it would note all events as repeats. What it prints makes it
+// the first.
+func TestSecondGroupIsRefused(t *testing.T) {
+	p := newPipeline(t, pgtest.Database(t))
+	p.send(t, 0, 20)
+	r := p.start(t)
+	p.await(t, 20)
+	r.Stop()
+	p.cfg.Group += "-other"
+	err := p.start(t).Wait()
+	if failure.Of(err) != failure.Fatal || !strings.Contains(err.Error(), "HOOKSTREAM_SINK_GROUP") {
+		t.Fatalf("Run() = %v, want a refusal", err)
+	}
+	_, sql, _ := strings.Cut(err.Error(), "run in the database\n")
+	sql, _, _ = strings.Cut(sql, "\n")
+	p.exec(t, sql)
+	p.send(t, 20, 40)
+	r = p.start(t)
+	p.await(t, 40)
+	r.Stop()
+	p.wantLedger(t, 40)
+}

@@ -158,6 +158,9 @@ const readClaims = `select o.topic, o.partition, o.epoch, o.next_offset
 // consumers that take over at once do not deadlock. Offsets of a topic that was
 // deleted are Fatal: in another of its name they would pass over records.
 func (s *Store) TakeOver(ctx context.Context, parts []kafka.Partition) (map[kafka.Partition]fenced.Claim, error) {
+	if err := s.alone(ctx, parts); err != nil {
+		return nil, err
+	}
 	topics, err := s.cfg.TopicIDs(ctx)
 	if err != nil {
 		return nil, err
@@ -176,11 +179,39 @@ func (s *Store) TakeOver(ctx context.Context, parts []kafka.Partition) (map[kafk
 	}
 	for p, next := range old {
 		return nil, failure.NewFatal("topic %s was deleted and created again, and the offset %d of %s in the database is of the old one: what was in that and not applied is lost. "+
-			"To read the new one from its start, run: DELETE FROM hookstream.consumer_offsets WHERE consumer_group = '%s' AND topic = '%s'; "+
-			"the ledger takes no event twice (docs/runbooks/topic-gone.md)", p.Topic, next, p, s.cfg.Group, p.Topic)
+			"To read the new one from its start, run: DELETE FROM hookstream.consumer_offsets WHERE consumer_group = %s AND topic = %s; "+
+			"the ledger takes no event twice (docs/runbooks/topic-gone.md)", p.Topic, next, p, literal(s.cfg.Group), literal(p.Topic))
 	}
 	return claims, nil
 }
+
+const otherGroup = `select consumer_group, topic from hookstream.consumer_offsets
+	where consumer_group <> $1 and topic = any($2) and next_offset >= 0 order by 1, 2 limit 1`
+
+// alone refuses topics of which another group has applied records here. Each event
+// would come from both, and the later one be noted as a repeat that the provider never
+// sent.
+func (s *Store) alone(ctx context.Context, parts []kafka.Partition) error {
+	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
+	defer cancel()
+	topics := make([]string, len(parts))
+	for i, p := range parts {
+		topics[i] = p.Topic
+	}
+	var other, topic string
+	err := s.cfg.Pool.QueryRow(ctx, otherGroup, s.cfg.Group, topics).Scan(&other, &topic)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil
+	case err != nil:
+		return s.classify(fmt.Errorf("look for other groups: %w", err))
+	}
+	return failure.NewFatal("this database has %s from consumer group %s, and HOOKSTREAM_SINK_GROUP is %s: two groups would apply each event twice. "+
+		"To go on where the other one is, which must be stopped, run in the database\n  UPDATE hookstream.consumer_offsets SET consumer_group = %s WHERE consumer_group = %s;\n"+
+		"or give this sink a database of its own, or set HOOKSTREAM_SINK_GROUP=%s", topic, other, s.cfg.Group, literal(s.cfg.Group), literal(other), other)
+}
+
+func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
 // Claims implements fenced.Store.
 func (s *Store) Claims(ctx context.Context, parts []kafka.Partition) (map[kafka.Partition]fenced.Claim, error) {
@@ -193,7 +224,6 @@ func (s *Store) Claims(ctx context.Context, parts []kafka.Partition) (map[kafka.
 
 // Reset implements fenced.Store.
 func (s *Store) Reset(part kafka.Partition, next int64) string {
-	literal := func(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 	return fmt.Sprintf("UPDATE hookstream.consumer_offsets SET next_offset = %d WHERE consumer_group = %s AND topic = %s AND partition = %d;",
 		next, literal(s.cfg.Group), literal(part.Topic), part.Partition)
 }
