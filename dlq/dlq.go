@@ -86,7 +86,7 @@ func Main(ctx context.Context, c *console.Console, args []string) int {
 	}
 	command, err := parser.Parse(args)
 	if err != nil {
-		return report(c, usage("%w (see dlq --help)", err))
+		return report(c, usage("%w (see dlq --help)", setting.Explain(parser.Model, err)))
 	}
 	s := &session{ctx: ctx, cfg: &cfg.Kafka, database: cfg.Database, Console: c}
 	defer s.close() //nolint:contextcheck // the session has it

@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"strings"
@@ -24,6 +25,7 @@ import (
 	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/schemas/setting"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/postgres"
 	"github.com/hookstream/hookstream/stage/service"
 )
 
@@ -40,11 +42,24 @@ type ServiceConfig struct {
 	Kafka          kafka.Config   `embed:""`
 	Database       setting.Secret `name:"database-url" help:"The sink's Postgres, to tell what became of replays; only its ledger is read. Without it that is unknown." env:"HOOKSTREAM_DATABASE_URL" placeholder:"URL"`
 	API            serve.Config   `embed:""`
-	DefinitionsDir string         `help:"Folder of provider definitions laid over the embedded ones, as for transform; simulations use them." env:"HOOKSTREAM_DEFINITIONS_DIR" placeholder:"DIR"`
+	DefinitionsDir string         `help:"Folder of provider definitions laid over the embedded ones, as for transform; simulations use them." env:"HOOKSTREAM_DEFINITIONS_DIR" placeholder:"DIR" is:"optional folder"`
 }
 
 // Validate checks what belongs together. Errors name the variable.
-func (c *ServiceConfig) Validate() error { return errors.Join(c.Kafka.Validate(), c.API.Validate()) }
+func (c *ServiceConfig) Validate() error {
+	return errors.Join(setting.Check(c), c.Kafka.Validate(), c.API.Validate(), checkDatabase(c.Database))
+}
+
+// checkDatabase holds the URL of a database that may be left out to its form.
+func checkDatabase(url setting.Secret) error {
+	if url == "" {
+		return nil
+	}
+	if err := postgres.Check(url); err != nil {
+		return fmt.Errorf("HOOKSTREAM_DATABASE_URL %w", err)
+	}
+	return nil
+}
 
 // Service is the service mode.
 type Service = serve.Service
@@ -58,11 +73,11 @@ func New(cfg ServiceConfig, log *slog.Logger) (*Service, error) {
 type serveCommand struct {
 	service.Common `embed:""`
 	serve.Config   `embed:""`
-	DefinitionsDir string `help:"Folder of provider definitions laid over the embedded ones, as for transform; simulations use them." env:"HOOKSTREAM_DEFINITIONS_DIR" placeholder:"DIR"`
+	DefinitionsDir string `help:"Folder of provider definitions laid over the embedded ones, as for transform; simulations use them." env:"HOOKSTREAM_DEFINITIONS_DIR" placeholder:"DIR" is:"optional folder"`
 }
 
 // Validate checks the flags. Embedding two structs leaves open whose it is.
-func (c *serveCommand) Validate() error { return c.Config.Validate() }
+func (c *serveCommand) Validate() error { return errors.Join(setting.Check(c), c.Config.Validate()) }
 
 // Help has examples.
 func (c *serveCommand) Help() string {
@@ -80,6 +95,9 @@ var errStopped = errors.New("stopped by a failure")
 // Run serves until a signal.
 func (c *serveCommand) Run(s *session) error {
 	cfg := ServiceConfig{Common: c.Common, Kafka: *s.cfg, Database: s.database, API: c.Config, DefinitionsDir: c.DefinitionsDir}
+	if err := cfg.Validate(); err != nil {
+		return usageError{err}
+	}
 	start := func(ctx context.Context, log *slog.Logger) error {
 		svc, err := New(cfg, log) //nolint:contextcheck // New waits for nothing
 		if err != nil {
@@ -94,7 +112,7 @@ func (c *serveCommand) Run(s *session) error {
 }
 
 type healthcheckCommand struct {
-	AdminAddress string `help:"Admin address of dlq serve." default:"${admin_address}" env:"HOOKSTREAM_ADMIN_ADDRESS"`
+	AdminAddress string `help:"Admin address of dlq serve." default:"${admin_address}" env:"HOOKSTREAM_ADMIN_ADDRESS" is:"listener"`
 }
 
 // Run asks. What is wrong was printed.

@@ -82,7 +82,7 @@ func (s *session) connect() error {
 	}
 	// What the client logs is for services. Here every failure is an error, told once.
 	s.log = slog.New(slog.DiscardHandler)
-	if err := s.cfg.Validate(); err != nil {
+	if err := errors.Join(s.cfg.Validate(), checkDatabase(s.database)); err != nil {
 		return usageError{err}
 	}
 	var err error

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
-	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/hookstream/hookstream/dlq/internal/console"
 	"github.com/hookstream/hookstream/dlq/internal/filter"
@@ -28,19 +27,12 @@ import (
 
 // TraceConfig is the command line of hookstream.
 type TraceConfig struct {
-	Kafka    kafka.Config   `embed:"" group:"kafka"`
-	Database setting.Secret `name:"database-url" group:"sources" help:"The sink's Postgres; only its ledger is read. Without it, what the sink did is unknown." env:"HOOKSTREAM_DATABASE_URL" placeholder:"URL"`
-	Registry RegistryConfig `embed:"" prefix:"registry-" group:"sources"`
+	Kafka    kafka.Config    `embed:"" group:"kafka"`
+	Database setting.Secret  `name:"database-url" group:"sources" help:"The sink's Postgres; only its ledger is read. Without it, what the sink did is unknown." env:"HOOKSTREAM_DATABASE_URL" placeholder:"URL"`
+	Registry registry.Config `embed:"" prefix:"registry-" set:"registry_url=" group:"sources"`
 
 	Trace   traceCommand     `cmd:"" help:"Print the journey of an event as a timeline."`
 	Version kong.VersionFlag `help:"Print the version and exit."`
-}
-
-// RegistryConfig is how to reach the schema registry, if at all.
-type RegistryConfig struct {
-	URL      string         `name:"url" help:"Schema registry, to read which revision made an event that is in no ledger." env:"HOOKSTREAM_REGISTRY_URL" placeholder:"URL"`
-	User     string         `help:"User of the schema registry." env:"HOOKSTREAM_REGISTRY_USER"`
-	Password setting.Secret `help:"Password of the schema registry." env:"HOOKSTREAM_REGISTRY_PASSWORD"`
 }
 
 type traceCommand struct {
@@ -61,8 +53,8 @@ type traceCommand struct {
 	Open     bool   `help:"Print the links to the traces, and nothing else."`
 	TraceURL string `help:"Link to a trace; {trace_id} stands for its id. By default that of a Jaeger on this machine, which a table does not show." env:"HOOKSTREAM_TRACE_URL" placeholder:"URL"`
 
-	TransformGroup string `help:"Consumer group of transform." default:"hookstream-transform" env:"HOOKSTREAM_TRANSFORM_GROUP" placeholder:"NAME"`
-	SinkGroup      string `help:"Consumer group of the sink." default:"hookstream-sink" env:"HOOKSTREAM_SINK_GROUP" placeholder:"NAME"`
+	TransformGroup string `help:"Consumer group of transform." default:"hookstream-transform" env:"HOOKSTREAM_TRANSFORM_GROUP" placeholder:"NAME" is:"name"`
+	SinkGroup      string `help:"Consumer group of the sink." default:"hookstream-sink" env:"HOOKSTREAM_SINK_GROUP" placeholder:"NAME" is:"name"`
 }
 
 // traceID is what the template of links has in the place of the trace's id.
@@ -87,12 +79,20 @@ func (c *traceCommand) Validate() error {
 		return fmt.Errorf("--ledger-timeout %s: must be positive", c.LedgerTimeout)
 	case c.Body && c.Open:
 		return errors.New("--body and --open: one at a time")
+	case c.TraceURL != "" && !isLink(c.TraceURL):
+		return errors.New("HOOKSTREAM_TRACE_URL must be an http or https URL, without a user or a password")
 	case c.TraceURL != "" && !strings.Contains(c.TraceURL, traceIDPlace):
 		return fmt.Errorf("--trace-url (HOOKSTREAM_TRACE_URL) %q: has no %s", c.TraceURL, traceIDPlace)
 	case !c.Since.IsZero() && !c.Until.IsZero() && !c.Since.Before(c.Until.Time):
 		return errors.New("--since is not before --until")
 	}
-	return nil
+	return setting.Check(c)
+}
+
+// isLink reports whether text is a URL that a person can be given.
+func isLink(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil
 }
 
 // Hookstream runs the command line args of the program of that name and returns
@@ -113,7 +113,7 @@ func Hookstream(ctx context.Context, c *console.Console, args []string) int {
 	}
 	command, err := parser.Parse(args)
 	if err != nil {
-		return reportAs("hookstream", c, usage("%w (see hookstream --help)", err))
+		return reportAs("hookstream", c, usage("%w (see hookstream --help)", setting.Explain(parser.Model, err)))
 	}
 	s := &session{ctx: ctx, cfg: &cfg.Kafka, database: cfg.Database, Console: c}
 	defer s.close() //nolint:contextcheck // the session has it
@@ -121,7 +121,7 @@ func Hookstream(ctx context.Context, c *console.Console, args []string) int {
 }
 
 // Run follows the events.
-func (c *traceCommand) Run(s *session, r *RegistryConfig) error {
+func (c *traceCommand) Run(s *session, r *registry.Config) error {
 	if err := s.connect(); err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func (c *traceCommand) Run(s *session, r *RegistryConfig) error {
 
 // search connects to what else is configured. Neither is needed: what cannot be
 // asked is unknown, and the report says why.
-func (c *traceCommand) search(s *session, r *RegistryConfig) (*journey.Search, func(), error) {
+func (c *traceCommand) search(s *session, r *registry.Config) (*journey.Search, func(), error) {
 	progress := s.Progress()
 	search := &journey.Search{
 		Kafka: s.cfg, Client: s.client, Topics: s.topics, Log: s.log,
@@ -173,7 +173,7 @@ func (c *traceCommand) search(s *session, r *RegistryConfig) (*journey.Search, f
 	}
 	done := progress.End
 	if r.URL != "" {
-		client, err := registryClient(r)
+		client, err := r.Client()
 		if err != nil {
 			return nil, nil, usageError{fmt.Errorf("HOOKSTREAM_REGISTRY_URL: %w", err)}
 		}
@@ -194,14 +194,6 @@ func (c *traceCommand) search(s *session, r *RegistryConfig) (*journey.Search, f
 		}
 	}
 	return search, done, nil
-}
-
-func registryClient(r *RegistryConfig) (*sr.Client, error) {
-	opts := []sr.ClientOpt{sr.URLs(r.URL)}
-	if r.User != "" {
-		opts = append(opts, sr.BasicAuth(r.User, r.Password.Reveal()))
-	}
-	return sr.NewClient(opts...)
 }
 
 // notFound says how far was looked.

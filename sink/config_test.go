@@ -12,7 +12,7 @@ import (
 func TestValidateNamesTheVariable(t *testing.T) {
 	for variable, change := range map[string]func(*Config){
 		"HOOKSTREAM_DATABASE_URL":           func(c *Config) { c.DatabaseURL = "" },
-		"HOOKSTREAM_REGISTRY_URL":           func(c *Config) { c.RegistryURL = "localhost" },
+		"HOOKSTREAM_REGISTRY_URL":           func(c *Config) { c.Registry.URL = "localhost" },
 		"HOOKSTREAM_TABLES_SCHEMA":          func(c *Config) { c.TablesSchema = "hookstream" },
 		"HOOKSTREAM_SINK_GROUP":             func(c *Config) { c.Group = "" },
 		"HOOKSTREAM_SESSION_TIMEOUT":        func(c *Config) { c.SessionTimeout = 0 },

@@ -9,7 +9,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/sr"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hookstream/hookstream/schemas/record"
@@ -79,7 +78,7 @@ func (s *Service) open() (err error) {
 	if s.client, err = cfg.Kafka.NewClient("sink", log, kgo.AllowIdempotentProduceCancellation()); err != nil {
 		return err
 	}
-	schemas, err := sr.NewClient(sr.URLs(cfg.RegistryURL))
+	schemas, err := cfg.Registry.Client()
 	if err != nil {
 		return failure.NewFatal("HOOKSTREAM_REGISTRY_URL: %w", err)
 	}

@@ -56,7 +56,7 @@ func newPipeline(t *testing.T, databaseURL string) *pipeline {
 	must(t, Info.Defaults(&p.cfg))
 	p.cfg.Kafka.Brokers, p.cfg.Kafka.Topics, p.cfg.Kafka.Partitions = broker.Addresses, broker.Topics(), 2
 	p.cfg.Group = broker.Name(p.cfg.Group)
-	p.cfg.DatabaseURL, p.cfg.RegistryURL, p.cfg.AdminAddress = setting.Secret(databaseURL), reg.URL(), "127.0.0.1:0"
+	p.cfg.DatabaseURL, p.cfg.Registry.URL, p.cfg.AdminAddress = setting.Secret(databaseURL), reg.URL(), "127.0.0.1:0"
 	var err error
 	p.pool, err = database.Open(t.Context(), databaseURL, 2)
 	must(t, err)

@@ -50,7 +50,7 @@ func child(text string) int {
 	if err := json.Unmarshal([]byte(text), &cfg); err != nil {
 		panic(err)
 	}
-	cfg.RegistryPassword, cfg.Kafka.SASLPassword = "", "" // JSON hides that there are none
+	cfg.Registry.Password, cfg.Kafka.SASLPassword = "", "" // JSON hides that there are none
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	s, err := transform.New(cfg, runtest.Logger())
@@ -108,7 +108,7 @@ func (e *env) config(t *testing.T, instance string) transform.Config {
 	cfg.AdminAddress = ""
 	cfg.Kafka = e.kafka
 	cfg.Group = e.group
-	cfg.RegistryURL = e.registry
+	cfg.Registry.URL = e.registry
 	cfg.DefinitionsDir = definitions
 	cfg.InstanceID = instance
 	cfg.SessionTimeout = e.session

@@ -119,7 +119,7 @@ func TestRegistryIsAwayAtStart(t *testing.T) {
 	}))
 	t.Cleanup(gate.Close)
 	cfg := e.config(t, "a")
-	cfg.RegistryURL = gate.URL
+	cfg.Registry.URL = gate.URL
 	cfg.AdminAddress = "127.0.0.1:0"
 	s, err := transform.New(cfg, runtest.Logger())
 	if err != nil {
@@ -199,7 +199,7 @@ func TestRegistryRefuses(t *testing.T) {
 		}))
 		t.Cleanup(guard.Close)
 		cfg := e.config(t, "a")
-		cfg.RegistryURL = guard.URL
+		cfg.Registry.URL = guard.URL
 		wantFatal(t, cfg, "HOOKSTREAM_REGISTRY_USER")
 	})
 }
@@ -250,8 +250,8 @@ func TestConfigurationErrorsNameTheVariable(t *testing.T) {
 	}
 	for name, change := range map[string]func(*transform.Config){
 		"HOOKSTREAM_BROKERS":             func(c *transform.Config) { c.Kafka.Brokers = nil },
-		"HOOKSTREAM_REGISTRY_URL":        func(c *transform.Config) { c.RegistryURL = "registry:8081" },
-		"HOOKSTREAM_REGISTRY_PASSWORD":   func(c *transform.Config) { c.RegistryUser = "u" },
+		"HOOKSTREAM_REGISTRY_URL":        func(c *transform.Config) { c.Registry.URL = "registry:8081" },
+		"HOOKSTREAM_REGISTRY_PASSWORD":   func(c *transform.Config) { c.Registry.User = "u" },
 		"HOOKSTREAM_TRANSFORM_GROUP":     func(c *transform.Config) { c.Group = "" },
 		"HOOKSTREAM_TRANSACTION_RECORDS": func(c *transform.Config) { c.MaxRecords = 0 },
 		"HOOKSTREAM_TRANSACTION_TIMEOUT": func(c *transform.Config) { c.TransactionTimeout = 0 },

@@ -42,7 +42,7 @@ func TestTheRegistryLosesItsSchemas(t *testing.T) {
 		answer.Store(&h)
 	}
 	cfg := e.config(t, "a")
-	cfg.RegistryURL, cfg.AdminAddress = front.URL, "127.0.0.1:0"
+	cfg.Registry.URL, cfg.AdminAddress = front.URL, "127.0.0.1:0"
 	s, err := transform.New(cfg, runtest.Logger())
 	if err != nil {
 		t.Fatal(err)

@@ -17,14 +17,6 @@ import (
 	"github.com/hookstream/hookstream/stage/kafka"
 )
 
-func registryClient(cfg *Config) (*sr.Client, error) {
-	opts := []sr.ClientOpt{sr.URLs(cfg.RegistryURL)}
-	if cfg.RegistryUser != "" {
-		opts = append(opts, sr.BasicAuth(cfg.RegistryUser, cfg.RegistryPassword.Reveal()))
-	}
-	return sr.NewClient(opts...)
-}
-
 // registerSchemas makes sure that the registry has the schema of every entity.
 // It waits while the registry is away: without ids nothing can be encoded.
 func (s *Service) registerSchemas(ctx context.Context) (*registry.Encoder, error) {

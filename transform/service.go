@@ -64,7 +64,7 @@ func New(cfg Config, log *slog.Logger) (*Service, error) {
 	if err != nil {
 		return nil, failure.NewFatal("%w", err)
 	}
-	client, err := registryClient(&cfg)
+	client, err := cfg.Registry.Client()
 	if err != nil {
 		return nil, failure.NewFatal("HOOKSTREAM_REGISTRY_URL: %w", err)
 	}

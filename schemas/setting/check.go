@@ -23,9 +23,10 @@ const (
 	kindTag = "is"
 )
 
-// Check holds every setting of the struct that cfg points to, and of those that it
-// embeds, to the bounds and the kind that its tags declare. The error joins one
-// for each that is wrong, which names the variable and repeats no secret.
+// Check holds every setting of the struct that cfg points to to the bounds and the
+// kind that its tags declare, and those of the structs that it embeds, unless they
+// have a Validate of their own. The error joins one for each that is wrong, which
+// names the variable and repeats no secret.
 func Check(cfg any) error {
 	return check(reflect.ValueOf(cfg).Elem())
 }
@@ -37,7 +38,9 @@ func check(v reflect.Value) error {
 		_, embedded := field.Tag.Lookup("embed")
 		switch {
 		case value.Kind() == reflect.Struct && (embedded || field.Anonymous):
-			errs = append(errs, check(value))
+			if _, itself := value.Addr().Interface().(interface{ Validate() error }); !itself {
+				errs = append(errs, check(value))
+			}
 		case field.Tag.Get(boundsTag) != "":
 			errs = append(errs, within(nameOf(field), value, field.Tag.Get(boundsTag)))
 		case field.Tag.Get(kindTag) != "":

@@ -24,7 +24,7 @@ var kinds = map[string]kind{
 	"listener":     listener,
 	"server":       server,
 	"url":          webURL,
-	"origin":       origin,
+	"origin":       originURL,
 	"file":         file,
 	"folder":       folder,
 	"certificates": certificates,
@@ -32,6 +32,7 @@ var kinds = map[string]kind{
 	"prefix":       topicPrefix,
 	"name":         name,
 	"header":       headerText,
+	"level":        level,
 }
 
 const optional = "optional "
@@ -122,8 +123,8 @@ func webURL(text string) error {
 	return nil
 }
 
-// origin is a URL without a path.
-func origin(text string) error {
+// originURL is a URL without a path.
+func originURL(text string) error {
 	if err := webURL(text); err != nil {
 		return err
 	}
@@ -167,6 +168,15 @@ func name(text string) error {
 		return fmt.Errorf("is %.60q, must be a name of up to %d printable characters", text, maxName)
 	}
 	return nil
+}
+
+// level is the lowest level that is logged.
+func level(text string) error {
+	switch strings.ToLower(text) {
+	case "debug", "info", "warn", "error":
+		return nil
+	}
+	return fmt.Errorf("is %.20q, must be debug, info, warn or error", text)
 }
 
 // headerText is what a header of a request can carry. It is a secret.

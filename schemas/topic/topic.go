@@ -5,20 +5,40 @@
 package topic
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/hookstream/hookstream/schemas/setting"
 )
 
 // Names are the topic names of one installation. The struct tags make it part
 // of every service's configuration.
 type Names struct {
-	Raw          string `help:"Topic of raw webhooks." default:"hookstream.raw" env:"HOOKSTREAM_TOPIC_RAW"`
-	Dedup        string `help:"Topic of the deduplication changelog." default:"hookstream.dedup" env:"HOOKSTREAM_TOPIC_DEDUP"`
-	Held         string `help:"Topic of raw webhooks that transform holds until their definition is corrected." default:"hookstream.held" env:"HOOKSTREAM_TOPIC_HELD"`
-	DeadLetters  string `help:"Topic of dead letters." default:"hookstream.dlq" env:"HOOKSTREAM_TOPIC_DLQ"`
-	Resolutions  string `help:"Topic of dead-letter resolutions." default:"hookstream.dlq.resolutions" env:"HOOKSTREAM_TOPIC_RESOLUTIONS"`
-	SinkReplay   string `help:"Topic of events replayed to the sink alone." default:"hookstream.sink.replay" env:"HOOKSTREAM_TOPIC_SINK_REPLAY"`
-	EventsPrefix string `help:"Prefix of the event topics; the entity and .v1 follow." default:"events." env:"HOOKSTREAM_TOPIC_EVENTS_PREFIX"`
+	Raw          string `help:"Topic of raw webhooks." default:"hookstream.raw" env:"HOOKSTREAM_TOPIC_RAW" is:"topic"`
+	Dedup        string `help:"Topic of the deduplication changelog." default:"hookstream.dedup" env:"HOOKSTREAM_TOPIC_DEDUP" is:"topic"`
+	Held         string `help:"Topic of raw webhooks that transform holds until their definition is corrected." default:"hookstream.held" env:"HOOKSTREAM_TOPIC_HELD" is:"topic"`
+	DeadLetters  string `help:"Topic of dead letters." default:"hookstream.dlq" env:"HOOKSTREAM_TOPIC_DLQ" is:"topic"`
+	Resolutions  string `help:"Topic of dead-letter resolutions." default:"hookstream.dlq.resolutions" env:"HOOKSTREAM_TOPIC_RESOLUTIONS" is:"topic"`
+	SinkReplay   string `help:"Topic of events replayed to the sink alone." default:"hookstream.sink.replay" env:"HOOKSTREAM_TOPIC_SINK_REPLAY" is:"topic"`
+	EventsPrefix string `help:"Prefix of the event topics; the entity and .v1 follow." default:"events." env:"HOOKSTREAM_TOPIC_EVENTS_PREFIX" is:"optional prefix"`
+}
+
+// Validate checks the names, and that no topic has two tasks. Errors name the
+// variable.
+func (n Names) Validate() error {
+	errs := []error{setting.Check(&n)}
+	taken := map[string]string{}
+	for _, t := range []struct{ variable, name string }{
+		{"HOOKSTREAM_TOPIC_RAW", n.Raw}, {"HOOKSTREAM_TOPIC_DEDUP", n.Dedup}, {"HOOKSTREAM_TOPIC_HELD", n.Held},
+		{"HOOKSTREAM_TOPIC_DLQ", n.DeadLetters}, {"HOOKSTREAM_TOPIC_RESOLUTIONS", n.Resolutions}, {"HOOKSTREAM_TOPIC_SINK_REPLAY", n.SinkReplay},
+	} {
+		if other, twice := taken[t.name]; twice && t.name != "" {
+			errs = append(errs, fmt.Errorf("%s and %s are both %.60q, must be different topics", other, t.variable, t.name))
+		}
+		taken[t.name] = t.variable
+	}
+	return errors.Join(errs...)
 }
 
 // DefaultNames are the names that the documentation uses.

@@ -7,10 +7,8 @@ package kafka
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -25,50 +23,47 @@ import (
 // Config is how to reach Kafka and how its topics look. Every service embeds
 // it, and all services of one installation must agree on it.
 type Config struct {
-	Brokers []string `help:"Kafka bootstrap brokers, host:port." default:"localhost:9092" env:"HOOKSTREAM_BROKERS" placeholder:"HOST:PORT"`
+	Brokers []string `help:"Kafka bootstrap brokers, host:port." default:"localhost:9092" env:"HOOKSTREAM_BROKERS" placeholder:"HOST:PORT" is:"server"`
 
 	TLS      bool   `name:"kafka-tls" help:"Connect with TLS." env:"HOOKSTREAM_KAFKA_TLS"`
-	CAFile   string `name:"kafka-ca-file" help:"PEM file of the CA that signed the brokers' certificates; the system's by default." env:"HOOKSTREAM_KAFKA_CA_FILE" placeholder:"FILE"`
+	CAFile   string `name:"kafka-ca-file" help:"PEM file of the CA that signed the brokers' certificates; the system's by default." env:"HOOKSTREAM_KAFKA_CA_FILE" placeholder:"FILE" is:"optional certificates"`
 	CertFile string `name:"kafka-cert-file" help:"PEM file of the client certificate." env:"HOOKSTREAM_KAFKA_CERT_FILE" placeholder:"FILE"`
 	KeyFile  string `name:"kafka-key-file" help:"PEM file of the client certificate's key." env:"HOOKSTREAM_KAFKA_KEY_FILE" placeholder:"FILE"`
 
 	SASLMechanism string         `name:"kafka-sasl-mechanism" help:"SASL mechanism: plain, scram-sha-256 or scram-sha-512." enum:",plain,scram-sha-256,scram-sha-512" default:"" env:"HOOKSTREAM_KAFKA_SASL_MECHANISM"`
-	SASLUser      string         `name:"kafka-sasl-user" help:"SASL user." env:"HOOKSTREAM_KAFKA_SASL_USER"`
+	SASLUser      string         `name:"kafka-sasl-user" help:"SASL user." env:"HOOKSTREAM_KAFKA_SASL_USER" is:"optional name"`
 	SASLPassword  setting.Secret `name:"kafka-sasl-password" help:"SASL password." env:"HOOKSTREAM_KAFKA_SASL_PASSWORD"`
 
 	Topics          topic.Names   `embed:"" prefix:"topic-"`
-	Partitions      int32         `help:"Partitions of every topic that is created. A topic that exists with another number is refused." default:"6" env:"HOOKSTREAM_PARTITIONS"`
-	Replication     int16         `help:"Replication factor of topics that are created; -1 is the broker's default." default:"-1" env:"HOOKSTREAM_REPLICATION"`
-	MaxMessageBytes int32         `help:"Largest record batch (max.message.bytes)." default:"4194304" env:"HOOKSTREAM_MAX_MESSAGE_BYTES"`
+	Partitions      int32         `help:"Partitions of every topic that is created. A topic that exists with another number is refused." default:"6" env:"HOOKSTREAM_PARTITIONS" bounds:"1..10000"`
+	Replication     int16         `help:"Replication factor of topics that are created; -1 is the broker's default." default:"-1" env:"HOOKSTREAM_REPLICATION" bounds:"-1..100"`
+	MaxMessageBytes int32         `help:"Largest record batch (max.message.bytes)." default:"4194304" env:"HOOKSTREAM_MAX_MESSAGE_BYTES" bounds:"65536..67108864"`
 	Retention       time.Duration `help:"Retention of raw webhooks and events. It must outlive the longest restore of the database." default:"720h" env:"HOOKSTREAM_RETENTION"`
-	DedupWindow     time.Duration `help:"How long a repeated delivery is recognized." default:"72h" env:"HOOKSTREAM_DEDUP_WINDOW"`
+	DedupWindow     time.Duration `help:"How long a repeated delivery is recognized." default:"72h" env:"HOOKSTREAM_DEDUP_WINDOW" bounds:"1m..87600h"`
 }
 
 // Validate checks what belongs together. Errors name the variable.
 func (c *Config) Validate() error {
-	var errs []error
-	if len(c.Brokers) == 0 {
-		errs = append(errs, errors.New("HOOKSTREAM_BROKERS is empty"))
+	errs := []error{setting.Check(c), c.Topics.Validate()}
+	if set := c.SASLMechanism != ""; (c.SASLUser != "") != set || (c.SASLPassword != "") != set {
+		errs = append(errs, errors.New("HOOKSTREAM_KAFKA_SASL_MECHANISM, HOOKSTREAM_KAFKA_SASL_USER and HOOKSTREAM_KAFKA_SASL_PASSWORD go together"))
 	}
-	if c.Partitions < 1 {
-		errs = append(errs, fmt.Errorf("HOOKSTREAM_PARTITIONS is %d, must be at least 1", c.Partitions))
+	if c.Replication == 0 {
+		errs = append(errs, errors.New("HOOKSTREAM_REPLICATION is 0, must be at least 1, or -1 for the broker's default"))
 	}
-	if c.SASLMechanism != "" && (c.SASLUser == "" || c.SASLPassword == "") {
-		errs = append(errs, errors.New("HOOKSTREAM_KAFKA_SASL_MECHANISM needs HOOKSTREAM_KAFKA_SASL_USER and HOOKSTREAM_KAFKA_SASL_PASSWORD"))
+	if c.Retention >= 0 && (c.Retention < time.Minute || c.Retention > maxRetention) {
+		errs = append(errs, fmt.Errorf("HOOKSTREAM_RETENTION is %s, must be from 1m to %s, or negative for ever", c.Retention, maxRetention))
 	}
-	if (c.CertFile == "") != (c.KeyFile == "") {
-		errs = append(errs, errors.New("HOOKSTREAM_KAFKA_CERT_FILE and HOOKSTREAM_KAFKA_KEY_FILE go together"))
-	}
-	if c.MaxMessageBytes < minMessageBytes {
-		errs = append(errs, fmt.Errorf("HOOKSTREAM_MAX_MESSAGE_BYTES is %d, must be at least %d", c.MaxMessageBytes, minMessageBytes))
-	}
-	if c.DedupWindow < time.Minute {
-		errs = append(errs, fmt.Errorf("HOOKSTREAM_DEDUP_WINDOW is %s, must be at least 1m", c.DedupWindow))
-	}
-	return errors.Join(errs...)
+	_, err := c.certificates()
+	return errors.Join(append(errs, err)...)
 }
 
-const minMessageBytes = 64 << 10
+// maxRetention is ten years.
+const maxRetention = 87_600 * time.Hour
+
+func (c *Config) certificates() ([]tls.Certificate, error) {
+	return setting.KeyPair("HOOKSTREAM_KAFKA_CERT_FILE", c.CertFile, "HOOKSTREAM_KAFKA_KEY_FILE", c.KeyFile)
+}
 
 // Sizing is the shape of the topics.
 func (c *Config) Sizing() topic.Sizing {
@@ -109,24 +104,14 @@ func RecordBytes(r *kgo.Record) int {
 
 func (c *Config) tls() (*tls.Config, error) {
 	t := &tls.Config{MinVersion: tls.VersionTLS12}
+	var err error
 	if c.CAFile != "" {
-		pem, err := os.ReadFile(c.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("HOOKSTREAM_KAFKA_CA_FILE: %w", err)
-		}
-		t.RootCAs = x509.NewCertPool()
-		if !t.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("HOOKSTREAM_KAFKA_CA_FILE: %s holds no PEM certificate", c.CAFile)
+		if t.RootCAs, err = setting.Authorities(c.CAFile); err != nil {
+			return nil, fmt.Errorf("HOOKSTREAM_KAFKA_CA_FILE %w", err)
 		}
 	}
-	if c.CertFile != "" {
-		cert, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("HOOKSTREAM_KAFKA_CERT_FILE: %w", err)
-		}
-		t.Certificates = []tls.Certificate{cert}
-	}
-	return t, nil
+	t.Certificates, err = c.certificates()
+	return t, err
 }
 
 func (c *Config) sasl() sasl.Mechanism {

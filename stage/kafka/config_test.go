@@ -30,13 +30,13 @@ func TestDefaultsAreValid(t *testing.T) {
 
 func TestValidationNamesTheVariable(t *testing.T) {
 	for want, change := range map[string]func(*Config){
-		"HOOKSTREAM_BROKERS is empty":                                                  func(c *Config) { c.Brokers = nil },
-		"HOOKSTREAM_PARTITIONS is 0, must be at least 1":                               func(c *Config) { c.Partitions = 0 },
-		"HOOKSTREAM_KAFKA_SASL_MECHANISM needs HOOKSTREAM_KAFKA_SASL_USER":             func(c *Config) { c.SASLMechanism, c.SASLUser = "plain", "u" },
-		"HOOKSTREAM_KAFKA_CERT_FILE and HOOKSTREAM_KAFKA_KEY_FILE go together":         func(c *Config) { c.CertFile = "x" },
-		"HOOKSTREAM_MAX_MESSAGE_BYTES is 1000, must be at least 65536":                 func(c *Config) { c.MaxMessageBytes = 1000 },
-		"HOOKSTREAM_DEDUP_WINDOW is 1s, must be at least 1m":                           func(c *Config) { c.DedupWindow = time.Second },
-		"HOOKSTREAM_BROKERS is empty\nHOOKSTREAM_PARTITIONS is -1, must be at least 1": func(c *Config) { c.Brokers, c.Partitions = nil, -1 },
+		"HOOKSTREAM_BROKERS is empty":                                              func(c *Config) { c.Brokers = nil },
+		"HOOKSTREAM_PARTITIONS is 0, must be from 1 to 10000":                      func(c *Config) { c.Partitions = 0 },
+		"HOOKSTREAM_KAFKA_SASL_MECHANISM, HOOKSTREAM_KAFKA_SASL_USER":              func(c *Config) { c.SASLMechanism, c.SASLUser = "plain", "u" },
+		"HOOKSTREAM_KAFKA_CERT_FILE and HOOKSTREAM_KAFKA_KEY_FILE go together":     func(c *Config) { c.CertFile = "x" },
+		"HOOKSTREAM_MAX_MESSAGE_BYTES is 1000, must be from 65536 to":              func(c *Config) { c.MaxMessageBytes = 1000 },
+		"HOOKSTREAM_DEDUP_WINDOW is 1s, must be from 1m":                           func(c *Config) { c.DedupWindow = time.Second },
+		"HOOKSTREAM_BROKERS is empty\nHOOKSTREAM_PARTITIONS is -1, must be from 1": func(c *Config) { c.Brokers, c.Partitions = nil, -1 },
 	} {
 		var c Config
 		if err := kong.ApplyDefaults(&c); err != nil {
@@ -55,9 +55,9 @@ func TestTLSFilesAreNamedInErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, c := range map[string]Config{
-		"HOOKSTREAM_KAFKA_CA_FILE: open /nowhere":   {TLS: true, CAFile: "/nowhere"},
-		"holds no PEM certificate":                  {TLS: true, CAFile: empty},
-		"HOOKSTREAM_KAFKA_CERT_FILE: open /nowhere": {TLS: true, CertFile: "/nowhere", KeyFile: empty},
+		"HOOKSTREAM_KAFKA_CA_FILE is \"/nowhere\"":   {TLS: true, CAFile: "/nowhere"},
+		"holds no PEM certificate":                   {TLS: true, CAFile: empty},
+		"HOOKSTREAM_KAFKA_CERT_FILE is \"/nowhere\"": {TLS: true, CertFile: "/nowhere", KeyFile: empty},
 	} {
 		if _, err := c.Options("test", quiets); failure.Of(err) != failure.Fatal || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want a Fatal error with %q", err, want)

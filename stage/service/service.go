@@ -17,6 +17,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/hookstream/hookstream/schemas/setting"
 	"github.com/hookstream/hookstream/stage/admin"
 	"github.com/hookstream/hookstream/stage/telemetry"
 	"github.com/hookstream/hookstream/stage/tracing"
@@ -24,11 +25,11 @@ import (
 
 // Common is the configuration that every service has.
 type Common struct {
-	AdminAddress string          `help:"Address of the listener for /livez, /readyz and /metrics; empty for none." default:"${admin_address}" env:"HOOKSTREAM_ADMIN_ADDRESS"`
-	PprofAddress string          `help:"Address of a listener for Go's profiles, /debug/pprof/; empty for none. Let only operators reach it: 127.0.0.1:6060." env:"HOOKSTREAM_PPROF_ADDRESS"`
-	LogLevel     telemetry.Level `help:"Lowest level that is logged: debug, info, warn or error." default:"info" env:"HOOKSTREAM_LOG_LEVEL"`
+	AdminAddress string          `help:"Address of the listener for /livez, /readyz and /metrics; empty for none." default:"${admin_address}" env:"HOOKSTREAM_ADMIN_ADDRESS" is:"optional listener"`
+	PprofAddress string          `help:"Address of a listener for Go's profiles, /debug/pprof/; empty for none. Let only operators reach it: 127.0.0.1:6060." env:"HOOKSTREAM_PPROF_ADDRESS" is:"optional listener"`
+	LogLevel     telemetry.Level `help:"Lowest level that is logged: debug, info, warn or error." default:"info" env:"HOOKSTREAM_LOG_LEVEL" is:"level"`
 	TraceTenants bool            `help:"Name the tenant in spans. Only where the names of tenants are no secret from those who read traces." env:"HOOKSTREAM_TRACE_TENANTS"`
-	DrainTimeout time.Duration   `help:"How long work in hand may take to finish at shutdown." default:"20s" env:"HOOKSTREAM_DRAIN_TIMEOUT"`
+	DrainTimeout time.Duration   `help:"How long work in hand may take to finish at shutdown." default:"20s" env:"HOOKSTREAM_DRAIN_TIMEOUT" bounds:"1s..1h"`
 }
 
 // Settings returns c, for structs that embed it.
@@ -103,7 +104,7 @@ func (i Info) run(cfg Configured, start Start, args []string, commands kong.Plug
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, i.Name+":", err)
+		fmt.Fprintln(os.Stderr, i.Name+":", setting.Explain(parser.Model, err))
 		return ExitUsage
 	}
 	switch parsed.Selected().Name {

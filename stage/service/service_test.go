@@ -112,7 +112,7 @@ func TestExitCodes(t *testing.T) {
 		"unknown flag":       {nil, []string{"--nonsense"}, ExitUsage, "unknown flag --nonsense"},
 		"not a number":       {[]string{"TEST_NUMBER=many"}, nil, ExitUsage, "TEST_NUMBER"},
 		"not valid":          {[]string{"TEST_NUMBER=-1"}, nil, ExitUsage, "TEST_NUMBER is -1, must not be negative"},
-		"not one of":         {[]string{"TEST_MODE=dance"}, nil, ExitUsage, "mode must be one of"},
+		"not one of":         {[]string{"TEST_MODE=dance"}, nil, ExitUsage, "TEST_MODE (--mode) must be one of return, fail, drain, hang"},
 		"log level":          {[]string{"HOOKSTREAM_LOG_LEVEL=loud"}, nil, ExitUsage, "HOOKSTREAM_LOG_LEVEL"},
 		"help":               {nil, []string{"run", "--help"}, 0, "$TEST_NUMBER"},
 		"command":            {[]string{"TEST_NUMBER=-1"}, []string{"echo", "hello"}, 0, "hello <nil>\n"},

@@ -134,7 +134,7 @@ type Level string
 func Logger(service string, level Level) (*slog.Logger, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
-		return nil, fmt.Errorf("HOOKSTREAM_LOG_LEVEL: %w", err)
+		return nil, fmt.Errorf("HOOKSTREAM_LOG_LEVEL is %.20q, must be debug, info, warn or error", level)
 	}
 	log := slog.New(tracing.LogHandler(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: l}))).With("service", service)
 	slog.SetDefault(log)

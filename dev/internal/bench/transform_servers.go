@@ -89,7 +89,7 @@ func startTransform(ctx context.Context, o ServerOptions) (server, error) {
 		return nil, err
 	}
 	cfg.Kafka.Brokers, cfg.Kafka.Topics = o.Brokers, o.topics()
-	cfg.RegistryURL, cfg.Group, cfg.InstanceID, cfg.AdminAddress = o.Registry, o.Group, "bench", ""
+	cfg.Registry.URL, cfg.Group, cfg.InstanceID, cfg.AdminAddress = o.Registry, o.Group, "bench", ""
 	cfg.MaxRecords = o.records()
 	service.RaiseHeapFloor()
 	s, err := transform.New(cfg, errorsOnly()) //nolint:contextcheck // New waits for nothing

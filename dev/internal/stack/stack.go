@@ -224,8 +224,8 @@ func (s *Stack) configure(context.Context) error {
 		c.Settings().AdminAddress = cmp.Or(s.opts.AdminAddresses[name], "127.0.0.1:0")
 	}
 	s.sinkConfig.DatabaseURL = setting.Secret(s.Database)
-	s.sinkConfig.RegistryURL = s.Registry
-	s.transformConfig.RegistryURL = s.Registry
+	s.sinkConfig.Registry.URL = s.Registry
+	s.transformConfig.Registry.URL = s.Registry
 	s.transformConfig.DefinitionsDir = s.opts.DefinitionsDir
 	s.sinkConfig.Group = s.opts.Prefix + s.sinkConfig.Group
 	s.transformConfig.Group = s.opts.Prefix + s.transformConfig.Group

@@ -402,17 +402,21 @@ func TestEndedOperationsAreForgotten(t *testing.T) {
 }
 
 func TestConfigIsChecked(t *testing.T) {
-	good := Config{TokensFile: "f", MaxInFlight: 1, MaxSimulations: 1, MaxSimulated: 1, MaxStreams: 1, MaxIndexed: 1, RequestTimeout: time.Minute, OIDCClaim: "scope", OIDCSubject: "sub"}
+	tokens := filepath.Join(t.TempDir(), "tokens")
+	if err := os.WriteFile(tokens, []byte("alice "+strings.Repeat("0", 64)+" read\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	good := Config{Address: ":0", TokensFile: tokens, MaxInFlight: 1, MaxSimulations: 1, MaxSimulated: 1, MaxStreams: 1, MaxIndexed: 1, RequestTimeout: time.Minute, OIDCClaim: "scope", OIDCSubject: "sub"}
 	if err := good.Validate(); err != nil {
 		t.Error(err)
 	}
 	for want, change := range map[string]func(*Config){
-		"nobody could call the API":        func(c *Config) { c.TokensFile = "" },
-		"OIDC_ISSUER is empty":             func(c *Config) { c.OIDCAudience = "dlq" },
-		"OIDC_AUDIENCE, _SCOPE_CLAIM":      func(c *Config) { c.OIDCIssuer, c.OIDCKeys = "i", "https://id/keys" },
-		"OIDC_JWKS_URL is \"http://id/k\"": func(c *Config) { c.OIDCIssuer, c.OIDCAudience, c.OIDCKeys = "i", "a", "http://id/k" },
+		"nobody could call the API":                      func(c *Config) { c.TokensFile = "" },
+		"OIDC_ISSUER is empty":                           func(c *Config) { c.OIDCAudience = "dlq" },
+		"OIDC_AUDIENCE, HOOKSTREAM_DLQ_OIDC_SCOPE_CLAIM": func(c *Config) { c.OIDCIssuer, c.OIDCKeys = "https://id", "https://id/keys" },
+		"OIDC_JWKS_URL must be an https URL":             func(c *Config) { c.OIDCIssuer, c.OIDCAudience, c.OIDCKeys = "https://id", "a", "http://id/k" },
 		"x=write: want read, simulate": func(c *Config) {
-			c.OIDCIssuer, c.OIDCAudience, c.OIDCKeys, c.OIDCScopes = "i", "a", "https://id/k", map[string]auth.Scope{"x": "write"}
+			c.OIDCIssuer, c.OIDCAudience, c.OIDCKeys, c.OIDCScopes = "https://id", "a", "https://id/k", map[string]auth.Scope{"x": "write"}
 		},
 		"TLS_KEY_FILE go together":    func(c *Config) { c.TLSCert = "c" },
 		"HOOKSTREAM_DLQ_MAX_IN_FLIGH": func(c *Config) { c.MaxInFlight = 0 },

@@ -13,12 +13,12 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
-	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/hookstream/hookstream/schemas/event"
 	"github.com/hookstream/hookstream/schemas/internal/document"
 	"github.com/hookstream/hookstream/schemas/provider"
 	"github.com/hookstream/hookstream/schemas/registry"
+	"github.com/hookstream/hookstream/schemas/setting"
 	"github.com/hookstream/hookstream/schemas/topic"
 )
 
@@ -58,7 +58,7 @@ func Main(ctx context.Context, stdout, stderr io.Writer, args []string) int {
 		return exited // --help
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, "schemas:", err)
+		fmt.Fprintln(stderr, "schemas:", setting.Explain(parser.Model, err))
 		return exitUsage
 	}
 	switch err := parsed.Run(); {
@@ -127,19 +127,21 @@ func (c *show) Run(w io.Writer) error {
 }
 
 type check struct {
-	Topics           topic.Names `embed:""`
-	RegistryURL      string      `help:"Schema registry (Confluent API)." default:"http://localhost:8081" env:"HOOKSTREAM_REGISTRY_URL" placeholder:"URL"`
-	RegistryUser     string      `help:"User for the schema registry." env:"HOOKSTREAM_REGISTRY_USER"`
-	RegistryPassword string      `help:"Password for the schema registry; prefer the variable." env:"HOOKSTREAM_REGISTRY_PASSWORD"`
+	Topics   topic.Names     `embed:""`
+	Registry registry.Config `embed:"" prefix:"registry-" set:"registry_url=http://localhost:8081"`
 	format
 }
 
-func (c *check) Run(ctx context.Context, w io.Writer) error {
-	opts := []sr.ClientOpt{sr.URLs(c.RegistryURL)}
-	if c.RegistryUser != "" {
-		opts = append(opts, sr.BasicAuth(c.RegistryUser, c.RegistryPassword))
+// Validate checks the flags.
+func (c *check) Validate() error {
+	if c.Registry.URL == "" {
+		return errors.New("HOOKSTREAM_REGISTRY_URL is empty")
 	}
-	client, err := sr.NewClient(opts...)
+	return nil
+}
+
+func (c *check) Run(ctx context.Context, w io.Writer) error {
+	client, err := c.Registry.Client()
 	if err != nil {
 		return err
 	}
@@ -171,7 +173,7 @@ func standing(s registry.Standing) string {
 
 type describe struct {
 	Topics         topic.Names `embed:""`
-	DefinitionsDir string      `help:"Folder of provider definitions laid over the embedded ones." env:"HOOKSTREAM_DEFINITIONS_DIR" placeholder:"DIR"`
+	DefinitionsDir string      `help:"Folder of provider definitions laid over the embedded ones." env:"HOOKSTREAM_DEFINITIONS_DIR" placeholder:"DIR" is:"optional folder"`
 	Format         string      `help:"markdown or asyncapi." enum:"markdown,asyncapi" default:"markdown"`
 }
 

@@ -101,12 +101,12 @@ func TestStatusWithoutAnybodyToAsk(t *testing.T) {
 func TestWrongUsage(t *testing.T) {
 	t.Setenv("HOOKSTREAM_DATABASE_URL", "")
 	for want, args := range map[string][]string{
-		"HOOKSTREAM_DATABASE_URL is empty":      {"status"},
-		"--diff needs HOOKSTREAM_DATABASE_URL":  {"ddl", "--diff"},
-		"HOOKSTREAM_TABLES_SCHEMA":              {"ddl", "--tables-schema", "hookstream"},
-		"HOOKSTREAM_LEDGER_RETENTION":           {"ddl", "--ledger-retention", "1h"},
-		"nowhere.yaml":                          {"ddl", "--tables-file", "nowhere.yaml"},
-		"HOOKSTREAM_ADMIN_ADDRESS \"nonsense\"": {"status", "--database-url", "postgres://h/d", "--admin-address", "nonsense"},
+		"HOOKSTREAM_DATABASE_URL is empty":         {"status"},
+		"--diff needs HOOKSTREAM_DATABASE_URL":     {"ddl", "--diff"},
+		"HOOKSTREAM_TABLES_SCHEMA":                 {"ddl", "--tables-schema", "hookstream"},
+		"HOOKSTREAM_LEDGER_RETENTION":              {"ddl", "--ledger-retention", "1h"},
+		"nowhere.yaml":                             {"ddl", "--tables-file", "nowhere.yaml"},
+		"HOOKSTREAM_ADMIN_ADDRESS is \"nonsense\"": {"status", "--database-url", "postgres://h/d", "--admin-address", "nonsense"},
 	} {
 		if _, err := run(t, args...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v, want an error that says %s", args, err, want)

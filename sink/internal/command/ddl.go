@@ -17,6 +17,7 @@ import (
 	"github.com/hookstream/hookstream/sink/internal/database"
 	"github.com/hookstream/hookstream/sink/internal/table"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/postgres"
 )
 
 type ddlCommand struct {
@@ -49,6 +50,14 @@ Exit codes:
 func (c *ddlCommand) Validate() error {
 	if c.Diff && c.DatabaseURL == "" {
 		return errors.New("--diff needs HOOKSTREAM_DATABASE_URL")
+	}
+	if err := errors.Join(setting.Check(c), c.Kafka.Validate()); err != nil {
+		return err
+	}
+	if c.DatabaseURL != "" {
+		if err := postgres.Check(c.DatabaseURL); err != nil {
+			return fmt.Errorf("HOOKSTREAM_DATABASE_URL %w", err)
+		}
 	}
 	return c.Check(&c.Kafka)
 }

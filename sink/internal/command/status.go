@@ -13,18 +13,20 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/hookstream/hookstream/schemas/setting"
 	"github.com/hookstream/hookstream/sink"
 	"github.com/hookstream/hookstream/sink/internal/database"
 	"github.com/hookstream/hookstream/sink/internal/status"
 	"github.com/hookstream/hookstream/stage/kafka"
+	"github.com/hookstream/hookstream/stage/postgres"
 	"github.com/hookstream/hookstream/stage/service"
 )
 
 type statusCommand struct {
 	sink.Database `embed:""`
 	Kafka         kafka.Config  `embed:""`
-	AdminAddress  string        `help:"Address of the instances' admin listeners, of which the port counts." default:"${admin_address}" env:"HOOKSTREAM_ADMIN_ADDRESS"`
-	Instances     []string      `help:"Admin listeners of all instances, host:port; by default the hosts of the consumer group's members." env:"HOOKSTREAM_SINK_INSTANCES" placeholder:"HOST:PORT"`
+	AdminAddress  string        `help:"Address of the instances' admin listeners, of which the port counts." default:"${admin_address}" env:"HOOKSTREAM_ADMIN_ADDRESS" is:"listener"`
+	Instances     []string      `help:"Admin listeners of all instances, host:port; by default the hosts of the consumer group's members." env:"HOOKSTREAM_SINK_INSTANCES" placeholder:"HOST:PORT" is:"optional server"`
 	Output        string        `short:"o" help:"Format: ${enum}." enum:"table,json" default:"table"`
 	All           bool          `help:"List the partitions that are up to date too."`
 	Timeout       time.Duration `help:"How long to wait for each answer." default:"5s"`
@@ -48,10 +50,11 @@ Exit codes:
 
 // Validate checks what the command needs.
 func (c *statusCommand) Validate() error {
-	if c.DatabaseURL == "" {
-		return errors.New("HOOKSTREAM_DATABASE_URL is empty")
+	err := setting.Check(c)
+	if wrong := postgres.Check(c.DatabaseURL); wrong != nil {
+		err = errors.Join(err, fmt.Errorf("HOOKSTREAM_DATABASE_URL %w", wrong))
 	}
-	return c.Kafka.Validate()
+	return errors.Join(err, c.Kafka.Validate())
 }
 
 // Run asks and reports.
