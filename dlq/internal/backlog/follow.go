@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/hookstream/hookstream/dlq/internal/letters"
@@ -53,6 +54,8 @@ type follower struct {
 	status func(ready bool, reason string)
 	// ends are where partitions ended at the start, until they are reached.
 	ends map[partition]int64
+	// topics are the topics' IDs at the start.
+	topics map[string]kadm.TopicID
 	// unreadable are the resolutions that cannot be read, up to maxUnreadable.
 	unreadable map[letters.Digest]*resolutions.Unreadable
 }
@@ -66,14 +69,21 @@ type partition struct {
 }
 
 func (f *follower) run(ctx context.Context) error {
-	if err := f.open(ctx); err != nil {
+	f.topics = map[string]kadm.TopicID{}
+	if err := errors.Join(f.sameTopics(ctx), f.open(ctx)); err != nil {
 		return err
 	}
-	for {
+	for looked := time.Now(); ; {
 		f.caughtUp()
-		fetches := f.client.PollFetches(ctx)
+		fetches := f.poll(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if time.Since(looked) >= topicsEvery {
+			if err := f.sameTopics(ctx); err != nil {
+				return err
+			}
+			looked = time.Now()
 		}
 		for _, e := range fetches.Errors() {
 			if err := kafka.FetchError(e); err != nil {
@@ -82,6 +92,42 @@ func (f *follower) run(ctx context.Context) error {
 		}
 		fetches.EachRecord(func(r *kgo.Record) { f.record(ctx, r) })
 	}
+}
+
+// topicsEvery is how often the topics are looked at: the client goes on asking for one
+// that was deleted, and takes one that was made anew for empty.
+const topicsEvery = 2 * time.Second
+
+// poll ends when it is time to look at the topics.
+func (f *follower) poll(ctx context.Context) kgo.Fetches {
+	ctx, cancel := context.WithTimeout(ctx, topicsEvery)
+	defer cancel()
+	return f.client.PollFetches(ctx)
+}
+
+// sameTopics is an error where a topic is not there any more, or is another one of that
+// name than at the start.
+func (f *follower) sameTopics(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	names := []string{f.cfg.Topics.DeadLetters, f.cfg.Topics.Resolutions}
+	topics, err := kadm.NewClient(f.client).ListTopics(ctx, names...)
+	if err != nil {
+		return kafka.Classify(fmt.Errorf("look at %s and %s: %w", names[0], names[1], err))
+	}
+	for _, name := range names {
+		t, first := topics[name], f.topics[name]
+		switch {
+		case errors.Is(t.Err, kerr.UnknownTopicOrPartition):
+			return fmt.Errorf("topic %s does not exist any more", name)
+		case t.Err != nil:
+			return kafka.Classify(fmt.Errorf("look at %s: %w", name, t.Err))
+		case first != (kadm.TopicID{}) && t.ID != first:
+			return fmt.Errorf("topic %s was made anew; it is read from its beginning", name)
+		}
+		f.topics[name] = t.ID
+	}
+	return nil
 }
 
 const openTimeout = 30 * time.Second
