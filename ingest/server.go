@@ -16,15 +16,16 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hookstream/hookstream/ingest/internal/certificate"
+	"github.com/hookstream/hookstream/ingest/internal/edge"
 	"github.com/hookstream/hookstream/ingest/internal/limit"
 	"github.com/hookstream/hookstream/ingest/internal/network"
 	"github.com/hookstream/hookstream/stage/failure"
 )
 
 const (
-	// maxHeaderBytes bounds all headers of a request, and so what of them
-	// can end up on a record.
-	maxHeaderBytes = 16 << 10
+	// maxHeaderBytes is what net/http reads of a request's head. It answers a larger
+	// one in plain text, so the edge itself refuses one of half the size.
+	maxHeaderBytes = 2 * edge.MaxHeaderBytes
 	// idleTimeout is longer than common load balancers keep a connection, so
 	// that they close it, not we under a request on its way.
 	idleTimeout = 75 * time.Second

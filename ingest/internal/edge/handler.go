@@ -30,7 +30,7 @@ type Handler struct {
 	// whose body is still on its way hold none: slow senders stop nobody.
 	slots chan struct{}
 	mux   *http.ServeMux
-	// elsewhere answers what is no endpoint.
+	// elsewhere refuses what no endpoint is to see.
 	elsewhere http.HandlerFunc
 	metrics   *metrics
 	tracer    trace.Tracer
@@ -56,18 +56,28 @@ func New(cfg Config) (*Handler, error) {
 	}
 	h.answer("/webhooks/{provider}", h.receive)
 	h.answer("/webhooks/{tenant}/{provider}", h.receive)
-	h.elsewhere = h.answer("/", func(*exchange) (*reply, *refusal) { return nil, unknownEndpoint() })
+	h.elsewhere = h.answer("/", func(x *exchange) (*reply, *refusal) {
+		if headerBytes(x.Request) > MaxHeaderBytes {
+			return nil, headerTooLarge()
+		}
+		return nil, unknownEndpoint()
+	})
 	return h, nil
 }
 
 // ServeHTTP implements http.Handler. A path with empty or dot segments, which
 // http.ServeMux would redirect, is no endpoint: no sender follows a redirect.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if p := r.URL.Path; r.Method == http.MethodConnect || p == "" || p[0] != '/' || strings.Contains(p, "//") || strings.Contains(p, "/.") {
+	if oddPath(r) || headerBytes(r) > MaxHeaderBytes {
 		h.elsewhere(w, r)
 		return
 	}
 	h.mux.ServeHTTP(w, r)
+}
+
+func oddPath(r *http.Request) bool {
+	p := r.URL.Path
+	return r.Method == http.MethodConnect || p == "" || p[0] != '/' || strings.Contains(p, "//") || strings.Contains(p, "/.")
 }
 
 // exchange is one request on its way to an answer.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,6 +34,23 @@ func TestOddPathsGetAProblem(t *testing.T) {
 			if got.Code != http.StatusNotFound || got.Header().Get("Content-Type") != problem.ContentType {
 				t.Errorf("%s %.60s: got %d %s, want a problem with 404", method, path, got.Code, got.Header().Get("Content-Type"))
 			}
+		}
+	}
+}
+
+func TestLargeHeadersGetAProblem(t *testing.T) {
+	w := newWorld(t)
+	for name, fill := range map[string]func(*http.Request){
+		"one header":   func(r *http.Request) { r.Header.Set("X-Long", strings.Repeat("a", MaxHeaderBytes)) },
+		"many headers": func(r *http.Request) { r.Header["X-Many"] = slices.Repeat([]string{"v"}, MaxHeaderBytes/10) },
+		"the target":   func(r *http.Request) { r.RequestURI += "?" + strings.Repeat("a", MaxHeaderBytes) },
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/webhooks/stripe", strings.NewReader("{}"))
+		fill(r)
+		got := httptest.NewRecorder()
+		w.ServeHTTP(got, r)
+		if got.Code != http.StatusRequestHeaderFieldsTooLarge || got.Header().Get("Content-Type") != problem.ContentType {
+			t.Errorf("%s: got %d %s, want a problem with 431", name, got.Code, got.Header().Get("Content-Type"))
 		}
 	}
 }

@@ -20,6 +20,7 @@ var (
 	notFound            = problem.Type{Page: page, Slug: "not-found", Title: "No such webhook endpoint", Status: http.StatusNotFound}
 	methodNotAllowed    = problem.Type{Page: page, Slug: "method-not-allowed", Title: "Method not allowed", Status: http.StatusMethodNotAllowed}
 	tooLarge            = problem.Type{Page: page, Slug: "too-large", Title: "Body too large", Status: http.StatusRequestEntityTooLarge}
+	headersTooLarge     = problem.Type{Page: page, Slug: "headers-too-large", Title: "Headers too large", Status: http.StatusRequestHeaderFieldsTooLarge}
 	unsupportedEncoding = problem.Type{Page: page, Slug: "unsupported-encoding", Title: "Content-Encoding not supported", Status: http.StatusUnsupportedMediaType}
 	requestTimeout      = problem.Type{Page: page, Slug: "request-timeout", Title: "Request timed out", Status: http.StatusRequestTimeout}
 	unreadableBody      = problem.Type{Page: page, Slug: "unreadable-body", Title: "Body could not be read", Status: http.StatusBadRequest}
@@ -73,6 +74,10 @@ func seconds(wait time.Duration) string {
 
 func tooLargeFor(limit int64) *refusal {
 	return refuse(tooLarge, "the body is larger than %d bytes", limit).closing()
+}
+
+func headerTooLarge() *refusal {
+	return refuse(headersTooLarge, "the request's target and headers are larger than %d bytes", MaxHeaderBytes).closing()
 }
 
 func unknownEndpoint() *refusal {
