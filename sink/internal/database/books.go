@@ -64,7 +64,7 @@ func diffBooks(ctx context.Context, tx pgx.Tx) ([]table.Statement, error) {
 func diffDefault(ctx context.Context, tx pgx.Tx) ([]table.Statement, error) {
 	var attached *string
 	var named bool
-	err := tx.QueryRow(ctx, `select (select c.oid::regclass::text from pg_inherits i join pg_class c on c.oid = i.inhrelid
+	err := tx.QueryRow(ctx, `select (select format('%I.%I', n.nspname, c.relname) from pg_inherits i join pg_class c on c.oid = i.inhrelid join pg_namespace n on n.oid = c.relnamespace
 			where i.inhparent = to_regclass($1) and pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT'), to_regclass($2) is not null`,
 		Schema+".ledger", defaultPartition).Scan(&attached, &named)
 	switch {

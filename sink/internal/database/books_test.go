@@ -105,3 +105,17 @@ func TestClocks(t *testing.T) {
 		t.Errorf("partitions of an unknown day: %v", got)
 	}
 }
+
+// TestSearchPathMakesNoDifference: that of a user who is called as the schema has it.
+func TestSearchPathMakesNoDifference(t *testing.T) {
+	url := newURL(t)
+	if err := ensure(t.Context(), open(t, url), noon); err != nil {
+		t.Fatal(err)
+	}
+	pool := open(t, url)
+	run(t, pool, "do $$ begin execute format('alter database %I set search_path = hookstream, public', current_database()); end $$")
+	pool.Reset()
+	if err := ensure(t.Context(), pool, noon); err != nil {
+		t.Error(err)
+	}
+}
