@@ -98,7 +98,7 @@ func construct(entries []entry, e *env, in any) (any, error) {
 		if name, ok := key.(string); ok {
 			object[name] = value
 		} else {
-			failed = mistyped{"expected a string for object key but got", typeOf(key)}
+			failed = notName(key)
 		}
 	}
 	return object, failed

@@ -19,9 +19,27 @@ type mistyped struct{ what, got string }
 // Error names the type alone.
 func (m mistyped) Error() string { return m.what + ": " + m.got }
 
-func notObject(v any) error   { return mistyped{"expected an object but got", typeOf(v)} }
-func notArray(v any) error    { return mistyped{"expected an array but got", typeOf(v)} }
-func notIterable(v any) error { return mistyped{"cannot iterate over", typeOf(v)} }
+// The failures by the type that was got: definitions try paths that bodies do not have,
+// and making an error each time would allocate.
+var (
+	notObjects   = ofEachType("expected an object but got")
+	notArrays    = ofEachType("expected an array but got")
+	notIterables = ofEachType("cannot iterate over")
+	notNames     = ofEachType("expected a string for object key but got")
+)
+
+func ofEachType(what string) map[string]error {
+	errs := map[string]error{}
+	for _, name := range typeNames {
+		errs[name] = mistyped{what, name}
+	}
+	return errs
+}
+
+func notObject(v any) error   { return notObjects[typeOf(v)] }
+func notArray(v any) error    { return notArrays[typeOf(v)] }
+func notIterable(v any) error { return notIterables[typeOf(v)] }
+func notName(v any) error     { return notNames[typeOf(v)] }
 
 func typeOf(v any) string {
 	if _, ok := v.(body.Partial); ok {
