@@ -14,13 +14,16 @@ COPY . .
 ARG SERVICE
 # Another of the module's programs: --build-arg SERVICE=dlq --build-arg PROGRAM=hookstream.
 ARG PROGRAM=${SERVICE}
+# What --version says; make up sets it. The context has no .git to ask.
+ARG VERSION
 ARG TARGETOS
 ARG TARGETARCH
 RUN --mount=type=cache,target=/go/pkg/mod \
     --mount=type=cache,target=/root/.cache/go-build \
     : "${SERVICE:?set it with --build-arg SERVICE=ingest, transform, sink or dlq}" && \
     GOOS="$TARGETOS" GOARCH="$TARGETARCH" \
-    go build -trimpath -ldflags="-s -w" -o /out/service "./${SERVICE}/cmd/${PROGRAM}"
+    go build -trimpath -ldflags="-s -w -X github.com/hookstream/hookstream/stage/service.version=${VERSION}" \
+    -o /out/service "./${SERVICE}/cmd/${PROGRAM}"
 
 # Pinned by digest, for distroless tags carry no version. It has CA certificates and no shell,
 # so the binary is its own health probe: `service healthcheck`.

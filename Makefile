@@ -18,6 +18,9 @@ VERSIONS ?= 15 16 17 18
 # Brokers of the Kafka that is started without Docker: 1 or 3.
 BROKERS ?= 1
 
+# What --version says: the tag, or what came since, and the commit.
+export HOOKSTREAM_VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+
 # Runs one command in each module.
 in-each-module = for module in $(MODULES); do echo "== $$module: $(1)"; (cd $$module && $(1)); done
 
@@ -31,7 +34,8 @@ help: ## List these targets
 run: ## Start everything in one process with sample traffic (ARGS=...)
 	@.ci/setup postgres
 	@echo "Building; the first time that takes a minute or two …"
-	go run ./dev $(ARGS)
+	@go build -o bin/dev ./dev
+	@exec bin/dev $(ARGS)
 
 .PHONY: check
 check: ## Send EVENTS webhooks drawn from SEED and account for every one
@@ -54,7 +58,7 @@ setup: ## Install what the tests need, or say what to install
 
 .PHONY: build
 build: ## Build the four services, hookstream and dev into bin/
-	CGO_ENABLED=0 go build -trimpath -o bin/ $(foreach service,$(SERVICES),./$(service)/cmd/$(service)) ./dlq/cmd/hookstream ./dev
+	CGO_ENABLED=0 go build -trimpath -ldflags '-X github.com/hookstream/hookstream/stage/service.version=$(HOOKSTREAM_VERSION)' -o bin/ $(foreach service,$(SERVICES),./$(service)/cmd/$(service)) ./dlq/cmd/hookstream ./dev
 
 # -count=1: the tests read files and start programs that the test cache knows nothing of.
 .PHONY: test

@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -186,18 +185,4 @@ func profiled(ctx context.Context, address string, log *slog.Logger, start Start
 		log.InfoContext(ctx, "profiles are served", "address", profiles.Address())
 	}
 	return Serve(ctx, profiles, func(ctx context.Context) error { return start(ctx, log) })
-}
-
-// Version is the module version or VCS revision that the binary was built from.
-func Version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return s.Value[:min(12, len(s.Value))]
-		}
-	}
-	return info.Main.Version
 }
