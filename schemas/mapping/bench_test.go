@@ -29,7 +29,7 @@ var benchmarks = []struct {
 	allocations float64
 }{
 	{"stripe-charge", "stripe/charge.succeeded", nil, 82},
-	{"stripe-invoice", "stripe/invoice.paid", nil, 134},
+	{"stripe-invoice", "stripe/invoice.paid", nil, 135},
 	{"github-pull-request", "github/pull_request.closed-merged", addLinks, 159},
 	{"github-push", "github/push-branch", addLinks, 156},
 	{"shopify-order", "shopify/orders.create", addAmounts, 320},

@@ -26,7 +26,7 @@ import (
 
 // mostAllocations of a payment intent that is a batch of its own, from the raw
 // record to the event's. One of them is the id of the object that its type requires.
-const mostAllocations = 89
+const mostAllocations = 90
 
 // TestAllocations guards the cost of an event where wall time cannot.
 func TestAllocations(t *testing.T) {
