@@ -51,7 +51,7 @@ func (w *world) waiting(upTo int) (*session, *bytes.Buffer) {
 	var out bytes.Buffer
 	cfg := w.cfg
 	s := &session{
-		ctx: w.Context(), cfg: &cfg, database: "fake", postgres: applied{w, upTo},
+		ctx: w.Context(), cfg: &cfg, database: "postgres://fake/hookstream", postgres: applied{w, upTo},
 		Console: &console.Console{In: strings.NewReader(""), Out: &out, Err: &bytes.Buffer{}},
 	}
 	w.Cleanup(s.close)

@@ -85,7 +85,7 @@ func WriteTable(w io.Writer, results []Result) error {
 			}
 		}
 	}
-	fmt.Fprintf(&b, "\n%d of %d goals reached, on %s, %s.\n", goals-missedGoals, goals, Machine(), kafkaInWords())
+	fmt.Fprintf(&b, "\n%d of %d goals reached.\nMeasured on %s, %s.\n", goals-missedGoals, goals, Machine(), kafkaInWords())
 	_, err := io.WriteString(w, b.String())
 	return err
 }
