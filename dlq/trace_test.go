@@ -106,7 +106,7 @@ func (p *pipeline) event(raw *kgo.Record, after time.Duration) *kgo.Record {
 func (p *pipeline) fail(stage record.Stage, r *kgo.Record, why reason.Code, after time.Duration) string {
 	p.Helper()
 	d := record.DeadLetter{
-		Stage: stage, Failed: record.PositionOf(r), Class: "permanent", Reason: why, Exception: "*errors.errorString",
+		Stage: stage, Failed: record.PositionOf(r), Class: "permanent", Reason: why, Exception: "hookstream.mapping_failed",
 		Message: "stripe revision 1: charge.failed: field amount: \".amount\": gives a string, want an integer", Attempts: 1,
 		FirstFailedAt: r.Timestamp.Add(after), LastFailedAt: r.Timestamp.Add(after), ServiceVersion: "v1",
 		Key: r.Key, Value: r.Value, Headers: r.Headers,

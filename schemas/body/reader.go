@@ -7,7 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"sync"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -119,9 +122,32 @@ func (r *reader) syntaxError(err error) error {
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return fmt.Errorf("body ends in the middle of the JSON value, after byte %d", len(r.data))
 	case found:
-		return fmt.Errorf("body is not valid JSON at byte %d", syntactic.ByteOffset)
+		return fmt.Errorf("body is not valid JSON%s at byte %d", r.defect(syntactic.ByteOffset), syntactic.ByteOffset)
 	}
 	return fmt.Errorf("body is not valid JSON at byte %d", r.offset())
+}
+
+// escape begins the four hexadecimal digits of a UTF-16 code unit.
+var escape = []byte(`\u`)
+
+// defect says what is wrong at a place where many would see nothing: other readers of
+// JSON put U+FFFD there, and so change what was signed (RFC 7493, section 2.1).
+func (r *reader) defect(at int64) string {
+	if at < 0 || at >= int64(len(r.data)) {
+		return ""
+	}
+	rest := r.data[at:]
+	if c, n := utf8.DecodeRune(rest); c == utf8.RuneError && n == 1 {
+		return ": it has a byte that is not UTF-8"
+	}
+	if len(rest) < 6 || !bytes.HasPrefix(rest, escape) {
+		return ""
+	}
+	unit, err := strconv.ParseUint(string(rest[2:6]), 16, 16)
+	if err == nil && utf16.IsSurrogate(rune(unit)) {
+		return ": it has half of a surrogate pair, which is no character,"
+	}
+	return ""
 }
 
 // repeats is the error of a name that was read just now.

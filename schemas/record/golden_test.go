@@ -93,7 +93,7 @@ func deadLetter() *DeadLetter {
 	r := webhook().Record("hookstream.raw")
 	return &DeadLetter{
 		Stage: StageTransform, Failed: Position{"hookstream.raw", 3, 42}, Class: "permanent", Reason: reason.MappingFailed,
-		Exception: "*errors.errorString", Message: "stripe revision 1: field amount", Attempts: 2,
+		Exception: "hookstream.mapping_failed", Message: "stripe revision 1: field amount", Attempts: 2,
 		FirstFailedAt: received, LastFailedAt: received.Add(time.Minute), ServiceVersion: "abc",
 		Key: r.Key, Value: r.Value, Headers: r.Headers,
 	}

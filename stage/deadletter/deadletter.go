@@ -5,14 +5,15 @@ package deadletter
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/hookstream/hookstream/schemas/header"
+	"github.com/hookstream/hookstream/schemas/reason"
 	"github.com/hookstream/hookstream/schemas/record"
 	"github.com/hookstream/hookstream/stage/failure"
 	"github.com/hookstream/hookstream/stage/tracing"
@@ -50,8 +51,8 @@ func (w *Writer) Record(failed *kgo.Record, cause error, tries failure.Tries) *k
 		Failed:         record.PositionOf(failed),
 		Class:          failure.Of(cause).String(),
 		Reason:         failure.ReasonOf(cause),
-		Exception:      exception(cause),
-		Message:        cause.Error(),
+		Exception:      exception(failure.ReasonOf(cause)),
+		Message:        message(cause),
 		Attempts:       tries.Count,
 		FirstFailedAt:  first,
 		LastFailedAt:   at,
@@ -92,14 +93,9 @@ func (w *Writer) fit(d *record.DeadLetter) *kgo.Record {
 	return d.Record(w.Topic)
 }
 
-// exception is the innermost error's type, the nearest that Go has to the
-// exception class that Kafka Connect's header asks for.
-func exception(err error) string {
-	for {
-		next := errors.Unwrap(err)
-		if next == nil {
-			return fmt.Sprintf("%T", err)
-		}
-		err = next
-	}
-}
+// exception is a name that stays when the code changes, where Kafka Connect has a class:
+// Go's types tell a reader nothing.
+func exception(why reason.Code) string { return "hookstream." + string(why) }
+
+// message is an error in one line: errors that are joined have a line each.
+func message(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }

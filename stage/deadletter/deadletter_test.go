@@ -42,7 +42,8 @@ func (pgError) Error() string { return "violates check amount_positive" }
 
 func TestRecordSaysWhatFailedAndWhy(t *testing.T) {
 	cause := failure.NewPermanent(reason.ConstraintViolation, fmt.Errorf("payment: %w", pgError{}))
-	r := writer().Record(failed(), fmt.Errorf("apply: %w", cause), failure.Tries{Count: 2, Since: now.Add(-time.Minute)})
+	cause = fmt.Errorf("apply: %w", errors.Join(cause, errors.New("and more")))
+	r := writer().Record(failed(), cause, failure.Tries{Count: 2, Since: now.Add(-time.Minute)})
 	if trace.SpanContextFromContext(r.Context).TraceID() != (trace.TraceID{1}) {
 		t.Error("the trace is lost")
 	}
@@ -52,8 +53,8 @@ func TestRecordSaysWhatFailedAndWhy(t *testing.T) {
 	}
 	want := &record.DeadLetter{
 		Stage: record.StageSink, Failed: record.Position{Topic: "events.payment.v1", Partition: 3, Offset: 42},
-		Class: "permanent", Reason: reason.ConstraintViolation, Exception: "deadletter.pgError",
-		Message: "apply: payment: violates check amount_positive", Attempts: 2, FirstFailedAt: now.Add(-time.Minute), LastFailedAt: now, ServiceVersion: "v1",
+		Class: "permanent", Reason: reason.ConstraintViolation, Exception: "hookstream.constraint_violation",
+		Message: "apply: payment: violates check amount_positive; and more", Attempts: 2, FirstFailedAt: now.Add(-time.Minute), LastFailedAt: now, ServiceVersion: "v1",
 		Key: failed().Key, Value: failed().Value, Headers: header.List{failed().Headers[0]},
 	}
 	if !reflect.DeepEqual(got, want) {

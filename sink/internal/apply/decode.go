@@ -3,6 +3,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,8 +69,7 @@ func (d *decoder) decode(ctx context.Context, r *kgo.Record) (*item, error) {
 	if !slices.ContainsFunc(t.Entity.Groups, func(g string) bool { return table.Owns(ev, g) }) {
 		return nil, undecodable(fmt.Errorf("the event is a snapshot of no field group of %s", ev.Entity))
 	}
-	err = errors.Join(storable(t.Entity, ev), text(envelope.Origin.Topic), moment(r.Timestamp))
-	if err != nil {
+	if err := cmp.Or(storable(t.Entity, ev), text(envelope.Origin.Topic), moment(r.Timestamp)); err != nil {
 		return nil, failure.NewPermanent(reason.InvalidValue, err)
 	}
 	return &item{
@@ -155,7 +155,7 @@ func value(v any) error {
 		}
 	case map[string]string:
 		for k, s := range v {
-			if err := errors.Join(text(k), text(s)); err != nil {
+			if err := cmp.Or(text(k), text(s)); err != nil {
 				return err
 			}
 		}
