@@ -48,7 +48,7 @@ func checkTemporary(ctx context.Context, q querier) error {
 	var name, user string
 	err := q.QueryRow(ctx, "select has_database_privilege(current_database(), 'TEMPORARY'), current_database(), current_user").Scan(&may, &name, &user)
 	if err != nil {
-		return sqlstate.Classify(fmt.Errorf("look at the rights of the sink's user: %w", err))
+		return sqlstate.Classify(fmt.Errorf("read the privileges of the sink's user: %w", err))
 	}
 	if !may {
 		return failure.NewFatal("the sink's user %s may not make temporary tables, through which large updates and refused rows go: GRANT TEMPORARY ON DATABASE %s TO %s",
