@@ -171,8 +171,9 @@ func poisons(raw string) map[string]poison {
 		"invalid UTF-8":      {body("{\"amount\": \"\xff\"}"), reason.MalformedBody},
 		"100,000 deep":       {body(strings.Repeat("[", 100_000)), reason.MalformedBody},
 		"trailing data":      {body(`{} {}`), reason.MalformedBody},
-		"wrong type":         {body(`{"amount": "much"}`), reason.MappingFailed},
-		"beyond 64 bits":     {body(`{"amount": 92233720368547758070}`), reason.MappingFailed},
+		"wrong type":         {body(`{"key": "k", "amount": "much"}`), reason.MappingFailed},
+		"beyond 64 bits":     {body(`{"key": "k", "amount": 92233720368547758070}`), reason.MappingFailed},
+		"another's body":     {body(`{"amount": 1}`), reason.TypeMismatch},
 		"endless expression": {with(func(w *record.Webhook) { w.EventType = "endless" }), reason.MappingFailed},
 		"too large an event": {with(func(w *record.Webhook) { w.EventType = "huge" }), reason.TooLarge},
 		"unmapped":           {with(func(w *record.Webhook) { w.Provider = "strict" }), reason.Unmapped},
@@ -200,7 +201,7 @@ func TestPoisonIsDeadLetteredAndTheOthersGoOn(t *testing.T) {
 	}
 	// A later event of the same identity as an earlier one, with other data.
 	conflict := payment(0)
-	conflict.Body = []byte(`{"amount": 1000000}`)
+	conflict.Body = []byte(`{"key": "k", "amount": 1000000}`)
 	in = append(in, conflict.Record(e.kafka.Topics.Raw))
 	byOffset[int64(len(in)-1)] = poison{in[len(in)-1], reason.IdentityConflict}
 	// A type that the definition drops, and one whose time is unknown.
