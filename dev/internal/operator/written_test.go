@@ -47,8 +47,8 @@ type told struct {
 func timeline(t *testing.T, hookstream *tool, l letter) told {
 	t.Helper()
 	hookstream.read(t, 0, []string{"trace", storyEvent}, storyEvent+"  applied", "stripe payment_intent.succeeded",
-		"verified by hmac", "correlation "+storyCorrelation, "trace "+l.TraceID, "mapping_failed, 1 attempt", l.ID,
-		"by mira: a word is no amount", `-      "amount": "a lot",`, `+      "amount": 4200,`, "replay 1, edited", "new trace ",
+		"verified by hmac", "correlation "+storyCorrelation, "/trace/"+l.TraceID, "mapping_failed, 1 attempt", l.ID,
+		"by mira: a word is no amount", `-      "amount": "a lot",`, `+      "amount": 4200,`, "replay 1, edited", "new trace",
 		"payment "+storyEntity+", by revision", "applied to payment "+storyEntity)
 	var report struct{ Events []told }
 	decode(t, hookstream.run(t, 0, "trace", storyCorrelation, "-o", "json"), &report)
