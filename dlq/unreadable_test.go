@@ -57,7 +57,7 @@ func TestForeignResolutions(t *testing.T) {
 		w.produce(&kgo.Record{Topic: w.cfg.Topics.Resolutions, Key: key, Value: []byte(value)})
 	}
 	foreign([]byte("somebody"), "not JSON")
-	foreign(nil, `{"dead_letter_id": ""}`)
+	foreign([]byte{}, `{"dead_letter_id": ""}`) // Kafka takes no null key on a compacted topic
 	w.dlq("list").want(t, exitOK, ids[0], ids[1], ids[2])
 	w.readyWhen("without a word", func(code int, body string) bool {
 		return code == 200 && !strings.Contains(body, "Only dlq writes")
