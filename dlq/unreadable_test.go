@@ -75,7 +75,7 @@ func TestForeignResolutions(t *testing.T) {
 	})
 	want[object](t, w.call("read", "GET", "/v1/dead-letters", nil), 200)
 	for _, args := range [][]string{{"replay", ids[1]}, {"discard", ids[1], "--why", "x"}, {"undo", ids[1]}, {"edit", ids[1], "--file", "-"}} {
-		w.dlq(append(args, "--yes")...).want(t, exitPartial, "Only dlq writes")
+		w.dlq(append(args, "--yes")...).want(t, exitPartial, "resolution is unreadable")
 	}
 	w.dlq("replay", "--all", "--yes").want(t, exitPartial, "1 refused", "2 of 2 replayed")
 	if got := w.eventIDs(w.cfg.Topics.Raw); len(got) != 2 || got["evt_1"] != 0 {
