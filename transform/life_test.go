@@ -3,7 +3,6 @@
 package transform_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,7 +10,6 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -57,18 +55,7 @@ func TestInstancesComeAndGo(t *testing.T) {
 // once it has published more than before, while it has work.
 func (e *env) kill(t *testing.T, instance string) {
 	t.Helper()
-	cfg := e.config(t, instance)
-	cfg.MaxRecords = 20
-	text, err := json.Marshal(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), childVariable+"="+string(text))
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	cmd := e.child(t, instance, definitions)
 	topic := e.kafka.Topics.Events("payment")
 	before := len(e.read(t, topic))
 	runtest.Eventually(t, "the instance to publish", func() bool { return len(e.read(t, topic)) > before })

@@ -420,17 +420,25 @@ func TestValuesThatNoColumnHoldsAreDeadLettered(t *testing.T) {
 	}
 }
 
+// swapRegistry has the store ask another registry, which has none of its schemas, until
+// back is called.
+func (w *world) swapRegistry(t *testing.T, url string) (back func()) {
+	t.Helper()
+	client, err := sr.NewClient(sr.URLs(url))
+	must(t, err)
+	was := w.store.decoder.schemas
+	w.store.decoder.schemas = registry.NewDecoder(client)
+	return func() { w.store.decoder.schemas = was }
+}
+
 func TestRegistryAwayIsTransient(t *testing.T) {
 	w := newWorld(t)
 	batches := w.batches(t, w.records(t, newEvent("customer", "c", "e", 1, nil)))
-	away, err := sr.NewClient(sr.URLs("http://127.0.0.1:1"))
-	must(t, err)
-	schemas := w.store.decoder.schemas
-	w.store.decoder.schemas = registry.NewDecoder(away)
+	back := w.swapRegistry(t, "http://127.0.0.1:1")
 	if err := w.store.Apply(t.Context(), batches, nil); err == nil || failure.Of(err) != failure.Transient {
 		t.Fatalf("Apply() = %v, want a Transient error", err)
 	}
-	w.store.decoder.schemas = schemas
+	back()
 	must(t, w.store.Apply(t.Context(), batches, nil))
 	if n := len(w.letters(t)); n != 0 {
 		t.Errorf("%d dead letters", n)
@@ -444,17 +452,14 @@ func TestALostSchemaHoldsItsPartition(t *testing.T) {
 	batches := w.batches(t, w.records(t, newEvent("customer", "c", "e", 1, nil)))
 	empty := srfake.New()
 	defer empty.Close()
-	client, err := sr.NewClient(sr.URLs(empty.URL()))
-	must(t, err)
-	schemas := w.store.decoder.schemas
-	w.store.decoder.schemas = registry.NewDecoder(client)
+	back := w.swapRegistry(t, empty.URL())
 	var hold *kafka.Hold
-	err = w.store.Apply(t.Context(), batches, nil)
+	err := w.store.Apply(t.Context(), batches, nil)
 	if !errors.As(err, &hold) || len(hold.Partitions) != 1 || hold.Partitions[0] != batches[0].Partition ||
 		!strings.Contains(hold.Reason, "the schema registry lost a schema") {
 		t.Fatalf("Apply() = %v, want a hold of its partition", err)
 	}
-	w.store.decoder.schemas = schemas
+	back()
 	must(t, w.store.Apply(t.Context(), batches, nil))
 	if n := len(w.letters(t)); n != 0 {
 		t.Errorf("%d dead letters", n)
@@ -466,9 +471,8 @@ func TestALostSchemaIsADeadLetterWhereAllAreWanted(t *testing.T) {
 	batches := w.batches(t, w.records(t, newEvent("customer", "c", "e", 1, nil)))
 	empty := srfake.New()
 	defer empty.Close()
-	client, err := sr.NewClient(sr.URLs(empty.URL()))
-	must(t, err)
-	w.store.decoder.schemas, w.store.cfg.DeadLetterAll = registry.NewDecoder(client), true
+	w.swapRegistry(t, empty.URL())
+	w.store.cfg.DeadLetterAll = true
 	must(t, w.store.Apply(t.Context(), batches, nil))
 	if letters := w.letters(t); len(letters) != 1 || letters[0].Reason != reason.UndecodableEvent {
 		t.Errorf("dead letters %v", letters)
